@@ -1,0 +1,57 @@
+# make demo: sets up and opens the demo. make test: sets up and passes every test.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo setup setup-dev system-packages check test test-fast lock clean
+
+demo: setup
+	$(BIN)/guardia demo $(DEMO_ARGS)
+
+setup: $(VENV)/.runtime
+
+setup-dev: $(VENV)/.dev
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+		|| { echo "python3 has no venv here. Install it: sudo apt-get install python3-venv"; exit 1; }
+	@touch $@
+
+$(VENV)/.runtime: $(VENV)/.python requirements.lock pyproject.toml agent/pyproject.toml
+	$(PIP) install --require-hashes -r requirements.lock
+	$(PIP) install --no-deps --no-build-isolation -e ./agent -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
+	$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# What the tests start as scratch instances on loopback: never the machine's own services.
+system-packages:
+	@deploy/system-packages.sh
+
+check: setup-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: setup-dev system-packages check
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+test-fast: setup-dev
+	$(BIN)/pytest -n 2 tests/unit tests/contract
+
+lock:
+	$(BIN)/uv pip compile pyproject.toml agent/pyproject.toml deploy/build.in --universal --python-version 3.11 \
+		--generate-hashes --no-emit-package guardia-agent --no-header --upgrade --quiet \
+		--no-annotate -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml agent/pyproject.toml deploy/build.in --universal --python-version 3.11 \
+		--extra dev --generate-hashes --no-emit-package guardia-agent --no-header --upgrade --quiet \
+		--no-annotate -c requirements.lock -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) .demo build dist *.egg-info agent/*.egg-info

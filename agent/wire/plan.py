@@ -1,0 +1,190 @@
+"""The frozen plan as it crosses the wire, and the grant that lets an agent run it.
+
+Owns: the shape that people approve by its digest, and what the bot signs. A plan names every
+node, address, host key, file digest and step; changing any of them changes the digest, and the
+approval is void. Knows nothing of how a plan is made or run.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field, model_validator
+
+from agent.wire.operations import Operation, effect_of
+from agent.wire.types import (
+    AbsolutePath,
+    AgentName,
+    Base64Text,
+    HostKeyFingerprint,
+    HostName,
+    JobId,
+    LockScope,
+    NodeId,
+    Port,
+    Sha256,
+    Slug,
+    StepId,
+    UrlPath,
+    UserName,
+    WireModel,
+    digest_of,
+)
+
+Environment = Literal["prod", "stage", "dev"]
+
+
+class ServiceSpec(WireModel):
+    """How a node's service is controlled: the scripts below ``home``, or a systemd unit."""
+
+    name: Slug
+    kind: Literal["scripts", "systemd"]
+    home: AbsolutePath  # scripts: <home>/bin/startup.sh and <home>/bin/shutdown.sh
+    port: Port
+    health_path: UrlPath
+    log_path: AbsolutePath
+
+
+class BalancerSpec(WireModel):
+    """The balancer on a web node: nginx below ``home`` (``<home>/sbin/nginx``), one upstream."""
+
+    home: AbsolutePath
+    upstream_file: AbsolutePath
+
+
+class NodeTarget(WireModel):
+    """One server as the plan means it. The agent compares it with the sealed access record."""
+
+    node_id: NodeId
+    env: Environment
+    host: HostName
+    port: Port
+    user: UserName
+    host_key: HostKeyFingerprint
+    deploy_path: AbsolutePath
+    backup_path: AbsolutePath
+    service: ServiceSpec
+    balancer: BalancerSpec | None = None
+    charset: Literal["utf-8", "cp949"] = "utf-8"
+
+
+class PasswordLogin(WireModel):
+    kind: Literal["password"] = "password"
+    password: str = Field(repr=False)
+
+
+class KeyLogin(WireModel):
+    kind: Literal["key"] = "key"
+    private_key: str = Field(repr=False)  # OpenSSH PEM
+
+
+class NodeAccess(WireModel):
+    """What is sealed to an agent for one node: the login and the node that it is good for.
+
+    The agent opens a credential only for the very host, key and folders named beside it, so that
+    a bot that lies about a target cannot make the agent show the credential elsewhere.
+    """
+
+    target: NodeTarget
+    login: Annotated[PasswordLogin | KeyLogin, Field(discriminator="kind")]
+
+
+class Step(WireModel):
+    """One operation at one node. ``node_id`` is where it runs."""
+
+    step_id: StepId
+    node_id: NodeId
+    operation: Operation
+    timeout_s: Annotated[int, Field(ge=1, le=3600)] = 120
+
+
+class NodeRun(WireModel):
+    """All steps that update one node, in order, and those that undo them, in order."""
+
+    node_id: NodeId
+    steps: tuple[Step, ...]
+    undo: tuple[Step, ...] = ()
+
+
+class WirePlan(WireModel):
+    """What will happen, whole. Batches run one after the other; node runs of a batch together."""
+
+    version: Literal[1] = 1
+    job_id: JobId  # in the digest: an approval is good for one job only
+    action: Slug
+    requested_by: Slug
+    sr: str | None = None
+    agent: AgentName
+    lock: LockScope | None  # the system that a change locks; reads lock nothing
+    targets: tuple[NodeTarget, ...]  # every server that a step touches
+    batches: tuple[tuple[NodeRun, ...], ...]
+
+    @model_validator(mode="after")
+    def _closed(self) -> WirePlan:
+        known = {target.node_id for target in self.targets}
+        steps = self.steps()
+        if len(known) != len(self.targets):
+            raise ValueError("a node is named twice among the targets")
+        if len({step.step_id for step in steps}) != len(steps):
+            raise ValueError("two steps have the same id")
+        if not {step.node_id for step in steps} <= known:
+            raise ValueError("a step runs at a node that is not among the targets")
+        if self.lock is None and any(effect_of(step.operation) == "change" for step in steps):
+            raise ValueError("a plan that changes something names its lock")
+        return self
+
+    def runs(self) -> tuple[NodeRun, ...]:
+        """All node runs, in order."""
+        return tuple(run for batch in self.batches for run in batch)
+
+    def steps(self) -> tuple[Step, ...]:
+        """All steps, undo included."""
+        return tuple(step for run in self.runs() for step in (*run.steps, *run.undo))
+
+    def step(self, step_id: str) -> Step | None:
+        """The step of that id, or None."""
+        return next((step for step in self.steps() if step.step_id == step_id), None)
+
+    def target(self, node_id: str) -> NodeTarget | None:
+        """The target of that id, or None."""
+        return next((target for target in self.targets if target.node_id == node_id), None)
+
+    def digest(self) -> str:
+        """SHA-256 of the canonical form: what people approve and what the agent checks."""
+        return digest_of(self)
+
+
+class ApprovalRecord(WireModel):
+    """Who said yes, when. Signed as part of the grant."""
+
+    person_id: Slug
+    role: Slug
+    at: AwareDatetime
+
+
+class Grant(WireModel):
+    """The bot's word that this plan may run. Signed with the bot's key, pinned at enrolment."""
+
+    job_id: JobId
+    plan_digest: Sha256
+    agent: AgentName
+    requested_by: Slug
+    basis: Literal["approval", "rule"]  # approved by people, or permitted by a policy rule
+    approvals: tuple[ApprovalRecord, ...] = ()
+    fencing_token: Annotated[int, Field(ge=0)]  # grows with every holder of the plan's lock
+    issued_at: AwareDatetime
+    expires_at: AwareDatetime
+
+
+class SignedGrant(WireModel):
+    """A grant's canonical bytes as text, and the Ed25519 signature over them."""
+
+    grant: str
+    signature: Base64Text
+
+
+class SealedAccess(WireModel):
+    """A NodeAccess that only the named agent can open (libsodium sealed box)."""
+
+    node_id: NodeId
+    ciphertext: Base64Text

@@ -1,0 +1,1 @@
+"""Values, ports and pure rules. No I/O, no clock."""

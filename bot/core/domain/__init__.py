@@ -1,0 +1,1 @@
+"""The values that cross the seams of the bot: frozen, keyword-only, slotted."""

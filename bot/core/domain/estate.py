@@ -1,0 +1,128 @@
+"""Institutions, systems and nodes, as the CMDB knows them.
+
+Owns: the values of the estate and the vocabulary that texts are understood with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from agent.wire.plan import NodeTarget
+
+
+class Layer(StrEnum):
+    WEB = "WEB"
+    WAS = "WAS"
+    DB = "DB"
+
+
+class Environment(StrEnum):
+    PROD = "prod"
+    STAGE = "stage"
+    DEV = "dev"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstitutionEntry:
+    name: str
+    code: str
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemEntry:
+    institution: str
+    name: str
+    code: str  # unique, e.g. MOEF-BUDGET
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeEntry:
+    node_id: str
+    institution: str
+    system: str
+    env: Environment
+    layer: Layer
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SrEntry:
+    """A service request."""
+
+    sr_id: str
+    institution: str
+    system: str
+    title: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vocabulary:
+    """The names a text may use: only what the asking person may see."""
+
+    institutions: tuple[InstitutionEntry, ...] = ()
+    systems: tuple[SystemEntry, ...] = ()
+    nodes: tuple[NodeEntry, ...] = ()
+    srs: tuple[SrEntry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalancerMember:
+    """A WAS node's place behind a web node's balancer."""
+
+    web_node_id: str
+    member: str  # "host:port" as the upstream block writes it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One server: its place in the estate, and its address as the agent needs it.
+
+    ``wire`` is None until the node's host key is registered: such a node can be looked up but
+    not reached.
+    """
+
+    entry: NodeEntry
+    os: str
+    transfer: str  # "sftp" or "ftp"
+    os_user: str
+    host: str
+    ssh_port: int
+    deploy_path: str
+    service: str
+    service_port: int
+    agent: str
+    wire: NodeTarget | None = None
+    balancers: tuple[BalancerMember, ...] = ()
+
+    @property
+    def node_id(self) -> str:
+        return self.entry.node_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """The nodes of exactly one system that a request means, and the agent that reaches them.
+
+    ``nodes`` is never empty. ``helpers`` are further nodes that steps touch on behalf of them
+    (the web nodes whose balancers they stand behind). ``siblings`` is how many nodes the same
+    layer and environment has in all.
+    """
+
+    system: SystemEntry
+    nodes: tuple[Node, ...]
+    helpers: tuple[Node, ...]
+    siblings: int
+    agent: str
+
+    @property
+    def environments(self) -> tuple[Environment, ...]:
+        return tuple(sorted({node.entry.env for node in self.nodes}))
+
+    @property
+    def lock(self) -> str:
+        """The scope of the one lock that all changing verbs share: the whole system."""
+        return self.system.code
