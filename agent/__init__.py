@@ -1,3 +1,3 @@
-"""GUARDiA's reverse agent: installs alone, dials out, trusts nobody, runs only its own operations."""
+"""GUARDiA's reverse agent: installs alone, dials out, runs only operations of its own code."""
 
 __version__ = "0.1.0"

@@ -398,3 +398,13 @@ class RoomStore(Protocol):
 
     async def find(self, message_id: str) -> RoomMessage | None:
         """One message."""
+
+
+class SignInStore(Protocol):
+    """Single-use sign-in codes for our own room, issued on the command line."""
+
+    async def issue(self, person_id: str, code_digest: str, *, until: datetime) -> None:
+        """Keep the SHA-256 of a code; an older one of that person is void."""
+
+    async def redeem(self, code_digest: str, *, now: datetime) -> str | None:
+        """Spend the code. The person's id; None: unknown, spent or lapsed."""
