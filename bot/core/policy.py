@@ -1,0 +1,141 @@
+"""Who may do what, and who has to agree. Pure; the absence of a rule is a denial.
+
+Owns: the decision on a plan and the check of a verdict. Rights are those of the moment: callers
+read people and rules anew for every decision, at the click and once more before the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from bot.core.domain.decision import (
+    Approval,
+    Decision,
+    Deny,
+    Effect,
+    Permit,
+    RequireApproval,
+    Rule,
+    Stage,
+    Verdict,
+)
+from bot.core.domain.estate import Environment
+from bot.core.domain.job import Job, JobState
+from bot.core.domain.people import Actor, Role
+from bot.core.domain.plan import Plan, Risk
+
+# What stands even when a site's rules forget to say who approves (ACTIONS: "risk decides
+# approval before any rule of the database is read").
+FALLBACK_STAGES = (Stage(roles=(Role.PART_LEADER, Role.PM)),)
+
+
+def decide(plan: Plan, actor: Actor, rules: Sequence[Rule]) -> Decision:
+    """Whether this person's plan may run at once, must be approved, or may not run."""
+    if not actor.may_see(plan.institution):
+        return Deny(code="no_right")
+    matching = [rule for rule in rules if _matches(rule, plan, actor)]
+    if not matching:
+        return Deny(code="no_rule")
+    approving = [rule for rule in matching if rule.effect is Effect.APPROVE]
+    if approving:
+        strictest = max(approving, key=_strictness)
+        return RequireApproval(rule=strictest.rule_id, stages=strictest.stages or FALLBACK_STAGES)
+    if _must_be_approved(plan):
+        return RequireApproval(rule="risk", stages=FALLBACK_STAGES)
+    return Permit(rule=matching[0].rule_id)
+
+
+def _must_be_approved(plan: Plan) -> bool:
+    in_production = Environment.PROD.value in plan.environments
+    return plan.risk is Risk.DANGER or (plan.risk is Risk.CHANGE and in_production)
+
+
+def _strictness(rule: Rule) -> tuple[int, int]:
+    return (len(rule.stages), sum(stage.quorum for stage in rule.stages))
+
+
+def _matches(rule: Rule, plan: Plan, actor: Actor) -> bool:
+    return (
+        _allows(rule.roles, actor.role)
+        and _allows(rule.actions, plan.action)
+        and _allows(rule.risks, plan.risk.value)
+        and _allows(rule.institutions, plan.institution)
+        # A rule for some environments speaks for a plan that touches one of them.
+        and (not rule.environments or bool(set(rule.environments) & set(plan.environments)))
+    )
+
+
+def _allows(values: Iterable[object], value: object) -> bool:
+    listed = tuple(values)
+    return not listed or value in listed
+
+
+def open_stage(job: Job) -> int | None:
+    """The stage that waits for a verdict, 0-based; None when all have been passed."""
+    for index, stage in enumerate(job.stages):
+        if _ayes(job.approvals, index) < stage.quorum:
+            return index
+    return None
+
+
+def _ayes(approvals: Sequence[Approval], stage: int) -> int:
+    return len(
+        {
+            approval.person_id
+            for approval in approvals
+            if approval.stage == stage and approval.verdict is Verdict.APPROVE
+        }
+    )
+
+
+def may_decide(job: Job, actor: Actor, plan_digest: str, now: datetime) -> str | None:
+    """None when this person's verdict counts now; else the code of the refusal."""
+    if not actor.may_see(job.plan.institution):
+        return "job_unknown"  # the same answer as for a job that does not exist
+    if job.state is not JobState.AWAITING_APPROVAL:
+        return "already_decided"
+    if now >= job.expires_at:
+        return "request_expired"
+    if plan_digest != job.plan.digest:
+        return "plan_changed"
+    if actor.person_id == job.requester_id:
+        return "own_request"
+    stage = open_stage(job)
+    if stage is None:
+        return "already_decided"
+    if actor.role not in job.stages[stage].roles:
+        return "not_an_approver"
+    if any(approval.person_id == actor.person_id for approval in job.approvals):
+        return "already_spoken"
+    return None
+
+
+def eligible(job: Job, people: Iterable[Actor]) -> tuple[Actor, ...]:
+    """Everybody whose approval could count at some stage of this job."""
+    roles = {role for stage in job.stages for role in stage.roles}
+    return tuple(
+        person
+        for person in people
+        if person.role in roles
+        and person.person_id != job.requester_id
+        and person.may_see(job.plan.institution)
+    )
+
+
+def still_stands(job: Job, people: Iterable[Actor]) -> bool:
+    """Whether the given approvals still suffice with the rights that people have now."""
+    now_eligible = {person.person_id: person for person in eligible(job, people)}
+    for index, stage in enumerate(job.stages):
+        ayes = {
+            approval.person_id
+            for approval in job.approvals
+            if approval.stage == index
+            and approval.verdict is Verdict.APPROVE
+            and approval.plan_digest == job.plan.digest
+            and approval.person_id in now_eligible
+            and now_eligible[approval.person_id].role in stage.roles
+        }
+        if len(ayes) < stage.quorum:
+            return False
+    return True

@@ -1,0 +1,49 @@
+"""What must not be read by everybody: addresses, passwords, tokens, resident numbers, phones.
+
+Owns: masking of free text before it is shown in chat or written to the audit. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+_MASK = "●●●"
+
+_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
+    # key=value and key: value of anything that is called a secret
+    (
+        re.compile(
+            r"(?i)\b(pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|authorization|비밀번호|암호)"
+            r"(\s*[=:]\s*|\s+is\s+)(?:bearer\s+|basic\s+)?[^\s,;&'\"]+"
+        ),
+        rf"\1\2{_MASK}",
+    ),
+    (re.compile(r"(?i)(\w+://[^/\s:@]+:)[^@\s/]+@"), rf"\1{_MASK}@"),
+    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END[^\n]*|$)"), _MASK),
+    # resident registration number: birth date, then a digit 1-8 and six more
+    (re.compile(r"(?<!\d)(\d{6})\s?-\s?[1-8]\d{6}(?!\d)"), rf"\1-{_MASK}"),
+    (re.compile(r"(?<!\d)(01[016789])[-. ]?\d{3,4}[-. ]?(\d{4})(?!\d)"), rf"\1-{_MASK}-\2"),
+    (re.compile(r"(?<![\d.])(\d{1,3}\.\d{1,3})\.\d{1,3}\.\d{1,3}(?![\d.]*\d)"), r"\1.x.x"),
+    (re.compile(r"(?i)(?<![\w:])(?:[0-9a-f]{1,4}:){2,7}(?::|[0-9a-f]{1,4})+(?![\w:])"), "x:x:x"),
+    (re.compile(r"(?i)(?<!\w)(?:[0-9a-f]{1,4}:){1,7}:(?:[0-9a-f]{1,4})?(?![\w:])"), "x:x:x"),
+    (re.compile(r"\b0x[0-9A-Fa-f]{8}\b"), "0x●●"),
+)
+
+
+def redact(text: str) -> str:
+    """The text with everything secret masked. Loopback addresses stay: they lead nowhere."""
+    for pattern, replacement in _PATTERNS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def redact_value(value: object) -> object:
+    """The same for a JSON-able value, text by text."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {str(key): redact_value(item) for key, item in value.items()}
+    if isinstance(value, Sequence):
+        return [redact_value(item) for item in value]
+    return value
