@@ -7,6 +7,7 @@ read people and rules anew for every decision, at the click and once more before
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from bot.core.domain.decision import (
@@ -30,39 +31,59 @@ from bot.core.domain.plan import Plan, Risk
 FALLBACK_STAGES = (Stage(roles=(Role.PART_LEADER, Role.PM)),)
 
 
-def decide(plan: Plan, actor: Actor, rules: Sequence[Rule]) -> Decision:
-    """Whether this person's plan may run at once, must be approved, or may not run."""
-    if not actor.may_see(plan.institution):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What policy looks at: a verb, its risk, and where."""
+
+    action: str
+    risk: Risk
+    institution: str
+    environments: tuple[str, ...]
+
+
+def asked_of(plan: Plan) -> Asked:
+    """What a plan asks of policy."""
+    return Asked(
+        action=plan.action,
+        risk=plan.risk,
+        institution=plan.institution,
+        environments=plan.environments,
+    )
+
+
+def decide(asked: Asked, actor: Actor, rules: Sequence[Rule]) -> Decision:
+    """Whether this person may have it at once, must have it approved, or may not have it."""
+    if not actor.may_see(asked.institution):
         return Deny(code="no_right")
-    matching = [rule for rule in rules if _matches(rule, plan, actor)]
+    matching = [rule for rule in rules if _matches(rule, asked, actor)]
     if not matching:
         return Deny(code="no_rule")
     approving = [rule for rule in matching if rule.effect is Effect.APPROVE]
     if approving:
         strictest = max(approving, key=_strictness)
         return RequireApproval(rule=strictest.rule_id, stages=strictest.stages or FALLBACK_STAGES)
-    if _must_be_approved(plan):
+    if _must_be_approved(asked):
         return RequireApproval(rule="risk", stages=FALLBACK_STAGES)
     return Permit(rule=matching[0].rule_id)
 
 
-def _must_be_approved(plan: Plan) -> bool:
-    in_production = Environment.PROD.value in plan.environments
-    return plan.risk is Risk.DANGER or (plan.risk is Risk.CHANGE and in_production)
+def _must_be_approved(asked: Asked) -> bool:
+    in_production = Environment.PROD.value in asked.environments
+    return asked.risk is Risk.DANGER or (asked.risk is Risk.CHANGE and in_production)
 
 
 def _strictness(rule: Rule) -> tuple[int, int]:
     return (len(rule.stages), sum(stage.quorum for stage in rule.stages))
 
 
-def _matches(rule: Rule, plan: Plan, actor: Actor) -> bool:
+def _matches(rule: Rule, asked: Asked, actor: Actor) -> bool:
     return (
         _allows(rule.roles, actor.role)
-        and _allows(rule.actions, plan.action)
-        and _allows(rule.risks, plan.risk.value)
-        and _allows(rule.institutions, plan.institution)
-        # A rule for some environments speaks for a plan that touches one of them.
-        and (not rule.environments or bool(set(rule.environments) & set(plan.environments)))
+        and _allows(rule.actions, asked.action)
+        and _allows(rule.risks, asked.risk.value)
+        and _allows(rule.institutions, asked.institution)
+        # A rule for some environments speaks for a request that touches one of them.
+        and (not rule.environments or bool(set(rule.environments) & set(asked.environments)))
     )
 
 
@@ -91,24 +112,19 @@ def _ayes(approvals: Sequence[Approval], stage: int) -> int:
 
 def may_decide(job: Job, actor: Actor, plan_digest: str, now: datetime) -> str | None:
     """None when this person's verdict counts now; else the code of the refusal."""
-    if not actor.may_see(job.plan.institution):
-        return "job_unknown"  # the same answer as for a job that does not exist
-    if job.state is not JobState.AWAITING_APPROVAL:
-        return "already_decided"
-    if now >= job.expires_at:
-        return "request_expired"
-    if plan_digest != job.plan.digest:
-        return "plan_changed"
-    if actor.person_id == job.requester_id:
-        return "own_request"
     stage = open_stage(job)
-    if stage is None:
-        return "already_decided"
-    if actor.role not in job.stages[stage].roles:
-        return "not_an_approver"
-    if any(approval.person_id == actor.person_id for approval in job.approvals):
-        return "already_spoken"
-    return None
+    spoken = {approval.person_id for approval in job.approvals}
+    refusals = (
+        # The same answer as for a job that does not exist.
+        ("job_unknown", not actor.may_see(job.plan.institution)),
+        ("already_decided", job.state is not JobState.AWAITING_APPROVAL or stage is None),
+        ("request_expired", now >= job.expires_at),
+        ("plan_changed", plan_digest != job.plan.digest),
+        ("own_request", actor.person_id == job.requester_id),
+        ("not_an_approver", stage is None or actor.role not in job.stages[stage].roles),
+        ("already_spoken", actor.person_id in spoken),
+    )
+    return next((code for code, refused in refusals if refused), None)
 
 
 def eligible(job: Job, people: Iterable[Actor]) -> tuple[Actor, ...]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from bot.core.domain.conversation import ReceivedFile
 from bot.core.domain.estate import Environment, Layer, Vocabulary
 
 Param = str | int | bool
@@ -51,6 +52,7 @@ class Intent:
     params: Mapping[str, Param] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
     source: Source = Source.RULES
+    files: tuple[ReceivedFile, ...] = ()  # put in by the pipeline, kept through questions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
