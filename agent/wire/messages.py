@@ -8,55 +8,45 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from agent.wire.operations import Result
 from agent.wire.plan import SealedAccess, SignedGrant, WirePlan
 from agent.wire.types import AgentName, Base64Text, JobId, Sha256, Slug, StepId, WireModel
 
 PROTOCOL_VERSION = 1
+Nonce = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]{43}=$")]  # 32 random bytes
 
 
 # --- handshake (not numbered) ----------------------------------------------------------------
 
 
-class Enrol(WireModel):
-    """Agent: spend a single-use token and register these public keys."""
-
-    kind: Literal["enrol"] = "enrol"
-    protocol: int = PROTOCOL_VERSION
-    agent: AgentName
-    token: str
-    verify_key: Base64Text  # Ed25519: checks the agent's proofs
-    seal_key: Base64Text  # X25519: seals credentials to the agent
-    nonce: Base64Text
-
-
-class Enrolled(WireModel):
-    """Bot: registered. ``proof`` signs the nonce with the bot key that is pinned from now on."""
-
-    kind: Literal["enrolled"] = "enrolled"
-    bot_key: Base64Text
-    proof: Base64Text
-
-
 class Hello(WireModel):
-    """Agent: who it is, and up to where it has received, should a session be resumed."""
+    """Agent, first: who it claims to be and what it wants. Proves nothing yet.
+
+    ``session_id`` and ``received`` say up to where it has received, should a session be resumed.
+    """
 
     kind: Literal["hello"] = "hello"
     protocol: int = PROTOCOL_VERSION
     agent: AgentName
-    version: str
-    nonce: Base64Text
-    session_id: str | None = None
-    received: int = 0
+    version: Annotated[str, Field(max_length=64)]
+    purpose: Literal["session", "enrolment"] = "session"
+    nonce: Nonce
+    session_id: Annotated[str, Field(max_length=64)] | None = None
+    received: Annotated[int, Field(ge=0)] = 0
 
 
 class Challenge(WireModel):
-    """Bot: proves its own key over the agent's nonce, and asks the agent to do the same."""
+    """Bot: proves its own key over the agent's hello, and asks the agent to do the same.
+
+    The agent compares ``bot_key`` with the key it has pinned, or at enrolment with the
+    fingerprint in its token, before it sends anything else.
+    """
 
     kind: Literal["challenge"] = "challenge"
-    nonce: Base64Text
+    nonce: Nonce
+    bot_key: Base64Text
     proof: Base64Text
 
 
@@ -67,14 +57,34 @@ class Proof(WireModel):
     proof: Base64Text
 
 
+class Enrol(WireModel):
+    """Agent: spend a single-use token and register these public keys.
+
+    ``proof`` shows that it holds the private half of ``verify_key``, and covers both keys.
+    """
+
+    kind: Literal["enrol"] = "enrol"
+    token: Annotated[str, Field(max_length=128, repr=False)]  # the secret part only
+    verify_key: Base64Text  # Ed25519: checks the agent's proofs
+    seal_key: Base64Text  # X25519: seals credentials to the agent
+    proof: Base64Text
+
+
+class Enrolled(WireModel):
+    """Bot: registered. The connection closes after it; the agent comes back with its key."""
+
+    kind: Literal["enrolled"] = "enrolled"
+    agent: AgentName
+
+
 class Welcome(WireModel):
     """Bot: the session. ``received`` is the last number the bot has seen of a resumed session."""
 
     kind: Literal["welcome"] = "welcome"
-    session_id: str
+    session_id: Annotated[str, Field(max_length=64)]
     resumed: bool
-    received: int = 0
-    heartbeat_s: float
+    received: Annotated[int, Field(ge=0)] = 0
+    heartbeat_s: Annotated[float, Field(gt=0, le=300, allow_inf_nan=False)]
 
 
 class Refused(WireModel):
@@ -82,7 +92,7 @@ class Refused(WireModel):
 
     kind: Literal["refused"] = "refused"
     code: Slug
-    detail: str = ""
+    detail: Annotated[str, Field(max_length=500)] = ""
 
 
 # --- numbered messages -----------------------------------------------------------------------
@@ -188,13 +198,14 @@ class Envelope(WireModel):
 
 
 class Beat(WireModel):
-    """Either end: still here, received up to ``ack``. Answers itself with the other end's beat."""
+    """Either end: still here, received up to ``ack``. With ``ask``: answer with a beat at once."""
 
     kind: Literal["beat"] = "beat"
     ack: Annotated[int, Field(ge=0)]
+    ask: bool = False
 
 
 Frame = Annotated[
-    Enrol | Enrolled | Hello | Challenge | Proof | Welcome | Refused | Envelope | Beat,
+    Hello | Challenge | Proof | Enrol | Enrolled | Welcome | Refused | Envelope | Beat,
     Field(discriminator="kind"),
 ]
