@@ -1,0 +1,113 @@
+"""The demo's import folder for the CMDB: the estate's tables and how its live nodes are reached.
+
+Owns: the files in it and their columns. Must not know how they are imported.
+"""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from agent.wire.plan import (
+    BalancerSpec,
+    KeyLogin,
+    NodeAccess,
+    NodeTarget,
+    PasswordLogin,
+    ServiceSpec,
+)
+from bot.app.demo.nodes import BALANCED, BALANCER, DATA, LOOPBACK, LiveNode
+
+# developer, operator, part leader and PM of the budget system
+_PEOPLE = ("u032", "u010", "u031", "u013")
+_ROOMS = (
+    ("moef-budget-ops", "기재부 예산시스템 운영", _PEOPLE),
+    ("notices", "운영 공지", _PEOPLE),
+)
+
+
+def target_of(node: LiveNode) -> NodeTarget:
+    """The node as plans and access records name it."""
+    layout = node.layout
+    balancer = BalancerSpec(home=str(layout.service_home), upstream_file=str(layout.upstream_file))
+    return NodeTarget(
+        node_id=node.node_id,
+        env=layout.env,
+        host=LOOPBACK,
+        port=node.ssh_port,
+        user=layout.os_user,
+        host_key=node.host_key,
+        deploy_path=str(layout.deploy_path),
+        backup_path=str(layout.backup_path),
+        service=ServiceSpec(
+            name=layout.service,
+            kind="scripts",
+            home=str(layout.service_home),
+            port=node.service_port,
+            health_path=layout.health_path,
+            log_path=str(layout.log_path),
+        ),
+        balancer=balancer if layout.balances else None,
+    )
+
+
+def write_cmdb_folder(
+    folder: Path, nodes: Sequence[LiveNode], logins: Mapping[str, PasswordLogin | KeyLogin]
+) -> None:
+    """Write the whole import folder anew. The access records are readable by the owner only."""
+    shutil.copytree(DATA, folder, dirs_exist_ok=True)
+    targets = [target_of(node) for node in nodes]
+    _write_table(folder / "connections.csv", (_connection(target) for target in targets))
+    _write_table(
+        folder / "balancers.csv",
+        (
+            {"web_node_id": BALANCER, "node_id": node.node_id, "member": node.member}
+            for node in nodes
+            if node.node_id in BALANCED
+        ),
+    )
+    _write_table(
+        folder / "rooms.csv",
+        ({"room_id": room, "name": name, "members": "|".join(m)} for room, name, m in _ROOMS),
+    )
+    records = (
+        NodeAccess(target=target, login=logins[target.node_id]).model_dump_json()
+        for target in targets
+    )
+    access = folder / "access.jsonl"
+    access.touch(mode=0o600)
+    access.chmod(0o600)
+    access.write_text("\n".join(records) + "\n", "utf-8")
+
+
+def _connection(target: NodeTarget) -> dict[str, object]:
+    service, balancer = target.service, target.balancer
+    return {
+        "node_id": target.node_id,
+        "host": target.host,
+        "ssh_port": target.port,
+        "os_user": target.user,
+        "host_key": target.host_key,
+        "deploy_path": target.deploy_path,
+        "backup_path": target.backup_path,
+        "transfer": "sftp",
+        "charset": target.charset,
+        "service": service.name,
+        "service_kind": service.kind,
+        "service_home": service.home,
+        "service_port": service.port,
+        "health_path": service.health_path,
+        "log_path": service.log_path,
+        "upstream_file": balancer.upstream_file if balancer else "",
+        "balancer_home": balancer.home if balancer else "",
+    }
+
+
+def _write_table(file: Path, rows: Iterable[Mapping[str, object]]) -> None:
+    table = list(rows)
+    with file.open("w", encoding="utf-8", newline="") as target:
+        writer = csv.DictWriter(target, fieldnames=list(table[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(table)
