@@ -9,7 +9,7 @@ from __future__ import annotations
 class GuardiaError(Exception):
     """Base. ``code`` names the sentences; ``values`` fill them."""
 
-    def __init__(self, code: str, **values: object) -> None:
+    def __init__(self, code: str, /, **values: object) -> None:
         super().__init__(code, values)
         self.code = code
         self.values = {name: str(value) for name, value in values.items()}

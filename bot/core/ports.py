@@ -6,7 +6,7 @@ has one contract suite that runs on every implementation and its fake.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -317,7 +317,7 @@ class AgentPool(Protocol):
 
     def run_step(
         self, delivery: Delivery, step_id: str
-    ) -> AsyncIterator[StepProgress | StepOutcome]:
+    ) -> AsyncGenerator[StepProgress | StepOutcome, None]:
         """Run one step of a plan; progress, then exactly one outcome, always.
 
         Waits through reconnections. When the agent stays silent past the step's own time and a

@@ -20,10 +20,12 @@ class ArtifactEntry:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
     """What one request's dropped files come to. ``digest`` covers the sorted entries, ``name``
-    is a label for people, ``sources`` are the dropped files' names."""
+    is a label for people, ``sources`` are the dropped files' names,
+    ``skipped`` what desktops had left in an archive and is not deployed."""
 
     digest: str
     name: str
     size: int
     entries: tuple[ArtifactEntry, ...]
     sources: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()

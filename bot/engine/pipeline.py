@@ -1,0 +1,308 @@
+"""One message becomes one job, one question, one answer, or nothing.
+
+Owns: the way of a request from its words to a stored, decided plan. Everything here can be done
+twice with the same effect: ids come from the event, posts and jobs carry keys. Knows no
+messenger, no database and no agent by name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bot.core.cards import question_report, refusal_report, working_report
+from bot.core.domain.audit import AuditKind
+from bot.core.domain.conversation import Click, Command, ConversationRef, Mention
+from bot.core.domain.decision import Deny, RequireApproval
+from bot.core.domain.estate import Target, Vocabulary
+from bot.core.domain.intent import NONE, Clarification, Intent, Utterance
+from bot.core.domain.job import Job, JobState
+from bot.core.domain.people import Actor
+from bot.core.domain.plan import Plan, Risk
+from bot.core.domain.report import Report
+from bot.core.errors import GuardiaError, OperationError, UserError
+from bot.core.policy import Asked, asked_of, decide
+from bot.core.ports import Action, ActionRequest
+from bot.core.redaction import redact
+from bot.engine.chronicle import Chronicle
+from bot.engine.follow_up import NOTHING, FollowUp
+from bot.engine.naming import SEOUL, event_key_of, job_id_of
+from bot.engine.outbound import Outbound
+from bot.engine.questions import question_for
+from bot.engine.reply import Reply
+from bot.engine.services import Services
+from bot.engine.survey import Surveyor
+from bot.engine.tasks import Tasks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One addressed message with the person behind it."""
+
+    key: str  # names the event over all messengers
+    actor: Actor
+    message: Mention | Command
+    thread: ConversationRef  # where answers go
+    reply: Reply
+
+    @property
+    def at(self) -> datetime:
+        return self.message.at
+
+
+class Pipeline:
+    """Understands, resolves, plans, decides, stores."""
+
+    def __init__(self, services: Services, chronicle: Chronicle, outbound: Outbound) -> None:
+        self._services = services
+        self._texts = services.texts
+        self._stores = services.stores
+        self._chronicle = chronicle
+        self._outbound = outbound
+        self._surveyor = Surveyor(services, chronicle)
+        self._tasks = Tasks(services, chronicle)
+
+    async def handle(self, message: Mention | Command) -> FollowUp:
+        """Take one addressed message, and say what it leads to."""
+        key = event_key_of(message.conversation.adapter, message.event_id)
+        thread = _thread_of(message.conversation)
+        actor = await self._services.directory.find(message.sender)
+        if actor is None:
+            await self._refuse_stranger(message, thread, key)
+            return NOTHING
+        reply = Reply(self._outbound, thread, key)
+        request = Request(key=key, actor=actor, message=message, thread=thread, reply=reply)
+        try:
+            return await self._follow(request)
+        except GuardiaError as error:
+            await self._refuse(request, error)
+            return NOTHING
+
+    async def apologise(self, event: Mention | Command | Click) -> None:
+        """Say that a message could not be handled, after every retry: nothing was started."""
+        key = event_key_of(event.conversation.adapter, event.event_id)
+        report = refusal_report(OperationError("internal", reference=key), texts=self._texts)
+        await self._outbound.post(report, _thread_of(event.conversation), key=f"{key}:apology")
+
+    # --- words to intent -------------------------------------------------------------------
+
+    async def _follow(self, request: Request) -> FollowUp:
+        if len(request.message.text) > self._services.settings.text_limit:
+            raise UserError("text_too_long", limit=self._services.settings.text_limit)
+        files = request.message.files if isinstance(request.message, Mention) else ()
+        await self._chronicle.record(
+            AuditKind.REQUEST,
+            request.actor.person_id,
+            subject=request.key,
+            text=request.message.text,
+            files=[f"{file.name} {file.digest}" for file in files],
+            channel=request.thread.channel,
+        )
+        vocabulary = await self._services.inventory.vocabulary(request.actor)
+        pending = await self._stores.dialogues.pending(
+            request.thread, request.actor.person_id, now=request.at
+        )
+        kept = files or (pending.files if pending else ())
+        parsed = await self._services.parser.parse(
+            Utterance(
+                text=_text_of(request.message),
+                now=request.at.astimezone(SEOUL),
+                vocabulary=vocabulary,
+                files=tuple(file.name for file in kept),
+                pending=pending,
+            )
+        )
+        if isinstance(parsed, Clarification):
+            partial = replace(parsed.partial or Intent(action=NONE), files=kept)
+            await self._ask(request, replace(parsed, partial=partial))
+            return NOTHING
+        if parsed is None or parsed.action == NONE:
+            await self._leave_alone(request, parsed)
+            return NOTHING
+        return await self._act(request, replace(parsed, files=kept), vocabulary)
+
+    async def _leave_alone(self, request: Request, intent: Intent | None) -> None:
+        if intent is not None and intent.params.get("cancelled"):
+            await self._done_asking(request)
+            await request.reply.say(working_report(self._texts.say("ask.dropped")))
+
+    async def _ask(self, request: Request, question: Clarification) -> None:
+        await self._chronicle.record(
+            AuditKind.QUESTION, request.actor.person_id, subject=request.key, text=question.question
+        )
+        await self._stores.dialogues.ask(
+            request.thread,
+            request.actor.person_id,
+            question.partial or Intent(action=NONE),
+            until=request.at + self._services.settings.dialogue_lapse,
+        )
+        await request.reply.say(question_report(question, texts=self._texts))
+
+    async def _done_asking(self, request: Request) -> None:
+        await self._stores.dialogues.drop(request.thread, request.actor.person_id)
+
+    # --- intent to target ------------------------------------------------------------------
+
+    async def _act(self, request: Request, intent: Intent, vocabulary: Vocabulary) -> FollowUp:
+        missing = tuple(slot for slot in intent.missing if not (slot == "files" and intent.files))
+        if missing:
+            asking = replace(intent, missing=missing)
+            await self._ask(request, question_for(asking, vocabulary, self._texts))
+            return NOTHING
+        if self._tasks.knows(intent.action):
+            await self._done_asking(request)
+            answer, woken = await self._tasks.answer(intent, request.actor, request.thread)
+            await request.reply.say(answer)
+            return FollowUp(wake=woken)
+        action = self._services.action_of(intent.action)
+        if action is None:
+            raise UserError("not_yet", action=intent.action)
+        target = await self._target(request, intent, action)
+        if target is not None and "env" in action.needs and len(target.environments) > 1:
+            # A read of all environments is a longer list; a change of all is an accident.
+            asking = replace(intent, missing=("env",))
+            await self._ask(request, question_for(asking, vocabulary, self._texts))
+            return NOTHING
+        await self._done_asking(request)
+        job_id = await self._plan(request, intent, action, target)
+        return FollowUp(start=job_id)
+
+    async def _target(self, request: Request, intent: Intent, action: Action) -> Target | None:
+        if "system" not in action.needs:
+            return None
+        return await self._services.inventory.resolve(intent.selector, request.actor)
+
+    # --- target to plan --------------------------------------------------------------------
+
+    async def _plan(
+        self, request: Request, intent: Intent, action: Action, target: Target | None
+    ) -> str | None:
+        if target is not None:
+            await self._may_ask(request, action, target)
+        asked = await self._gather(request, intent, action, target)
+        operations = action.survey(asked)
+        if target is not None and operations:
+            looking = self._texts.say("working.survey", count=len(target.nodes))
+            await request.reply.say(working_report(looking))
+            facts = await self._surveyor.look(request.key, request.actor, target, operations)
+            asked = replace(asked, facts=facts)
+        outcome = action.plan(asked)
+        if isinstance(outcome, Report):
+            await request.reply.say(outcome)
+            return None
+        return await self._store(request, asked, outcome)
+
+    async def _gather(
+        self, request: Request, intent: Intent, action: Action, target: Target | None
+    ) -> ActionRequest:
+        history = self._stores.history
+        wants_files = "files" in action.needs
+        return ActionRequest(
+            job_id=job_id_of(request.key, request.at),
+            actor=request.actor,
+            target=target,
+            params=intent.params,
+            sr=intent.sr,
+            artifact=await self._stores.files.open_artifact(intent.files) if wants_files else None,
+            facts={},
+            history=await history.deployments(target.system.code) if target else (),
+            now=request.at,
+        )
+
+    async def _may_ask(self, request: Request, action: Action, target: Target) -> None:
+        """Before a server is looked at: may this person ask for this verb here at all?
+
+        The plan is decided again when it is made; an action's own risk is its highest, so its
+        mildest form counts here too.
+        """
+        rules = await self._services.directory.rules()
+        denials = []
+        for risk in {Risk.READ, action.risk}:
+            asked = Asked(
+                action=action.action_id,
+                risk=risk,
+                institution=target.system.institution,
+                environments=tuple(env.value for env in target.environments),
+            )
+            decision = decide(asked, request.actor, rules)
+            if not isinstance(decision, Deny):
+                return
+            denials.append(decision)
+        raise UserError(denials[0].code, action=action.action_id)
+
+    # --- plan to job -----------------------------------------------------------------------
+
+    async def _store(self, request: Request, asked: ActionRequest, plan: Plan) -> str:
+        rules = await self._services.directory.rules()
+        decision = decide(asked_of(plan), request.actor, rules)
+        if isinstance(decision, Deny):
+            raise UserError(decision.code, action=plan.action)
+        await self._chronicle.record(
+            AuditKind.PLAN,
+            request.actor.person_id,
+            subject=plan.action,
+            job_id=asked.job_id,
+            digest=plan.digest,
+            nodes=list(plan.node_names),
+            files=[f"{file.path} {file.sha256}" for file in plan.files],
+            rule=decision.rule,
+        )
+        job = Job(
+            job_id=asked.job_id,
+            state=JobState.PLANNED,
+            plan=plan,
+            requester_id=request.actor.person_id,
+            requester_name=request.actor.name,
+            sr=asked.sr,
+            conversation=request.thread,
+            created_at=request.at,
+            expires_at=request.at + self._services.settings.approval_lapse,
+            stages=decision.stages if isinstance(decision, RequireApproval) else (),
+            rule=decision.rule,
+        )
+        await self._stores.jobs.create(job)
+        place = await request.reply.say(working_report(self._texts.note(plan.title)))
+        if plan.risk is Risk.READ:
+            await self._stores.jobs.attach(job.job_id, progress=place)
+        else:
+            await self._stores.jobs.attach(job.job_id, card=place)
+        return job.job_id
+
+    # --- refusals --------------------------------------------------------------------------
+
+    async def _refuse(self, request: Request, error: GuardiaError) -> None:
+        await self._chronicle.record(
+            AuditKind.REFUSAL,
+            request.actor.person_id,
+            subject=request.key,
+            code=error.code,
+            values=error.values,
+        )
+        await self._done_asking(request)
+        await request.reply.say(refusal_report(error, texts=self._texts))
+
+    async def _refuse_stranger(
+        self, message: Mention | Command, thread: ConversationRef, key: str
+    ) -> None:
+        await self._chronicle.record(
+            AuditKind.REFUSAL,
+            f"{message.sender.adapter}:{message.sender.user_id}",
+            subject=key,
+            code="person_unknown",
+            text=redact(message.text[:200]),
+        )
+        error = UserError("person_unknown", adapter=message.sender.adapter)
+        await self._outbound.post(
+            refusal_report(error, texts=self._texts, only_for=message.sender.user_id),
+            thread,
+            key=f"{key}:stranger",
+        )
+
+
+def _thread_of(conversation: ConversationRef) -> ConversationRef:
+    """The thread of a message: the one it is in, or the one that it opens."""
+    return replace(conversation, thread=conversation.thread or conversation.message, message=None)
+
+
+def _text_of(message: Mention | Command) -> str:
+    return message.text if isinstance(message, Mention) else f"/{message.name} {message.text}"

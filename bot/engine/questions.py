@@ -1,0 +1,87 @@
+"""Asking for what is missing, one thing at a time.
+
+Owns: which slot is asked for first and which answers are offered. Pure: the choices come from
+the vocabulary, which holds only what the asking person may see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bot.core.domain.estate import NodeEntry, Vocabulary
+from bot.core.domain.intent import Choice, Clarification, Intent, Selector
+from bot.core.texts import Texts
+
+_ORDER = ("institution", "system", "env", "layer", "nodes", "sr", "files")
+_MOST_CHOICES = 8  # more buttons than this is a list that nobody reads
+_CLOSED_SR = frozenset({"배포완료", "반려"})
+
+
+def question_for(intent: Intent, vocabulary: Vocabulary, texts: Texts) -> Clarification:
+    """The question for the first missing slot, with buttons where the choices are few."""
+    slot = first_missing(intent.missing)
+    choices = _choices(slot, intent.selector, vocabulary, texts)
+    key = f"ask.{slot}" if texts.has(f"ask.{slot}") else "ask.other"
+    return Clarification(
+        question=texts.say(key, slot=slot),
+        choices=tuple(choices) if len(choices) <= _MOST_CHOICES else (),
+        partial=intent,
+    )
+
+
+def first_missing(missing: Iterable[str]) -> str:
+    """The slot to ask for first; what narrows the rest comes first."""
+    slots = tuple(missing)
+    return next((slot for slot in _ORDER if slot in slots), slots[0])
+
+
+def _choices(slot: str, selector: Selector, vocabulary: Vocabulary, texts: Texts) -> list[Choice]:
+    if slot == "institution":
+        names = [
+            system.institution
+            for system in vocabulary.systems
+            if selector.system in (None, system.name)
+        ]
+    elif slot == "system":
+        names = [
+            system.name
+            for system in vocabulary.systems
+            if selector.institution in (None, system.institution)
+        ]
+    elif slot == "sr":
+        return _sr_choices(selector, vocabulary)
+    elif slot in ("env", "layer"):
+        return _node_choices(slot, selector, vocabulary, texts)
+    else:
+        names = []
+    return [Choice(label=name, value=name) for name in dict.fromkeys(names)]
+
+
+def _sr_choices(selector: Selector, vocabulary: Vocabulary) -> list[Choice]:
+    return [
+        Choice(label=f"{sr.sr_id} {sr.title}", value=sr.sr_id)
+        for sr in vocabulary.srs
+        if sr.status not in _CLOSED_SR
+        and selector.institution in (None, sr.institution)
+        and selector.system in (None, sr.system)
+    ]
+
+
+def _node_choices(
+    slot: str, selector: Selector, vocabulary: Vocabulary, texts: Texts
+) -> list[Choice]:
+    nodes = [node for node in vocabulary.nodes if _fits(node, selector, slot)]
+    values = sorted({str(node.env if slot == "env" else node.layer) for node in nodes})
+    return [
+        Choice(label=texts.say(f"{slot}.{value}"), value=texts.say(f"{slot}.{value}"))
+        for value in values
+    ]
+
+
+def _fits(node: NodeEntry, selector: Selector, slot: str) -> bool:
+    return (
+        selector.institution in (None, node.institution)
+        and selector.system in (None, node.system)
+        and (slot == "layer" or selector.layer in (None, node.layer))
+        and (slot == "env" or selector.env in (None, node.env))
+    )

@@ -1,0 +1,102 @@
+"""A request for approval from its posting to its end.
+
+Owns: the plan card and what becomes of a job that waits: approved, rejected, cancelled, lapsed.
+Called by the durable workflow, step by step; every step can be done twice.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bot.core.cards import plan_card
+from bot.core.domain.decision import Verdict
+from bot.core.domain.job import Job, JobState
+from bot.core.domain.plan import Risk
+from bot.core.errors import OperationError
+from bot.core.lifecycle import has_ended
+from bot.core.policy import eligible, open_stage
+from bot.engine.chronicle import Chronicle
+from bot.engine.outbound import Outbound
+from bot.engine.services import Services
+
+
+class ApprovalRequests:
+    """Opens, settles and lapses requests."""
+
+    def __init__(self, services: Services, chronicle: Chronicle, outbound: Outbound) -> None:
+        self._services = services
+        self._jobs = services.stores.jobs
+        self._chronicle = chronicle
+        self._outbound = outbound
+
+    async def open(self, job_id: str) -> JobState:
+        """A planned job either waits for approval from now on or is queued."""
+        job = await self.load(job_id)
+        if job.state is JobState.PLANNED:
+            to = JobState.AWAITING_APPROVAL if job.stages else JobState.QUEUED
+            job = await self.move(job, to)
+        await self.show(job)
+        return job.state
+
+    async def settle(self, job_id: str) -> JobState:
+        """After a click: what the verdicts given so far come to."""
+        job = await self.load(job_id)
+        if job.state is JobState.AWAITING_APPROVAL:
+            to = self._verdict(job)
+            if to is not None:
+                job = await self.move(job, to)
+            await self.show(job)
+        return job.state
+
+    @staticmethod
+    def _verdict(job: Job) -> JobState | None:
+        if any(approval.verdict is Verdict.REJECT for approval in job.approvals):
+            return JobState.DENIED
+        if job.cancel_requested_by is not None:
+            return JobState.CANCELLED
+        return JobState.QUEUED if open_stage(job) is None else None
+
+    async def lapse(self, job_id: str) -> JobState:
+        """The time is over. A verdict that came in meanwhile counts."""
+        state = await self.settle(job_id)
+        if state is JobState.AWAITING_APPROVAL:
+            job = await self.move(await self.load(job_id), JobState.EXPIRED)
+            await self.show(job)
+            return job.state
+        return state
+
+    async def remaining_s(self, job_id: str) -> float:
+        """Seconds until the request lapses, not negative."""
+        job = await self.load(job_id)
+        return max(0.0, (job.expires_at - self._now()).total_seconds())
+
+    async def load(self, job_id: str) -> Job:
+        """The job.
+
+        Raises:
+            OperationError: there is none (``job_missing``).
+        """
+        job = await self._jobs.load(job_id)
+        if job is None:
+            raise OperationError("job_missing", job=job_id)
+        return job
+
+    async def move(self, job: Job, to: JobState) -> Job:
+        """Audit, then advance."""
+        if job.state is not to and not has_ended(job.state):
+            await self._chronicle.state(job, to)
+            await self._jobs.advance(job.job_id, to, at=self._now())
+        return await self.load(job.job_id)
+
+    async def show(self, job: Job) -> None:
+        """Bring the posted plan card up to date. Reads have none."""
+        if job.plan.risk is Risk.READ or job.card is None:
+            return
+        people = await self._services.directory.people()
+        card = plan_card(
+            job, approvers=eligible(job, people), texts=self._services.texts, now=self._now()
+        )
+        await self._outbound.edit(card, job.card)
+
+    def _now(self) -> datetime:
+        return self._services.clock.now()

@@ -1,0 +1,73 @@
+"""Everything the engine stands on, by port.
+
+Owns: the bundle of ports that the composition root fills, and the engine's own settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from nacl.signing import SigningKey
+
+from bot.core.ports import (
+    Action,
+    Adapter,
+    AgentPool,
+    ApprovalStore,
+    AuditSink,
+    Clock,
+    DialogueStore,
+    Directory,
+    FileStore,
+    HistoryStore,
+    IntentParser,
+    Inventory,
+    JobStore,
+    LockStore,
+)
+from bot.core.texts import Texts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """Times and bounds of the engine."""
+
+    approval_lapse: timedelta = timedelta(minutes=30)
+    dialogue_lapse: timedelta = timedelta(minutes=10)
+    grant_life: timedelta = timedelta(hours=6)  # from the start of a run
+    text_limit: int = 4000  # characters of one request
+    read_fan_out: int = 20  # nodes read at the same time
+    agent_patience_s: int = 60  # how long a run waits for its agent to reconnect before it gives up
+    unknown_retries: int = 3  # how often a silent agent is asked what became of a step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """What is remembered."""
+
+    jobs: JobStore
+    approvals: ApprovalStore
+    locks: LockStore
+    history: HistoryStore
+    dialogues: DialogueStore
+    audit: AuditSink
+    files: FileStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The ports, filled."""
+
+    adapters: Mapping[str, Adapter]
+    parser: IntentParser
+    action_of: Callable[[str], Action | None]
+    inventory: Inventory
+    directory: Directory
+    agents: AgentPool
+    stores: Stores
+    clock: Clock
+    texts: Texts
+    signer: SigningKey
+    settings: EngineSettings

@@ -1,0 +1,137 @@
+"""Looking before planning: the read operations that an action asks for, run on its targets.
+
+Owns: the read-only plan of a survey and the facts that come back. A survey changes nothing and
+needs no approval; it is audited like everything that touches a server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+from datetime import timedelta
+
+from agent.wire.messages import StepOutcome
+from agent.wire.operations import Operation, Result, effect_of
+from agent.wire.plan import Grant, NodeRun, SignedGrant, Step, WirePlan
+from agent.wire.seal import sign_grant
+from bot.core.domain.audit import AuditKind
+from bot.core.domain.estate import Node, Target
+from bot.core.domain.people import Actor
+from bot.core.errors import OperationError, UserError
+from bot.core.ports import Delivery
+from bot.engine.chronicle import Chronicle
+from bot.engine.naming import job_id_of
+from bot.engine.services import Services
+
+Facts = Mapping[tuple[str, int], Result]
+_LIFE = timedelta(minutes=15)
+
+
+class Surveyor:
+    """Runs surveys."""
+
+    def __init__(self, services: Services, chronicle: Chronicle) -> None:
+        self._services = services
+        self._chronicle = chronicle
+
+    async def look(
+        self, event_key: str, actor: Actor, target: Target, operations: Sequence[Operation]
+    ) -> Facts:
+        """The result of each operation on each node of the target.
+
+        Raises:
+            UserError: the agent is offline, or a node is not connected.
+            OperationError: a node did not answer as it should.
+        """
+        if not operations:
+            return {}
+        if any(effect_of(operation) != "read" for operation in operations):
+            raise OperationError("survey_changes")
+        self._reachable(target)
+        job_id = job_id_of(f"survey:{event_key}", self._services.clock.now())
+        plan = _survey_plan(job_id, actor, target, operations)
+        await self._chronicle.record(
+            AuditKind.OPERATION,
+            actor.person_id,
+            subject="survey",
+            job_id=job_id,
+            nodes=[node.node_id for node in target.nodes],
+            plan_digest=plan.digest(),
+        )
+        delivery = Delivery(
+            plan=plan,
+            grant=self._grant(plan, actor),
+            access=await self._services.inventory.access([n.node_id for n in target.nodes]),
+        )
+        return await self._collect(delivery)
+
+    def _reachable(self, target: Target) -> None:
+        missing = [node.node_id for node in target.nodes if node.wire is None]
+        if not self._services.agents.online(target.agent) or len(missing) == len(target.nodes):
+            nodes = ", ".join(node.node_id for node in target.nodes)
+            raise UserError("agent_offline", agent=target.agent, nodes=nodes)
+        if missing:
+            raise UserError("node_not_connected", nodes=", ".join(missing))
+
+    def _grant(self, plan: WirePlan, actor: Actor) -> SignedGrant:
+        now = self._services.clock.now()
+        grant = Grant(
+            job_id=plan.job_id,
+            plan_digest=plan.digest(),
+            agent=plan.agent,
+            requested_by=actor.person_id,
+            basis="rule",
+            fencing_token=0,
+            issued_at=now,
+            expires_at=now + _LIFE,
+        )
+        return sign_grant(grant, self._services.signer)
+
+    async def _collect(self, delivery: Delivery) -> Facts:
+        gate = asyncio.Semaphore(self._services.settings.read_fan_out)
+        facts: dict[tuple[str, int], Result] = {}
+
+        async def one(step: Step, index: int) -> None:
+            async with gate:
+                facts[step.node_id, index] = await self._run(delivery, step)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for run in delivery.plan.runs():
+                    for index, step in enumerate(run.steps):
+                        group.create_task(one(step, index))
+        except* OperationError as errors:
+            raise errors.exceptions[0] from None
+        return facts
+
+    async def _run(self, delivery: Delivery, step: Step) -> Result:
+        async with aclosing(self._services.agents.run_step(delivery, step.step_id)) as events:
+            async for event in events:
+                if isinstance(event, StepOutcome):
+                    if event.state == "succeeded" and event.result is not None:
+                        return event.result
+                    raise OperationError("survey_failed", node=step.node_id, code=event.code)
+        raise OperationError("survey_failed", node=step.node_id, code="agent_silent")
+
+
+def _survey_plan(
+    job_id: str, actor: Actor, target: Target, operations: Sequence[Operation]
+) -> WirePlan:
+    return WirePlan(
+        job_id=job_id,
+        action="survey",
+        requested_by=actor.person_id,
+        agent=target.agent,
+        lock=None,
+        targets=tuple(node.wire for node in target.nodes if node.wire is not None),
+        batches=(tuple(_node_run(node, operations) for node in target.nodes),),
+    )
+
+
+def _node_run(node: Node, operations: Sequence[Operation]) -> NodeRun:
+    steps = tuple(
+        Step(step_id=f"{node.node_id[:64]}.{index}", node_id=node.node_id, operation=operation)
+        for index, operation in enumerate(operations)
+    )
+    return NodeRun(node_id=node.node_id, steps=steps)

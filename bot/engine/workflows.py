@@ -1,0 +1,273 @@
+"""The durable part: small interpreters over values that are already frozen.
+
+Owns: what DBOS runs, resumes after a crash and keeps one at a time per system. A workflow only
+decides what comes next; everything it calls is a step that may be done twice. It branches on
+returned values, never on exceptions, and its code changes rarely: a change that moves a step
+needs a new ``APPLICATION_VERSION``, so that runs under way end with the code that they began with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+import structlog
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflowID
+from dbos._core import StepOptions
+from pydantic import TypeAdapter
+
+from bot.core.domain.conversation import Chat, Click, Command, Inbound, Mention
+from bot.core.domain.job import JobState, StepState
+from bot.core.domain.plan import Risk
+from bot.engine.approvals import Approvals
+from bot.engine.conductor import Conductor
+from bot.engine.follow_up import NOTHING, FollowUp
+from bot.engine.naming import event_key_of
+from bot.engine.pipeline import Pipeline
+from bot.engine.requests import ApprovalRequests
+
+log = structlog.get_logger(__name__)
+
+APPLICATION_VERSION = "1"
+CHANGES = "changes"  # the queue of changing jobs, one at a time per system
+_WAKE = "wake"
+_INBOUND: dict[str, TypeAdapter[Any]] = {
+    kind.__name__: TypeAdapter(kind) for kind in (Mention, Command, Click)
+}
+
+
+class Unknowns(Protocol):
+    """How often a silent agent is asked again."""
+
+    unknown_retries: int
+
+
+class Workflows:
+    """Registers the workflows with DBOS and starts them. One per process."""
+
+    def __init__(  # noqa: PLR0913 - the composition root hands each part once, by name
+        self,
+        *,
+        pipeline: Pipeline,
+        approvals: Approvals,
+        requests: ApprovalRequests,
+        conductor: Conductor,
+        settings: Unknowns,
+    ) -> None:
+        self._pipeline = pipeline
+        self._approvals = approvals
+        self._requests = requests
+        self._conductor = conductor
+        self._settings = settings
+        self._register()
+
+    def _register(self) -> None:
+        # DBOS marks the functions that it registers; a bound method cannot be marked.
+        async def take(payload: dict[str, Any]) -> None:
+            await self._take_event(payload)
+
+        async def job(job_id: str) -> str:
+            return await self._follow_job(job_id)
+
+        async def run(job_id: str) -> str:
+            return await self._run_plan(job_id)
+
+        self._take = DBOS.workflow(name="take")(take)
+        self._job = DBOS.workflow(name="job")(job)
+        self._run = DBOS.workflow(name="run")(run)
+
+    async def launch(self) -> None:
+        """Start DBOS on the running loop; what a crash interrupted goes on from here."""
+        DBOS.launch()
+        await DBOS.register_queue_async(CHANGES, partition_concurrency=1, polling_interval_sec=0.2)
+
+    async def receive(self, event: Inbound) -> None:
+        """Take an inbound value durably; the same event starts nothing a second time."""
+        if isinstance(event, Chat):
+            return
+        payload = {
+            "kind": type(event).__name__,
+            "event": _INBOUND[type(event).__name__].dump_python(event, mode="json"),
+        }
+        key = event_key_of(event.conversation.adapter, event.event_id)
+        with SetWorkflowID(f"in:{key}"):
+            await DBOS.start_workflow_async(self._take, payload)
+
+    # --- one message, one click ------------------------------------------------------------
+
+    async def _take_event(self, payload: dict[str, Any]) -> None:
+        key = f"{DBOS.workflow_id}"
+        try:
+            follow_up = await _step("handle", self._handle, payload)
+        except StepGaveUpError:
+            await _step("apologise", self._apologise, payload)
+            return
+        if follow_up["start"] is not None:
+            with SetWorkflowID(f"job:{follow_up['start']}"):
+                await DBOS.start_workflow_async(self._job, follow_up["start"])
+        if follow_up["wake"] is not None:
+            await DBOS.send_async(
+                f"job:{follow_up['wake']}", "look", _WAKE, idempotency_key=f"{key}:wake"
+            )
+
+    async def _handle(self, payload: dict[str, Any]) -> dict[str, str | None]:
+        event = _INBOUND[payload["kind"]].validate_python(payload["event"])
+        follow_up = await self._dispatch(event)
+        return {"start": follow_up.start, "wake": follow_up.wake}
+
+    async def _apologise(self, payload: dict[str, Any]) -> None:
+        await self._pipeline.apologise(_INBOUND[payload["kind"]].validate_python(payload["event"]))
+
+    async def _dispatch(self, event: Inbound) -> FollowUp:
+        if isinstance(event, Click):
+            chosen = _as_answer(event)
+            return await (self._pipeline.handle(chosen) if chosen else self._approvals.press(event))
+        if isinstance(event, Mention | Command):
+            return await self._pipeline.handle(event)
+        return NOTHING
+
+    # --- one job ---------------------------------------------------------------------------
+
+    async def _follow_job(self, job_id: str) -> str:
+        state = await _step("open", self._requests.open, job_id)
+        while state == JobState.AWAITING_APPROVAL:
+            remaining = await _step("remaining", self._requests.remaining_s, job_id)
+            woken = await DBOS.recv_async(_WAKE, timeout_seconds=remaining)
+            settle = self._requests.settle if woken is not None else self._requests.lapse
+            state = await _step("settle", settle, job_id)
+        if state == JobState.QUEUED:
+            await self._start_run(job_id)
+        return str(state)
+
+    async def _start_run(self, job_id: str) -> None:
+        scope = await _step("scope", self._conductor.scope, job_id)
+        with SetWorkflowID(f"run:{job_id}"):
+            if scope is None:
+                await DBOS.start_workflow_async(self._run, job_id)
+            else:
+                with SetEnqueueOptions(queue_partition_key=scope):
+                    await DBOS.enqueue_workflow_async(CHANGES, self._run, job_id)
+
+    # --- one run ---------------------------------------------------------------------------
+
+    async def _run_plan(self, job_id: str) -> str:
+        stopped = await _step("begin", self._conductor.begin, job_id)
+        if stopped is not None:
+            await _step("stopped", self._conductor.stopped, job_id, stopped)
+            return str(stopped)
+        try:
+            end = await self._walk(job_id)
+        except StepGaveUpError:
+            # The bot itself could not go on (its store, its audit): what the servers hold is
+            # not known here any more, and says so.
+            end = JobState.UNKNOWN
+        state = await _step("conclude", self._conductor.conclude, job_id, end)
+        await _step("announce", self._conductor.announce, job_id)
+        return str(state)
+
+    async def _walk(self, job_id: str) -> JobState:
+        course = await _step("course", self._conductor.course, job_id)
+        for batch in course["batches"]:
+            if course["risk"] == Risk.READ:
+                states = await _step("read", self._conductor.execute_all, job_id, batch)
+                if StepState.UNKNOWN in states:
+                    return JobState.UNKNOWN
+                if any(state != StepState.SUCCEEDED for state in states):
+                    return JobState.FAILED
+                continue
+            for step_id in batch:
+                if await _step("cancelled", self._conductor.cancelled, job_id):
+                    return await self._go_back(job_id, JobState.CANCELLED)
+                state = await self._execute(job_id, step_id)
+                if state == StepState.UNKNOWN:
+                    return JobState.UNKNOWN
+                if state != StepState.SUCCEEDED:
+                    return await self._go_back(job_id, JobState.ROLLED_BACK)
+        return JobState.SUCCEEDED
+
+    async def _execute(self, job_id: str, step_id: str) -> str:
+        """One step. A silent agent is asked again what became of it: its ledger knows, and
+        nothing is repeated that may have taken effect."""
+        state = await _step("execute", self._conductor.execute, job_id, step_id)
+        for _ in range(self._settings.unknown_retries):
+            if state != StepState.UNKNOWN:
+                break
+            state = await _step("execute", self._conductor.execute, job_id, step_id)
+        return str(state)
+
+    async def _go_back(self, job_id: str, to: JobState) -> JobState:
+        ways = await _step("way_back", self._conductor.way_back, job_id)
+        if ways is None:
+            return JobState.ROLLBACK_FAILED
+        for way in ways:
+            for step_id in way:
+                state = await self._execute(job_id, step_id)
+                if state == StepState.UNKNOWN:
+                    return JobState.UNKNOWN
+                if state != StepState.SUCCEEDED:
+                    return JobState.ROLLBACK_FAILED
+        nothing_changed = not ways and to is JobState.ROLLED_BACK
+        return JobState.FAILED if nothing_changed else to
+
+
+class StepGaveUpError(Exception):
+    """A durable step failed every time it was tried."""
+
+
+async def _step(name: str, call: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
+    """One durable step: its result is kept, and after a crash it is not called again.
+
+    Raises:
+        StepGaveUpError: it failed every time; the cause is logged here, once.
+    """
+    options: StepOptions = {
+        "name": name,
+        "retries_allowed": True,
+        "interval_seconds": 0.5,
+        "max_attempts": 6,
+        "backoff_rate": 2.0,
+    }
+    try:
+        return await DBOS.run_step_async(options, call, *arguments)
+    except Exception as error:
+        log.exception("step_gave_up", step=name, workflow=DBOS.workflow_id)
+        raise StepGaveUpError(name) from error
+
+
+def _as_answer(click: Click) -> Mention | None:
+    """A chosen answer is a message of the person who pressed it."""
+    if click.button != "choose":
+        return None
+    return Mention(
+        event_id=click.event_id,
+        sender=click.sender,
+        conversation=click.conversation,
+        text=click.value,
+        files=(),
+        at=click.at,
+    )
+
+
+def configure(*, system_database_url: str, executor_id: str) -> None:
+    """Tell DBOS where it keeps its own state. Before ``Workflows`` are made.
+
+    Args:
+        system_database_url: a database of its own, apart from the application's.
+        executor_id: names this replica; its interrupted workflows are taken up at its launch.
+    """
+    config: DBOSConfig = {
+        "name": "guardia",
+        "system_database_url": system_database_url,
+        "application_version": APPLICATION_VERSION,
+        "executor_id": executor_id,
+        "serializer": DBOSPortableJSONSerializer(),
+        "notification_listener_polling_interval_sec": 0.2,
+        "console_log_level": "WARNING",
+        "run_admin_server": False,
+    }
+    DBOS(config=config)
+
+
+def shut_down() -> None:
+    """Stop DBOS; what runs is taken up at the next launch."""
+    DBOS.destroy(workflow_completion_timeout_sec=0)
