@@ -1,0 +1,36 @@
+"""The closed list of verbs.
+
+Owns: which actions exist. ``list_tasks`` and ``cancel_task`` are the engine's own: they read and
+change jobs, not servers.
+"""
+
+from __future__ import annotations
+
+from actions.deploy import Deploy
+from actions.health import CheckInfraHealth
+from actions.help import Help
+from actions.rollback import Rollback
+from actions.server_info import ServerInfo
+from actions.service import ManageService
+from bot.core.ports import Action
+from bot.core.texts import Texts, load_texts
+
+
+def actions_in(texts: Texts) -> tuple[Action, ...]:
+    """Every action, answering in the language of these texts."""
+    return (
+        Deploy(),
+        Rollback(),
+        ManageService(),
+        CheckInfraHealth(),
+        ServerInfo(texts),
+        Help(texts),
+    )
+
+
+ACTIONS: tuple[Action, ...] = actions_in(load_texts("ko"))
+
+
+def action_of(action_id: str) -> Action | None:
+    """The action of that id, or None."""
+    return next((action for action in ACTIONS if action.action_id == action_id), None)

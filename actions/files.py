@@ -1,0 +1,126 @@
+"""The files of a deployment, against what runs on each node now.
+
+Owns: novelty (new, changed, same) and handling (static, dynamic) of files. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+
+from pydantic import ValidationError
+
+from agent.wire.operations import Digests, FileSpec, FingerprintFiles, Result
+from bot.core.domain.artifact import Artifact, ArtifactEntry
+from bot.core.domain.plan import FileChange, Handling, Novelty
+from bot.core.errors import OperationError, UserError
+
+FILES_MAX = 5000  # of the wire operations
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_STATIC = _words(
+    "html htm xhtml js mjs map css scss less png jpg jpeg gif svg webp ico bmp avif "
+    "woff woff2 ttf otf eot txt md pdf hwp hwpx doc docx xls xlsx ppt pptx csv zip mp4 webm mp3 "
+    "webmanifest"
+)
+_DYNAMIC = _words(
+    "class jar war ear jsp jspx jspf tag tld java groovy kt properties xml yml yaml json conf "
+    "cfg ini toml sql so dll sh py php xsl xslt vm ftl mustache policy jks p12 keystore"
+)
+
+
+def handling_of(path: str) -> Handling:
+    """Served as it lies there, or read when the service starts. Doubt restarts."""
+    return Handling.STATIC if _suffix(path) in _STATIC else Handling.DYNAMIC
+
+
+def is_known(path: str) -> bool:
+    """Whether the suffix is one of those this house knows."""
+    return _suffix(path) in _STATIC | _DYNAMIC
+
+
+def _suffix(path: str) -> str:
+    # WEB-INF is never served: what lies below is read by the application.
+    if "WEB-INF" in PurePosixPath(path).parts or "META-INF" in PurePosixPath(path).parts:
+        return "class"
+    return PurePosixPath(path).suffix.lstrip(".").lower()
+
+
+def entries_of(artifact: Artifact | None) -> tuple[ArtifactEntry, ...]:
+    """The files to deploy, in the order of their paths.
+
+    Raises:
+        UserError: none (``files_missing``), too many (``too_many_files``), or a path that no
+            server is shown (``path_refused``).
+    """
+    if artifact is None or not artifact.entries:
+        raise UserError("files_missing")
+    if len(artifact.entries) > FILES_MAX:
+        raise UserError("too_many_files", count=len(artifact.entries), limit=FILES_MAX)
+    entries = tuple(sorted(artifact.entries, key=lambda entry: entry.path))
+    for entry in entries:
+        spec_of(entry)
+    return entries
+
+
+def spec_of(file: ArtifactEntry | FileChange) -> FileSpec:
+    """The file as the wire names it."""
+    try:
+        return FileSpec(path=file.path, sha256=file.sha256, size=file.size)
+    except ValidationError as error:
+        raise UserError("path_refused", path=ascii(file.path)) from error
+
+
+def fingerprint(entries: Sequence[ArtifactEntry]) -> FingerprintFiles:
+    return FingerprintFiles(paths=tuple(entry.path for entry in entries))
+
+
+def compare(
+    entries: Sequence[ArtifactEntry],
+    nodes: Sequence[str],
+    facts: Mapping[tuple[str, int], Result],
+) -> tuple[FileChange, ...]:
+    """Every file with its novelty on every node.
+
+    Raises:
+        OperationError: a node has not been read (``survey_incomplete``).
+    """
+    present = {node: _digests(node, facts) for node in nodes}
+    return tuple(
+        FileChange(
+            path=entry.path,
+            sha256=entry.sha256,
+            size=entry.size,
+            handling=handling_of(entry.path),
+            novelty=tuple((node, _novelty(entry, present[node])) for node in nodes),
+        )
+        for entry in entries
+    )
+
+
+def _digests(node: str, facts: Mapping[tuple[str, int], Result]) -> Mapping[str, str | None]:
+    fact = facts.get((node, 0))
+    if not isinstance(fact, Digests):
+        raise OperationError("survey_incomplete", node=node)
+    return fact.files
+
+
+def _novelty(entry: ArtifactEntry, present: Mapping[str, str | None]) -> Novelty:
+    now = present.get(entry.path)
+    if now is None:
+        return Novelty.NEW
+    return Novelty.SAME if now == entry.sha256 else Novelty.CHANGED
+
+
+def to_send(files: Sequence[FileChange], node: str) -> tuple[FileSpec, ...]:
+    """The files that are not yet on this node as they should be."""
+    return tuple(spec_of(file) for file in files if dict(file.novelty)[node] is not Novelty.SAME)
+
+
+def differs(file: FileChange) -> bool:
+    """Whether the file changes anything anywhere."""
+    return any(novelty is not Novelty.SAME for _, novelty in file.novelty)

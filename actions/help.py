@@ -1,0 +1,54 @@
+"""The verb ``help``: what this person may ask, with sentences that work.
+
+Owns: which examples which role is shown. The sentences are in the catalogue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agent.wire.operations import Operation
+from bot.core.domain.people import Role
+from bot.core.domain.plan import Risk
+from bot.core.domain.report import Facts, Paragraph, Report
+from bot.core.ports import ActionRequest
+from bot.core.texts import Texts
+
+_CHANGES = ("deploy", "rollback")
+_SERVICE = ("service_status", "service_restart")
+_LOOKS = ("health", "server_info")
+_TASKS = ("list_tasks", "cancel_task")
+EXAMPLES: dict[Role, tuple[str, ...]] = {
+    Role.DEVELOPER: (*_CHANGES, *_LOOKS, "service_status", *_TASKS),
+    Role.OPERATOR: (*_LOOKS, *_SERVICE, *_CHANGES, *_TASKS),
+    Role.PART_LEADER: ("approve", *_LOOKS, *_SERVICE, "rollback", *_TASKS),
+    Role.PM: ("approve", *_LOOKS, "list_tasks"),
+    Role.AUDITOR: ("server_info", "list_tasks"),
+}
+
+
+class Help:
+    """Examples for the asking person."""
+
+    action_id = "help"
+    risk = Risk.READ
+    needs: frozenset[str] = frozenset()
+
+    def __init__(self, texts: Texts) -> None:
+        self._texts = texts
+
+    def survey(self, request: ActionRequest) -> Sequence[Operation]:
+        return []
+
+    def plan(self, request: ActionRequest) -> Report:
+        """The answer itself."""
+        say = self._texts.say
+        role = request.actor.role
+        rows = tuple(
+            (say(f"help.label.{name}"), say(f"help.example.{name}")) for name in EXAMPLES[role]
+        )
+        return Report(
+            title=say("help.title"),
+            summary=say("help.summary", name=request.actor.name, role=say(f"role.{role.value}")),
+            sections=(Facts(rows=rows), Paragraph(text=say("help.approval"))),
+        )

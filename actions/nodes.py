@@ -1,0 +1,172 @@
+"""What plan makers ask of a target: reachable nodes, short names, the balancers in front.
+
+Owns: the checks every verb makes on its nodes before it plans. Pure; must not know any one verb.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from agent.wire.plan import NodeTarget, WirePlan
+from bot.core.domain.estate import Layer, Node, Target
+from bot.core.domain.plan import Note
+from bot.core.errors import UserError
+from bot.core.ports import ActionRequest
+
+_PREFIX_MAX = 48  # leaves room for number and name in a step id of 81 characters
+_NAMED_MAX = 20  # nodes named in one sentence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seat:
+    """A balancer that a node stands behind: the web node it runs on, the member's address."""
+
+    helper: str
+    member: str
+
+
+def target_of(request: ActionRequest) -> Target:
+    """The request's target.
+
+    Raises:
+        UserError: there is none (``target_unknown``).
+    """
+    if request.target is None:
+        raise UserError("target_unknown")
+    return request.target
+
+
+def wire_of(node: Node) -> NodeTarget:
+    """The node's address as the agent needs it.
+
+    Raises:
+        UserError: the node is not connected (``node_not_connected``).
+    """
+    if node.wire is None:
+        raise UserError("node_not_connected", nodes=node.node_id)
+    return node.wire
+
+
+def require_connected(nodes: Sequence[Node]) -> None:
+    """Every node has a registered host key.
+
+    Raises:
+        UserError: ``node_not_connected``, naming those that have none.
+    """
+    missing = [node.node_id for node in nodes if node.wire is None]
+    if missing:
+        raise UserError("node_not_connected", nodes=listed(missing))
+
+
+def require_files_reachable(nodes: Sequence[Node]) -> None:
+    """Files can be sent to every node: not a database layer, SFTP, connected.
+
+    Raises:
+        UserError: ``layer_not_deployable``, ``ftp_not_yet`` or ``node_not_connected``.
+    """
+    if any(node.entry.layer is Layer.DB for node in nodes):
+        raise UserError("layer_not_deployable", layer=Layer.DB.value)
+    by_ftp = [node.node_id for node in nodes if node.transfer != "sftp"]
+    if by_ftp:
+        raise UserError("ftp_not_yet", nodes=listed(by_ftp))
+    require_connected(nodes)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names for one sentence, the tail as a count."""
+    shown = ", ".join(names[:_NAMED_MAX])
+    return shown if len(names) <= _NAMED_MAX else f"{shown} (+{len(names) - _NAMED_MAX})"
+
+
+def prefixes(nodes: Sequence[Node]) -> dict[str, str]:
+    """A short name per node for its step ids: the last part of the node's name, if that is
+    unique; more parts, if not; a number, if even the whole name is too long."""
+    ids = [node.node_id for node in nodes]
+    for parts in range(1, 8):
+        short = {node_id: "-".join(node_id.split("-")[-parts:]) for node_id in ids}
+        if len(set(short.values())) == len(ids) and all(map(_fits, short.values())):
+            return short
+    return {node_id: f"n{index + 1:03}" for index, node_id in enumerate(ids)}
+
+
+def _fits(prefix: str) -> bool:
+    return len(prefix) <= _PREFIX_MAX and prefix[:1].isalnum()
+
+
+def seats_of(node: Node, target: Target) -> tuple[Seat, ...]:
+    """The balancers a node can be taken out of: connected, and with somebody left to serve."""
+    if target.siblings < 2:
+        return ()
+    usable = {helper.node_id for helper in target.helpers if helper.wire and helper.wire.balancer}
+    return tuple(
+        Seat(helper=place.web_node_id, member=place.member)
+        for place in node.balancers
+        if place.web_node_id in usable
+    )
+
+
+def interruption_warnings(nodes: Sequence[Node], target: Target) -> list[Note]:
+    """Why stopping these nodes one by one is felt, where it is."""
+    warnings = []
+    bare = [node.node_id for node in nodes if not seats_of(node, target)]
+    if bare:
+        warnings.append(note("warnings.interruption", nodes=listed(bare)))
+    deaf = sorted(
+        {place.web_node_id for node in nodes for place in node.balancers}
+        - {seat.helper for node in nodes for seat in seats_of(node, target)}
+    )
+    if deaf and target.siblings > 1:
+        warnings.append(note("warnings.balancer_not_connected", nodes=listed(deaf)))
+    return warnings
+
+
+def coverage_warnings(target: Target, count: int) -> list[Note]:
+    """That a plan covers only a part of the layer, where it does."""
+    layers = layers_of(target.nodes)
+    if len(target.environments) != 1 or "/" in layers or count >= target.siblings:
+        return []
+    return [note("warnings.partial", layer=layers, total=target.siblings, count=count)]
+
+
+def wire_targets(
+    nodes: Sequence[Node], seats: Iterable[Seat], target: Target
+) -> tuple[NodeTarget, ...]:
+    """Nodes first, then the helpers that the seats name, each once."""
+    needed = {seat.helper for seat in seats} - {node.node_id for node in nodes}
+    helpers = [helper for helper in target.helpers if helper.node_id in needed]
+    return tuple(wire_of(node) for node in (*nodes, *helpers))
+
+
+def layers_of(nodes: Sequence[Node]) -> str:
+    """The layers of these nodes, e.g. ``WAS`` or ``WEB/WAS``."""
+    present = {node.entry.layer for node in nodes}
+    return "/".join(layer.value for layer in Layer if layer in present)
+
+
+def title(verb: str, nodes: Sequence[Node]) -> Note:
+    """What on what: the catalogue has one sentence per verb and environment."""
+    environments = {node.entry.env.value for node in nodes}
+    place = environments.pop() if len(environments) == 1 else "mixed"
+    entry = nodes[0].entry
+    return note(
+        f"plan.{verb}.{place}",
+        institution=entry.institution,
+        system=entry.system,
+        layer=layers_of(nodes),
+        count=len(nodes),
+    )
+
+
+def environments_of(nodes: Sequence[Node]) -> tuple[str, ...]:
+    return tuple(sorted({node.entry.env.value for node in nodes}))
+
+
+def node_ids(plan: WirePlan) -> tuple[str, ...]:
+    """The nodes that a plan runs on, in its order."""
+    return tuple(run.node_id for run in plan.runs())
+
+
+def note(key: str, /, **values: object) -> Note:
+    """A sentence of the catalogue with its values."""
+    return Note(key=key, values=tuple((name, str(value)) for name, value in values.items()))

@@ -1,0 +1,204 @@
+"""The verb ``rollback``: put the verified backup of a past deployment back.
+
+Owns: which deployment is meant, what stands in the way, and the plan that undoes it. Pure.
+
+A rollback that fails is not undone: the version it would return to is the one that somebody
+wanted to leave. It stops at the failing node, and its undo only brings stopped nodes back behind
+the balancer once their health is proved; a node that is not healthy stays out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from actions.nodes import (
+    Seat,
+    environments_of,
+    interruption_warnings,
+    listed,
+    note,
+    prefixes,
+    require_files_reachable,
+    seats_of,
+    target_of,
+    title,
+    wire_of,
+    wire_targets,
+)
+from actions.rolling import Steps, bring_back, run_of
+from agent.wire.operations import Operation
+from agent.wire.plan import NodeRun, WirePlan
+from bot.core.domain.estate import Node, Target
+from bot.core.domain.job import Deployment
+from bot.core.domain.plan import Note, Plan, Risk
+from bot.core.errors import UserError
+from bot.core.ports import ActionRequest
+
+
+class Rollback:
+    """A deployment back out."""
+
+    action_id = "rollback"
+    risk = Risk.CHANGE
+    needs = frozenset({"system"})
+
+    def survey(self, request: ActionRequest) -> Sequence[Operation]:
+        """Nothing: the backup's manifest is checked where it lies, before anything changes."""
+        return []
+
+    def plan(self, request: ActionRequest) -> Plan:
+        """The rolling restore.
+
+        Raises:
+            UserError: ``nothing_to_roll_back``, ``already_rolled_back``, ``newer_on_top``,
+                ``rollback_whole_only``, or the nodes cannot be reached.
+        """
+        target = target_of(request)
+        deployment = _chosen(request, target)
+        _require_top(deployment, request.history)
+        nodes = _nodes(deployment, target)
+        require_files_reachable(nodes)
+        wire = _wire(request, deployment, nodes)
+        return Plan(
+            action=self.action_id,
+            risk=self.risk,
+            wire=wire,
+            digest=wire.digest(),
+            title=title(self.action_id, nodes),
+            node_names=tuple(node.node_id for node in nodes),
+            environments=environments_of(nodes),
+            institution=target.system.institution,
+            system=target.system.name,
+            restart=note("restart.as_deployed" if deployment.restarted else "restart.not_needed"),
+            outline=_outline(deployment, nodes, target),
+            undo=note("undo.rollback"),
+            warnings=_warnings(deployment, nodes, target),
+            deployment=deployment.job_id,
+        )
+
+
+def _chosen(request: ActionRequest, target: Target) -> Deployment:
+    wanted = request.params.get("deployment")
+    ids = {node.node_id for node in target.nodes}
+    named = [
+        past
+        for past in request.history
+        if past.system_code == target.system.code
+        and ids & set(past.node_ids)
+        and (not wanted or past.job_id == wanted)
+        and (wanted or not request.sr or past.sr == request.sr)
+    ]
+    standing = [past for past in named if not past.undone]
+    if standing:
+        return standing[0]
+    if named and (wanted or request.sr):
+        raise UserError("already_rolled_back", deployment=named[0].job_id)
+    raise UserError("nothing_to_roll_back", system=target.system.name)
+
+
+def _require_top(deployment: Deployment, history: Sequence[Deployment]) -> None:
+    """No later deployment has replaced the same files on the same nodes."""
+    for past in history:
+        if past.job_id == deployment.job_id:
+            return
+        if past.undone or past.system_code != deployment.system_code:
+            continue
+        shared = set(past.paths) & set(deployment.paths)
+        if shared and set(past.node_ids) & set(deployment.node_ids):
+            raise UserError(
+                "newer_on_top",
+                deployment=deployment.job_id,
+                newer=past.job_id,
+                path=min(shared),
+            )
+
+
+def _nodes(deployment: Deployment, target: Target) -> tuple[Node, ...]:
+    nodes = tuple(node for node in target.nodes if node.node_id in deployment.node_ids)
+    if len(nodes) < len(set(deployment.node_ids)):
+        raise UserError(
+            "rollback_whole_only",
+            deployment=deployment.job_id,
+            nodes=listed(sorted(deployment.node_ids)),
+        )
+    return nodes
+
+
+def _seats(node: Node, target: Target, deployment: Deployment) -> tuple[Seat, ...]:
+    return seats_of(node, target) if deployment.restarted else ()
+
+
+def _wire(request: ActionRequest, deployment: Deployment, nodes: tuple[Node, ...]) -> WirePlan:
+    target = target_of(request)
+    short = prefixes(nodes)
+    places = {node.node_id: _seats(node, target, deployment) for node in nodes}
+    return WirePlan(
+        job_id=request.job_id,
+        action=Rollback.action_id,
+        requested_by=request.actor.person_id,
+        sr=request.sr or deployment.sr,
+        agent=target.agent,
+        lock=target.lock,
+        targets=wire_targets(nodes, [seat for seats in places.values() for seat in seats], target),
+        batches=tuple(
+            (
+                _run(
+                    Steps(
+                        prefix=short[node.node_id],
+                        node=wire_of(node),
+                        seats=places[node.node_id],
+                    ),
+                    deployment,
+                ),
+            )
+            for node in nodes
+        ),
+    )
+
+
+def _run(steps: Steps, deployment: Deployment) -> NodeRun:
+    count = len(deployment.paths)
+    steps.preflight()
+    if not deployment.restarted:
+        steps.restore(deployment.backup_id, count=count)
+        steps.await_health()
+        return run_of(steps)
+    steps.leave()
+    steps.mark_log()
+    steps.stop()
+    steps.restore(deployment.backup_id, count=count)
+    steps.start()
+    steps.await_health()
+    steps.scan_log()
+    steps.join()
+    steps.probe()
+    return run_of(steps, bring_back(steps))
+
+
+def _outline(deployment: Deployment, nodes: tuple[Node, ...], target: Target) -> tuple[Note, ...]:
+    helpers = sorted({seat.helper for node in nodes for seat in _seats(node, target, deployment)})
+    lines = [
+        note(
+            "outline.rollback_of",
+            deployment=deployment.job_id,
+            sr=deployment.sr or "-",
+            count=len(deployment.paths),
+            example=deployment.paths[0] if deployment.paths else "-",
+        ),
+        note("outline.rolling", nodes=listed([node.node_id for node in nodes])),
+    ]
+    lines += [note("outline.leave", helpers=listed(helpers))] if helpers else []
+    if deployment.restarted:
+        lines += [note("outline.restart_restore"), note("outline.health_log")]
+    else:
+        lines += [note("outline.restore"), note("outline.health")]
+    lines += [note("outline.join", helpers=listed(helpers))] if helpers else []
+    return tuple(lines)
+
+
+def _warnings(deployment: Deployment, nodes: tuple[Node, ...], target: Target) -> tuple[Note, ...]:
+    found = interruption_warnings(nodes, target) if deployment.restarted else []
+    if len(nodes) < len(target.nodes):
+        left = [node.node_id for node in target.nodes if node not in nodes]
+        found.append(note("warnings.not_part_of_deployment", nodes=listed(left)))
+    return tuple(found)

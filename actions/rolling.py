@@ -1,0 +1,162 @@
+"""Node after node without an interruption: the step sequences that verbs share.
+
+Owns: the order of steps at one node, their ids and their time limits. Must not know which verb
+asks. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from actions.nodes import Seat
+from agent.wire.operations import (
+    AwaitHealth,
+    BackupFiles,
+    DrainMember,
+    FileSpec,
+    MarkLog,
+    Operation,
+    Preflight,
+    ProbeNode,
+    ReplaceFiles,
+    RestoreBackup,
+    ScanLog,
+    ServiceStatus,
+    SettleTraffic,
+    StageFiles,
+    StartService,
+    StopService,
+)
+from agent.wire.plan import NodeRun, NodeTarget, Step
+
+SETTLE_S = 5
+_STOP_S = 60
+_START_S = 120  # a large Tomcat context takes a minute and a half to open its port
+_HEALTH_S = 120
+_GRACE_S = 30  # login and answer around an operation that has a limit of its own
+_SLOWEST_LINK = 512 * 1024  # bytes a second that a transfer is given time for
+_STEP_MAX_S = 3600
+_SPACE_FACTOR = 2  # an upload and a backup of about the same size lie there together
+_SPACE_MARGIN = 16 * 1024 * 1024  # bytes; logs keep growing meanwhile
+
+
+@dataclass(slots=True, kw_only=True)
+class Steps:
+    """The steps of one node in the making. ``seats``: the balancers it stands behind."""
+
+    prefix: str
+    node: NodeTarget
+    seats: Sequence[Seat] = ()
+    _made: list[Step] = field(default_factory=list)
+    _mark: str = ""
+
+    def add(self, name: str, operation: Operation, *, timeout_s: int = 60, at: str = "") -> str:
+        """Append one step; it runs at the node itself unless ``at`` says where."""
+        step_id = f"{self.prefix}.{len(self._made) + 1:02}-{name}"
+        self._made.append(
+            Step(
+                step_id=step_id,
+                node_id=at or self.node.node_id,
+                operation=operation,
+                timeout_s=min(timeout_s, _STEP_MAX_S),
+            )
+        )
+        return step_id
+
+    def done(self) -> tuple[Step, ...]:
+        return tuple(self._made)
+
+    def preflight(self, size: int = 0) -> None:
+        """``size``: bytes that will be uploaded."""
+        needed = size * _SPACE_FACTOR + _SPACE_MARGIN
+        self.add("preflight", Preflight(bytes_needed=needed))
+
+    def leave(self) -> None:
+        """Out of every balancer, and wait for requests in flight."""
+        for seat in self.seats:
+            self._drain(seat, "down")
+        if self.seats:
+            self.add("settle", SettleTraffic(seconds=SETTLE_S), timeout_s=SETTLE_S + _GRACE_S)
+
+    def join(self) -> None:
+        """Back into every balancer."""
+        for seat in self.seats:
+            self._drain(seat, "up")
+
+    def _drain(self, seat: Seat, state: str) -> None:
+        operation = DrainMember(member=seat.member, state="down" if state == "down" else "up")
+        name = "drain" if state == "down" else "join"
+        self.add(f"{name}{_suffix(self.seats, seat)}", operation, at=seat.helper)
+
+    def backup(self, backup_id: str, files: Sequence[FileSpec]) -> None:
+        paths = tuple(file.path for file in files)
+        size = sum(file.size for file in files)
+        operation = BackupFiles(backup_id=backup_id, paths=paths)
+        self.add("backup", operation, timeout_s=_for_bytes(size, len(files)))
+
+    def stage(self, files: Sequence[FileSpec]) -> None:
+        limit = _for_bytes(sum(file.size for file in files), len(files))
+        self.add("stage", StageFiles(files=tuple(files)), timeout_s=limit)
+
+    def replace(self, files: Sequence[FileSpec]) -> None:
+        limit = _for_bytes(sum(file.size for file in files), len(files))
+        self.add("replace", ReplaceFiles(files=tuple(files)), timeout_s=limit)
+
+    def restore(self, backup_id: str, size: int = 0, count: int = 0) -> None:
+        operation = RestoreBackup(backup_id=backup_id)
+        self.add("restore", operation, timeout_s=_for_bytes(size, count))
+
+    def mark_log(self) -> None:
+        self._mark = self.add("mark-log", MarkLog())
+
+    def scan_log(self) -> None:
+        """Read the log from the last mark on."""
+        self.add("scan-log", ScanLog(since=self._mark))
+
+    def stop(self) -> None:
+        self.add("stop", StopService(timeout_s=_STOP_S), timeout_s=_STOP_S + _GRACE_S)
+
+    def start(self) -> None:
+        self.add("start", StartService(timeout_s=_START_S), timeout_s=_START_S + _GRACE_S)
+
+    def await_health(self) -> None:
+        operation = AwaitHealth(path=self.node.service.health_path, timeout_s=_HEALTH_S)
+        self.add("health", operation, timeout_s=_HEALTH_S + _GRACE_S)
+
+    def probe(self) -> None:
+        self.add("probe", ProbeNode())
+
+    def status(self) -> None:
+        self.add("status", ServiceStatus())
+
+
+def undo_steps(steps: Steps) -> Steps:
+    """An empty sequence for undoing at the same node."""
+    return Steps(prefix=f"{steps.prefix}.undo", node=steps.node, seats=steps.seats)
+
+
+def run_of(steps: Steps, undo: Steps | None = None) -> NodeRun:
+    return NodeRun(node_id=steps.node.node_id, steps=steps.done(), undo=undo.done() if undo else ())
+
+
+def bring_back(steps: Steps) -> Steps:
+    """Undo of what only stopped and started: running, proved healthy, and only then served.
+
+    The balancer comes last on purpose: where health is not proved the sequence ends before it,
+    so that no request reaches a broken node.
+    """
+    undo = undo_steps(steps)
+    undo.start()
+    undo.await_health()
+    undo.join()
+    return undo
+
+
+def _suffix(seats: Sequence[Seat], seat: Seat) -> str:
+    return "" if len(seats) == 1 else f"-{list(seats).index(seat) + 1}"
+
+
+def _for_bytes(size: int, count: int) -> int:
+    """Seconds: a floor, the slowest link, and half a second a file for its round trips."""
+    return 120 + size // _SLOWEST_LINK + count // 2

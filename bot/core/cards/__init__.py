@@ -1,0 +1,29 @@
+"""What people read: pure functions from jobs to reports.
+
+Owns: the cards of a request from its plan to its end, and the bot's short replies. Words are in
+the catalogues; adapters shape what comes out. No I/O, no clock.
+"""
+
+from bot.core.cards.outcome import final_report
+from bot.core.cards.plan import plan_card
+from bot.core.cards.progress import progress_card
+from bot.core.cards.replies import (
+    decided_note,
+    denial_report,
+    plain_report,
+    question_report,
+    refusal_report,
+    working_report,
+)
+
+__all__ = [
+    "decided_note",
+    "denial_report",
+    "final_report",
+    "plain_report",
+    "plan_card",
+    "progress_card",
+    "question_report",
+    "refusal_report",
+    "working_report",
+]

@@ -1,0 +1,117 @@
+"""What became of each node of a job, read off its step records.
+
+Owns: the verdict per node. Knows no words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from agent.wire.operations import AwaitHealth, effect_of
+from agent.wire.plan import NodeRun, Step
+from bot.core.cards.wording import records_of
+from bot.core.domain.job import Job, StepRecord, StepState
+
+_BAD = {StepState.FAILED, StepState.REFUSED, StepState.UNKNOWN}
+_IDLE = {StepState.PENDING, StepState.SKIPPED}
+_PREPARES = {"backup_files", "stage_files"}  # changes that nobody served by the node can notice
+
+
+class Fate(StrEnum):
+    UNTOUCHED = "untouched"  # what it serves has not been changed
+    DONE = "done"
+    RESTORED = "restored"
+    NOT_RESTORED = "not_restored"  # undoing began and did not end well
+    BROKEN = "broken"  # stopped half-way and nothing undid it
+    UNKNOWN = "unknown"
+
+
+Trouble = tuple[Step, StepRecord] | tuple[None, None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeStory:
+    """One node run and what is known of it."""
+
+    run: NodeRun
+    known: tuple[StepRecord, ...]
+    undo_known: tuple[StepRecord, ...]
+    fate: Fate
+    trouble: Trouble
+    undo_trouble: Trouble
+    proved: bool  # the last health check of the node succeeded, and nothing changed it after
+
+
+def stories(job: Job) -> tuple[NodeStory, ...]:
+    """Every node of the plan, in its order."""
+    records = records_of(job)
+    return tuple(_story(run, records) for run in job.plan.wire.runs())
+
+
+def _story(run: NodeRun, records: Mapping[str, StepRecord]) -> NodeStory:
+    return NodeStory(
+        run=run,
+        known=_known(run.steps, records),
+        undo_known=_known(run.undo, records),
+        fate=_fate(run, records),
+        trouble=_first_bad(run.steps, records),
+        undo_trouble=_first_bad(run.undo, records),
+        proved=_proved(run, records),
+    )
+
+
+def _known(steps: Iterable[Step], records: Mapping[str, StepRecord]) -> tuple[StepRecord, ...]:
+    return tuple(
+        records[step.step_id]
+        for step in steps
+        if step.step_id in records and records[step.step_id].state not in _IDLE
+    )
+
+
+def _first_bad(steps: Iterable[Step], records: Mapping[str, StepRecord]) -> Trouble:
+    for step in steps:
+        record = records.get(step.step_id)
+        if record and record.state in _BAD:
+            return step, record
+    return None, None
+
+
+def _fate(run: NodeRun, records: Mapping[str, StepRecord]) -> Fate:
+    undo = _known(run.undo, records)
+    if any(record.state is StepState.UNKNOWN for record in undo):
+        return Fate.UNKNOWN
+    if undo:
+        whole = all(_succeeded(step, records) for step in run.undo)
+        return Fate.RESTORED if whole else Fate.NOT_RESTORED
+    main = _known(run.steps, records)
+    if any(record.state is StepState.UNKNOWN for record in main):
+        return Fate.UNKNOWN
+    if all(_succeeded(step, records) for step in run.steps):
+        return Fate.DONE
+    return Fate.BROKEN if any(_felt(step, records) for step in run.steps) else Fate.UNTOUCHED
+
+
+def _succeeded(step: Step, records: Mapping[str, StepRecord]) -> bool:
+    record = records.get(step.step_id)
+    return record is not None and record.state is StepState.SUCCEEDED
+
+
+def _felt(step: Step, records: Mapping[str, StepRecord]) -> bool:
+    """Whether the step has begun to change what the node serves."""
+    record = records.get(step.step_id)
+    begun = record is not None and record.state not in {*_IDLE, StepState.REFUSED}
+    operation = step.operation
+    return begun and effect_of(operation) == "change" and operation.kind not in _PREPARES
+
+
+def _proved(run: NodeRun, records: Mapping[str, StepRecord]) -> bool:
+    steps = run.undo if _known(run.undo, records) else run.steps
+    proved = False
+    for step in steps:
+        if isinstance(step.operation, AwaitHealth):
+            proved = _succeeded(step, records)
+        elif _felt(step, records) and step.operation.kind != "drain_member":
+            proved = False
+    return proved

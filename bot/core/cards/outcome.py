@@ -1,0 +1,239 @@
+"""The final report: what came of a job, and what to do next.
+
+Owns: the report of every terminal state. What it claims rests on step records, never on hope: a
+node counts as restored only when the health check after its restore succeeded.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from agent.wire.operations import LogFindings, ReplaceFiles
+from bot.core.cards.nodes import Fate, NodeStory, stories
+from bot.core.cards.readings import health_sections, health_summary, status_sections
+from bot.core.cards.recovery import manual_sections
+from bot.core.cards.wording import (
+    approval_words,
+    between,
+    footer,
+    listed,
+    outcome_words,
+    records_of,
+    step_label,
+    took,
+)
+from bot.core.domain.job import Job, JobState, StepState
+from bot.core.domain.plan import Risk
+from bot.core.domain.report import (
+    Facts,
+    Lines,
+    Notice,
+    Paragraph,
+    Report,
+    Section,
+    Table,
+    Tone,
+)
+from bot.core.redaction import redact
+from bot.core.texts import Texts
+
+_LINES_SHOWN = 20
+_LINE_MAX = 400  # characters
+_TONES = {
+    JobState.SUCCEEDED: Tone.GOOD,
+    JobState.FAILED: Tone.BAD,
+    JobState.ROLLED_BACK: Tone.WARNING,
+    JobState.ROLLBACK_FAILED: Tone.BAD,
+    JobState.UNKNOWN: Tone.BAD,
+}
+
+
+def final_report(job: Job, *, texts: Texts) -> Report:
+    """The report of a job in a terminal state."""
+    reads = job.plan.risk is Risk.READ
+    return _reading(job, texts) if reads else _change(job, texts)
+
+
+def _reading(job: Job, texts: Texts) -> Report:
+    known = stories(job)
+    probing = job.plan.action == "check_infra_health"
+    sections = health_sections(job, texts) if probing else status_sections(job, texts)
+    summary, tone = health_summary(job, texts, probing=probing)
+    if job.state is JobState.CANCELLED:
+        summary, tone = texts.say("cards.final.summary.cancelled_read"), Tone.NEUTRAL
+    return Report(
+        title=texts.say("cards.final.title.read", plan=texts.note(job.plan.title)),
+        summary=summary,
+        tone=tone,
+        sections=(
+            Notice(text=summary, tone=tone),
+            *(Notice(text=texts.note(warning)) for warning in job.plan.warnings),
+            *(sections if known else ()),
+        ),
+        footer=footer(job, texts, _ended(job)),
+    )
+
+
+def _change(job: Job, texts: Texts) -> Report:
+    title = texts.note(job.plan.title)
+    summary = _summary(job, texts)
+    tone = _TONES.get(job.state, Tone.NEUTRAL)
+    sections: list[Section] = [Notice(text=summary, tone=tone)]
+    if job.state not in {JobState.DENIED, JobState.EXPIRED}:
+        sections += _trouble(job, texts)
+    sections.append(Facts(rows=_facts(job, texts)))
+    if any(story.fate is not Fate.UNTOUCHED for story in stories(job)):
+        sections.append(_nodes(job, texts))
+    sections += manual_sections(job, texts)
+    following = _next(job, texts)
+    if following:
+        sections.append(Paragraph(text=following))
+    return Report(
+        title=texts.say(_title_key(job), plan=title),
+        summary=summary,
+        tone=tone,
+        sections=tuple(sections),
+        footer=footer(job, texts, _ended(job)),
+    )
+
+
+def _ended(job: Job) -> datetime:
+    return job.ended_at or job.created_at
+
+
+def _title_key(job: Job) -> str:
+    if job.state is JobState.ROLLED_BACK and job.plan.backup_id is None:
+        return "cards.final.title.brought_back"
+    return f"cards.final.title.{job.state.value}"
+
+
+def _summary(job: Job, texts: Texts) -> str:
+    known = stories(job)
+    names = {
+        "plan": texts.note(job.plan.title),
+        "count": len(job.plan.node_names),
+        "elapsed": between(job.started_at, job.ended_at, texts),
+        "doubtful": _named(known, {Fate.UNKNOWN}, texts),
+        "broken": _named(known, {Fate.NOT_RESTORED, Fate.BROKEN}, texts),
+        "failed": _named_failed(known, texts),
+        "who": job.approvals[-1].name if job.approvals else "-",
+    }
+    key = job.state.value
+    if job.state is JobState.ROLLED_BACK and job.plan.backup_id is None:
+        key = "brought_back"
+    if job.state in {JobState.FAILED, JobState.CANCELLED} and not _touched(known):
+        key = f"{key}_untouched"
+    return texts.say(f"cards.final.summary.{key}", **names)
+
+
+def _touched(known: tuple[NodeStory, ...]) -> bool:
+    return any(story.fate is not Fate.UNTOUCHED for story in known)
+
+
+def _named(known: tuple[NodeStory, ...], fates: set[Fate], texts: Texts) -> str:
+    return listed([story.run.node_id for story in known if story.fate in fates], 10, texts) or "-"
+
+
+def _named_failed(known: tuple[NodeStory, ...], texts: Texts) -> str:
+    return listed([story.run.node_id for story in known if story.trouble], 10, texts) or "-"
+
+
+def _trouble(job: Job, texts: Texts) -> list[Section]:
+    """What went wrong, where, in words, with the lines that matter."""
+    sections: list[Section] = []
+    for story in stories(job):
+        for step, record in (story.trouble, story.undo_trouble):
+            if step is None or record is None:
+                continue
+            said = texts.say(
+                "cards.final.trouble",
+                node=story.run.node_id,
+                step=step_label(step, texts),
+                what=outcome_words(record, texts),
+            )
+            sections.append(Notice(text=said, tone=Tone.BAD))
+        lines = _lines(story)
+        if lines:
+            heading = texts.say("cards.final.log", node=story.run.node_id)
+            sections.append(Lines(title=heading, lines=lines))
+    return sections
+
+
+def _lines(story: NodeStory) -> tuple[str, ...]:
+    """Log lines of the step that failed, and what the log check found, each once."""
+    found: dict[str, None] = {}
+    for record in (*story.known, *story.undo_known):
+        if record.state not in {StepState.FAILED, StepState.UNKNOWN}:
+            continue
+        found.update(dict.fromkeys(record.lines))
+        if isinstance(record.result, LogFindings):
+            found.update(dict.fromkeys(record.result.suspicious))
+    return tuple(redact(line)[:_LINE_MAX] for line in list(found)[-_LINES_SHOWN:])
+
+
+def _facts(job: Job, texts: Texts) -> tuple[tuple[str, str], ...]:
+    rows = [("requester", job.requester_name)]
+    if job.approvals:
+        said = "\n".join(approval_words(approval, texts) for approval in job.approvals)
+        rows.append(("decided", said))
+    rows += [("sr", job.sr or "-"), ("targets", "\n".join(job.plan.node_names))]
+    checked = _checksums(job)
+    if checked:
+        rows.append(("checksums", texts.say("cards.final.checksums", count=checked)))
+    if job.plan.deployment:
+        rows.append(("deployment", job.plan.deployment))
+    if job.started_at:
+        rows.append(("elapsed", between(job.started_at, job.ended_at, texts)))
+    rows.append(("job", job.job_id))
+    return tuple(
+        (texts.say(f"cards.fact.{name}", count=len(job.plan.node_names)), value)
+        for name, value in rows
+    )
+
+
+def _checksums(job: Job) -> int:
+    """How many files were compared in place after their replacement, over all nodes."""
+    records = records_of(job)
+    return sum(
+        len(step.operation.files)
+        for run in job.plan.wire.runs()
+        for step in run.steps
+        if isinstance(step.operation, ReplaceFiles)
+        and step.step_id in records
+        and records[step.step_id].state is StepState.SUCCEEDED
+    )
+
+
+def _nodes(job: Job, texts: Texts) -> Table:
+    rows = tuple(
+        (
+            story.run.node_id,
+            _fate_words(job, story, texts),
+            texts.say("cards.final.proved" if story.proved else "cards.final.not_proved"),
+            _worked(story, texts),
+        )
+        for story in stories(job)
+    )
+    names = ("node", "result", "health", "elapsed")
+    return Table(columns=tuple(texts.say(f"cards.column.{name}") for name in names), rows=rows)
+
+
+def _fate_words(job: Job, story: NodeStory, texts: Texts) -> str:
+    operation = texts.say(f"cards.fate.{story.fate.value}")
+    if story.fate is not Fate.DONE:
+        return operation
+    key = f"cards.fate.done_{job.plan.action}"
+    return texts.say(key) if texts.has(key) else operation
+
+
+def _worked(story: NodeStory, texts: Texts) -> str:
+    """The time that the node's steps have taken, undo included."""
+    total = sum(record.elapsed_ms for record in (*story.known, *story.undo_known))
+    return took(total, texts) if total else "-"
+
+
+def _next(job: Job, texts: Texts) -> str:
+    key = f"cards.final.next.{job.state.value}"
+    if job.state is JobState.SUCCEEDED and job.plan.backup_id is None:
+        return ""
+    return texts.say(key, job=job.job_id) if texts.has(key) else ""

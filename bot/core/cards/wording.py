@@ -1,0 +1,114 @@
+"""Words for times, sizes, steps and codes.
+
+Owns: how small things are said on every card. Must not know which card asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from agent.wire.operations import DrainMember
+from agent.wire.plan import Step
+from bot.core.domain.decision import Approval
+from bot.core.domain.job import Job, StepRecord
+from bot.core.redaction import redact
+from bot.core.texts import Texts
+
+SEOUL = ZoneInfo("Asia/Seoul")
+_SHORT_DIGEST = 12
+_VALUE_MAX = 200  # characters of one value that came from a server
+
+
+def clock(at: datetime) -> str:
+    """The time of day in Seoul, ``14:03``."""
+    return at.astimezone(SEOUL).strftime("%H:%M")
+
+
+def day_and_clock(at: datetime) -> str:
+    return at.astimezone(SEOUL).strftime("%Y-%m-%d %H:%M")
+
+
+def size_of(size: int) -> str:
+    """Bytes as people write them."""
+    value = float(size)
+    for unit in ("B", "KB", "MB"):
+        if value < 1024:
+            return f"{size} B" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} GB"
+
+
+def took(elapsed_ms: int, texts: Texts) -> str:
+    """A duration in words; below ten seconds with one decimal."""
+    if elapsed_ms < 10_000:
+        return texts.say("time.seconds", seconds=f"{elapsed_ms / 1000:.1f}")
+    minutes, seconds = divmod(round(elapsed_ms / 1000), 60)
+    if not minutes:
+        return texts.say("time.seconds", seconds=seconds)
+    return texts.say("time.minutes", minutes=minutes, seconds=seconds)
+
+
+def between(start: datetime | None, end: datetime | None, texts: Texts) -> str:
+    """How long from one instant to another; a dash when either is not known."""
+    if start is None or end is None:
+        return "-"
+    return took(max(0, round((end - start).total_seconds() * 1000)), texts)
+
+
+def short(digest: str) -> str:
+    return digest[:_SHORT_DIGEST]
+
+
+def step_label(step: Step, texts: Texts) -> str:
+    """What the step does, and where, if that is not the node itself."""
+    operation = step.operation
+    if isinstance(operation, DrainMember):
+        return texts.say(f"steps.kind.drain_member_{operation.state}", helper=step.node_id)
+    key = f"steps.kind.{operation.kind}"
+    return texts.say(key) if texts.has(key) else operation.kind
+
+
+def outcome_words(record: StepRecord, texts: Texts) -> str:
+    """The sentence of a step's code, then its values, then its lines are the caller's."""
+    key = f"steps.code.{record.code}"
+    said = texts.say(key) if texts.has(key) else texts.say("steps.other", code=record.code)
+    details = [
+        f"{_value_name(name, texts)} {redact(value)[:_VALUE_MAX]}"
+        for name, value in record.values
+        if value
+    ]
+    return f"{said} ({', '.join(details)})" if details else said
+
+
+def _value_name(name: str, texts: Texts) -> str:
+    key = f"steps.value.{name}"
+    return texts.say(key) if texts.has(key) else name
+
+
+def records_of(job: Job) -> Mapping[str, StepRecord]:
+    """What is known of every step, by its id."""
+    return {record.step_id: record for record in job.steps}
+
+
+def listed(names: Sequence[str], limit: int, texts: Texts) -> str:
+    """Names in one line, the tail as a count."""
+    shown = ", ".join(names[:limit])
+    if len(names) <= limit:
+        return shown
+    return texts.say("cards.and_more", shown=shown, count=len(names) - limit)
+
+
+def approval_words(approval: Approval, texts: Texts) -> str:
+    """Who said what, when."""
+    return texts.say(
+        f"cards.verdict.{approval.verdict.value}",
+        name=approval.name,
+        role=texts.say(f"role.{approval.role.value}"),
+        time=clock(approval.at),
+    )
+
+
+def footer(job: Job, texts: Texts, at: datetime) -> str:
+    return texts.say("cards.footer", job=job.job_id, time=day_and_clock(at))
