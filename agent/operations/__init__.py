@@ -1,0 +1,1 @@
+"""The code behind each operation of the wire. ``registry`` lists them all."""

@@ -1,0 +1,1 @@
+"""How the agent reaches a server: the protocol, its SSH implementation, and output made safe."""

@@ -1,0 +1,365 @@
+"""Runs the steps of delivered plans: each once, guarded, on the record, to exactly one outcome.
+
+Owns: the order of things around an operation (ledger, guard, lock, time, outcome). Knows neither
+how the bot is connected nor what an operation does.
+
+Codes of outcomes, beside ``ok`` and those that ``guard`` and the operations document:
+plan_unknown, step_conflict and cancelled before it began (refused); timeout, cancelled,
+interrupted (cut off, and found half done) and internal (failed). An outcome is ``unknown`` when a
+step was cut off and the server cannot be asked what became of it, or when the ledger does not
+answer (ledger_unavailable).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import structlog
+from nacl.public import PrivateKey
+from nacl.signing import VerifyKey
+
+from agent.guard import Admission, Guard, GuardPolicy, Refusal
+from agent.ledger import Ledger, LedgerError, StepEntry
+from agent.operations.context import BlobSource, OperationFailed, StepContext, Verified
+from agent.operations.registry import Handler, handler_of
+from agent.transports.output import plain
+from agent.transports.transport import Connect, Transport, TransportError
+from agent.wire.messages import PlanOrder, StepCancel, StepOrder, StepOutcome, StepProgress
+from agent.wire.operations import Done, Result, effect_of
+from agent.wire.plan import Step, WirePlan
+
+__all__ = ["BlobSource", "Executor", "utc_now"]
+
+_LINES = 50
+_STOP_S = 5.0  # for a stopped operation to let go of its connection
+_VERIFY_S = 60.0
+_log = structlog.get_logger("agent.executor")
+
+Report = Callable[[StepProgress], None]
+Key = tuple[str, str]
+State = Literal["succeeded", "failed", "refused", "unknown"]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Running:
+    """A step that somebody waits for: its task, and everybody who wants to hear of it."""
+
+    plan_digest: str
+    reports: list[Report]
+    task: asyncio.Task[StepOutcome] | None = None
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Verdict:
+    """How a step ended, before it is an outcome."""
+
+    state: State
+    code: str = "ok"
+    values: dict[str, str] = field(default_factory=dict)
+    lines: tuple[str, ...] = ()
+    result: Result | None = None
+    verified: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """One admitted step with everything around it."""
+
+    plan: WirePlan
+    admission: Admission
+    running: _Running
+
+    @property
+    def step(self) -> Step:
+        return self.admission.step
+
+    @property
+    def handler(self) -> Handler[Any]:
+        return handler_of(self.step.operation)
+
+
+@dataclass(kw_only=True)
+class Executor:
+    """The heart of the agent. ``run`` never raises for a step; see the module's codes."""
+
+    agent: str
+    seal_key: PrivateKey
+    bot_key: VerifyKey
+    ledger: Ledger
+    blobs: BlobSource
+    policy: GuardPolicy
+    connect: Connect
+    now: Callable[[], datetime] = utc_now
+    _running: dict[Key, _Running] = field(default_factory=dict, init=False)
+    _locks: dict[str, asyncio.Lock] = field(
+        default_factory=lambda: defaultdict(asyncio.Lock), init=False
+    )
+
+    async def deliver(self, order: PlanOrder) -> None:
+        """Keep a plan order durably. It is checked when a step of it is asked for.
+
+        Raises:
+            LedgerError: it could not be kept.
+        """
+        digest = order.plan.digest()
+        await asyncio.to_thread(self.ledger.keep_order, digest, order, self.now())
+
+    async def run(self, order: StepOrder, report: Report) -> StepOutcome:
+        """Run the step, or answer with what is known of it: one step never runs twice at once,
+        and a finished one never again. A cancelled caller does not stop the step."""
+        key = (order.job_id, order.step_id)
+        running = self._running.get(key)
+        if running is None:
+            running = _Running(plan_digest=order.plan_digest, reports=[report])
+            running.task = asyncio.create_task(self._answer(order, running))
+            running.task.add_done_callback(lambda _: self._running.pop(key, None))
+            self._running[key] = running
+        elif running.plan_digest != order.plan_digest:
+            return _outcome(order, _refused("step_conflict", order.step_id))
+        else:
+            running.reports.append(report)
+        assert running.task is not None  # noqa: S101  set above, before anybody could look
+        return await asyncio.shield(running.task)
+
+    async def cancel(self, order: StepCancel) -> None:
+        """Stop the step where nothing is left half done: before it begins, or in an operation
+        that may be cut off anywhere. Otherwise it ends by itself."""
+        running = self._running.get((order.job_id, order.step_id))
+        if running is not None:
+            running.stop.set()
+
+    async def close(self, *, grace_s: float = 10.0) -> None:
+        """Give running steps the grace, then drop them: they stay begun in the ledger, and the
+        next start of the agent finds out by reading what became of them."""
+        tasks = {running.task for running in self._running.values() if running.task}
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=grace_s)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    # --- one step ---------------------------------------------------------------------------
+
+    async def _answer(self, order: StepOrder, running: _Running) -> StepOutcome:
+        try:
+            return await self._answer_or_raise(order, running)
+        except LedgerError as error:
+            _log.error("ledger unavailable", step=order.step_id, error=str(error))
+            # Whether the step has begun is in the ledger, and the ledger does not answer.
+            verdict = _Verdict(
+                state="unknown", code="ledger_unavailable", values={"detail": str(error)}
+            )
+            return _outcome(order, verdict)
+        except Exception as error:  # noqa: BLE001  every step has its one outcome
+            _log.exception("step ended unexpectedly", job=order.job_id, step=order.step_id)
+            return _outcome(order, _internal(error, state="unknown"))
+
+    async def _answer_or_raise(self, order: StepOrder, running: _Running) -> StepOutcome:
+        known = await asyncio.to_thread(self.ledger.find, order.job_id, order.step_id)
+        if known is not None and known.plan_digest != order.plan_digest:
+            return _outcome(order, _refused("step_conflict", order.step_id))
+        if known is not None and known.outcome is not None:
+            return known.outcome
+        delivered = await asyncio.to_thread(self.ledger.find_order, order.plan_digest)
+        if delivered is None:
+            return self._no(order, known, Refusal(code="plan_unknown", detail=order.job_id))
+        async with self._turn(delivered.plan, order.step_id):
+            admission = await self._admit(delivered, order)
+            if isinstance(admission, Refusal):
+                return self._no(order, known, admission)
+            if known is None and running.stop.is_set():
+                return _outcome(order, _refused("cancelled", order.step_id))
+            work = _Work(plan=delivered.plan, admission=admission, running=running)
+            return await self._proceed(order, work, known)
+
+    def _turn(self, plan: WirePlan, step_id: str) -> AbstractAsyncContextManager[object]:
+        """Changing steps under the same lock run one at a time, whichever job they belong to."""
+        step = plan.step(step_id)
+        if step is None or plan.lock is None or effect_of(step.operation) == "read":
+            return AsyncExitStack()
+        return self._locks[plan.lock]
+
+    async def _admit(self, delivered: PlanOrder, order: StepOrder) -> Admission | Refusal:
+        scope = delivered.plan.lock
+        fence = await asyncio.to_thread(self.ledger.fence, scope) if scope else 0
+        guard = Guard(
+            agent=self.agent, seal_key=self.seal_key, bot_key=self.bot_key, policy=self.policy
+        )
+        admission = guard.admit(delivered, order, fence=fence, now=self.now())
+        if isinstance(admission, Refusal) or scope is None:
+            return admission
+        if effect_of(admission.step.operation) == "change":
+            token = admission.grant.fencing_token
+            await asyncio.to_thread(self.ledger.raise_fence, scope, token)
+        return admission
+
+    def _no(self, order: StepOrder, known: StepEntry | None, refusal: Refusal) -> StepOutcome:
+        """Refused means that nothing was done. Of a step that has begun, nobody can say so."""
+        verdict = _refused(refusal.code, refusal.detail)
+        if known is None:
+            return _outcome(order, verdict)
+        unknown = _Verdict(state="unknown", code=verdict.code, values=verdict.values)
+        return _outcome(order, unknown, attempt=known.attempt)
+
+    async def _proceed(self, order: StepOrder, work: _Work, known: StepEntry | None) -> StepOutcome:
+        began = time.monotonic()
+        earlier = await asyncio.to_thread(self.ledger.results, order.job_id)
+        context = self._context(work, earlier)
+        if known is not None:
+            verdict = await self._verify(work, context)
+            if verdict is not None:
+                return await self._end(order, verdict, attempt=known.attempt, began=began)
+        attempt = await asyncio.to_thread(
+            lambda: self.ledger.begin(
+                order.job_id, order.step_id, plan_digest=order.plan_digest, at=self.now()
+            )
+        )
+        verdict = await self._execute(work, context)
+        return await self._end(order, verdict, attempt=attempt, began=began)
+
+    async def _end(
+        self, order: StepOrder, verdict: _Verdict, *, attempt: int, began: float
+    ) -> StepOutcome:
+        elapsed_ms = round((time.monotonic() - began) * 1000)
+        outcome = _outcome(order, verdict, attempt=attempt, elapsed_ms=elapsed_ms)
+        if outcome.state != "unknown":  # an unknown step is looked at again when asked again
+            await asyncio.shield(asyncio.to_thread(self.ledger.finish, outcome))
+        return outcome
+
+    # --- the operation ----------------------------------------------------------------------
+
+    async def _verify(self, work: _Work, context: StepContext) -> _Verdict | None:
+        """What reading says about a step that was cut off. None: run it again."""
+        try:
+            async with asyncio.timeout(_VERIFY_S):
+                verified = await work.handler.verify(context, work.step.operation)
+        except TransportError as error:
+            return _failed_transport(error, context, state="unknown")
+        except OperationFailed as error:
+            return _failed_operation(error, context, state="unknown")
+        except TimeoutError:
+            return _Verdict(state="unknown", code="timeout", values=_place(context))
+        if verified is Verified.DONE:
+            return _Verdict(state="succeeded", result=Done(note="verified"), verified=True)
+        if verified is Verified.PARTIAL:
+            return _Verdict(state="failed", code="interrupted", values=_place(context))
+        return None
+
+    async def _execute(self, work: _Work, context: StepContext) -> _Verdict:
+        """Run the operation within the step's time, until it ends or is stopped."""
+        operation = asyncio.ensure_future(work.handler.run(context, work.step.operation))
+        stopped = asyncio.ensure_future(work.running.stop.wait())
+        waiting: set[asyncio.Future[Any]] = {operation}
+        if work.handler.stoppable:
+            waiting.add(stopped)
+        try:
+            await asyncio.wait(
+                waiting, timeout=work.step.timeout_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            if operation.done():
+                return _judge(operation, context)
+            code = "cancelled" if stopped.done() else "timeout"
+            return _Verdict(state="failed", code=code, values=_place(context))
+        finally:
+            stopped.cancel()
+            if operation.cancel():
+                await asyncio.wait({operation}, timeout=_STOP_S)
+
+    def _context(self, work: _Work, earlier: dict[str, Result]) -> StepContext:
+        def server() -> AbstractAsyncContextManager[Transport]:
+            return self.connect(work.admission.access)
+
+        def report(done: int, total: int) -> None:
+            progress = StepProgress(
+                job_id=work.plan.job_id, step_id=work.step.step_id, done=done, total=total
+            )
+            for listener in work.running.reports:
+                listener(progress)
+
+        return StepContext(
+            job_id=work.plan.job_id,
+            step_id=work.step.step_id,
+            plan=work.plan,
+            target=work.admission.access.target,
+            server=server,
+            blobs=self.blobs,
+            earlier=earlier,
+            report=report,
+        )
+
+
+# --- verdicts -------------------------------------------------------------------------------
+
+
+def _judge(operation: asyncio.Future[Result], context: StepContext) -> _Verdict:
+    try:
+        return _Verdict(state="succeeded", result=operation.result())
+    except OperationFailed as error:
+        return _failed_operation(error, context)
+    except TransportError as error:
+        return _failed_transport(error, context)
+    except Exception as error:  # noqa: BLE001  every step has its one outcome
+        _log.exception("operation raised", step=context.step_id)
+        return _internal(error)
+
+
+def _refused(code: str, detail: str) -> _Verdict:
+    return _Verdict(state="refused", code=code, values={"detail": detail})
+
+
+def _internal(error: Exception, *, state: State = "failed") -> _Verdict:
+    # The class only: a message could quote anything, a credential included.
+    return _Verdict(state=state, code="internal", values={"detail": type(error).__name__})
+
+
+def _failed_operation(
+    error: OperationFailed, context: StepContext, *, state: State = "failed"
+) -> _Verdict:
+    return _Verdict(
+        state=state,
+        code=error.code,
+        values={**_place(context), **error.values},
+        lines=error.lines,
+        result=error.result,
+    )
+
+
+def _failed_transport(
+    error: TransportError, context: StepContext, *, state: State = "failed"
+) -> _Verdict:
+    lines = error.output.lines()[-_LINES:] if error.output else ()
+    values = {**_place(context), **error.values}
+    return _Verdict(state=state, code=error.code, values=values, lines=lines)
+
+
+def _place(context: StepContext) -> dict[str, str]:
+    return {"node": context.target.node_id}
+
+
+def _outcome(
+    order: StepOrder, verdict: _Verdict, *, attempt: int = 1, elapsed_ms: int = 0
+) -> StepOutcome:
+    return StepOutcome(
+        job_id=order.job_id,
+        step_id=order.step_id,
+        state=verdict.state,
+        code=verdict.code,
+        values={name: plain(value) for name, value in verdict.values.items()},
+        lines=tuple(plain(line) for line in verdict.lines[:_LINES]),
+        result=verdict.result,
+        attempt=attempt,
+        verified=verdict.verified,
+        elapsed_ms=elapsed_ms,
+    )

@@ -1,0 +1,74 @@
+"""Which code runs which operation: the closed set, once more, as an explicit tuple."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from agent.operations import (
+    backup,
+    balancer,
+    fingerprints,
+    health,
+    log,
+    preflight,
+    service,
+    staging,
+)
+from agent.operations.context import StepContext, Verified
+from agent.wire import operations as wire
+from agent.wire.operations import Result
+from agent.wire.types import WireModel
+
+O = TypeVar("O", bound=WireModel)  # noqa: E741  the operation's model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handler(Generic[O]):
+    """How one operation runs, and how its effect is verified by reading alone.
+
+    ``stoppable``: it may be cut off anywhere, nothing is left half done that running it again
+    or undoing it would not put right.
+    """
+
+    model: type[O]
+    run: Callable[[StepContext, O], Awaitable[Result]]
+    verify: Callable[[StepContext, O], Awaitable[Verified]]
+    stoppable: bool = True
+
+
+async def without_effect(context: StepContext, operation: WireModel) -> Verified:
+    """A reading operation leaves nothing behind: it is simply asked again."""
+    return Verified.NOT_DONE
+
+
+HANDLERS: tuple[Handler[Any], ...] = (
+    Handler(model=wire.ProbeNode, run=health.probe, verify=without_effect),
+    Handler(model=wire.Preflight, run=preflight.preflight, verify=without_effect),
+    Handler(model=wire.FingerprintFiles, run=fingerprints.fingerprint_files, verify=without_effect),
+    Handler(
+        model=wire.DrainMember, run=balancer.drain, verify=balancer.is_drained, stoppable=False
+    ),
+    Handler(model=wire.SettleTraffic, run=health.settle, verify=without_effect),
+    Handler(model=wire.BackupFiles, run=backup.back_up, verify=backup.is_backed_up),
+    Handler(model=wire.StageFiles, run=staging.stage, verify=staging.is_staged),
+    Handler(
+        model=wire.ReplaceFiles, run=staging.replace, verify=staging.is_replaced, stoppable=False
+    ),
+    Handler(
+        model=wire.RestoreBackup, run=backup.restore, verify=backup.is_restored, stoppable=False
+    ),
+    Handler(model=wire.StopService, run=service.stop, verify=service.is_stopped, stoppable=False),
+    Handler(model=wire.StartService, run=service.start, verify=service.is_started, stoppable=False),
+    Handler(model=wire.ServiceStatus, run=service.status, verify=without_effect),
+    Handler(model=wire.MarkLog, run=log.mark, verify=without_effect),
+    Handler(model=wire.ScanLog, run=log.scan, verify=without_effect),
+    Handler(model=wire.AwaitHealth, run=health.await_health, verify=without_effect),
+)
+_BY_MODEL = {handler.model: handler for handler in HANDLERS}
+
+
+def handler_of(operation: WireModel) -> Handler[Any]:
+    """The handler of an operation; there is one for each (a test says so)."""
+    return _BY_MODEL[type(operation)]

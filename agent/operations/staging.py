@@ -1,0 +1,172 @@
+"""Bringing files to the server next to their destination, and moving them into place.
+
+Owns: stage_files and replace_files. Staged files lie in one folder of the job inside the deploy
+path; what is missing there has been moved, which is how an interrupted replacement is read.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import AsyncIterator, Sequence
+
+from agent.operations.context import OperationFailed, StepContext, Verified
+from agent.operations.digests import fingerprint, hash_files, require
+from agent.operations.paths import look, refuse_unless_file, staged_name, staging_folder
+from agent.operations.tree import remove_tree, write_failure
+from agent.transports.transport import Entry, Transport, TransportError
+from agent.wire.operations import Done, FileSpec, ReplaceFiles, StageFiles
+
+PIECE_BYTES = 256 * 1024
+_NEW_FILE_MODE = 0o644
+
+
+async def stage(context: StepContext, operation: StageFiles) -> Done:
+    """Transfer every file that is not staged yet, checking each on the server.
+
+    Raises:
+        OperationFailed: ``blob_missing``, ``digest_mismatch``, ``disk_full``,
+            ``permission_denied``, ``write_failed``.
+    """
+    transfer = _Transfer(context, total=sum(file.size for file in operation.files))
+    async with context.server() as server:
+        await look(server.files, context.target.deploy_path, [])
+        await _make_folder(server, transfer.folder)
+        staged = await _staged(server, context, operation.files)
+        for file in operation.files:
+            if staged.get(file.path) == file.sha256:
+                transfer.skip(file)
+            else:
+                await transfer.bring(server, file)
+    return Done()
+
+
+async def is_staged(context: StepContext, operation: StageFiles) -> Verified:
+    """A part of the files staged harms nothing: staging again completes them."""
+    async with context.server() as server:
+        staged = await _staged(server, context, operation.files)
+    complete = all(staged.get(file.path) == file.sha256 for file in operation.files)
+    return Verified.DONE if complete else Verified.NOT_DONE
+
+
+async def replace(context: StepContext, operation: ReplaceFiles) -> Done:
+    """Move each staged file into place by one atomic rename.
+
+    Everything that could stand in the way is checked before the first file is moved.
+
+    Raises:
+        OperationFailed: ``kind_conflict``, ``path_escapes``, ``not_staged``, ``digest_mismatch``.
+    """
+    target = context.target
+    folder = staging_folder(target, context.job_id)
+    paths = [file.path for file in operation.files]
+    async with context.server() as server:
+        entries = await look(server.files, target.deploy_path, paths)
+        refuse_unless_file(entries)
+        await _require_staged(server, context, operation.files)
+        for parent in sorted({posixpath.dirname(path) for path in paths} - {""}):
+            await _make_folder(server, posixpath.join(target.deploy_path, parent), mode=0o755)
+        for count, file in enumerate(operation.files, start=1):
+            await server.files.rename(
+                posixpath.join(folder, staged_name(file.path, file.sha256)),
+                posixpath.join(target.deploy_path, file.path),
+                mode=_mode(entries[file.path]),
+            )
+            context.report(count, len(operation.files))
+        wanted = {file.path: file.sha256 for file in operation.files}
+        await require(server, target.deploy_path, wanted)
+        await remove_tree(server.files, folder)
+    return Done()
+
+
+async def is_replaced(context: StepContext, operation: ReplaceFiles) -> Verified:
+    """All in place: done. All still staged: not begun. Anything between: partial."""
+    paths = [file.path for file in operation.files]
+    async with context.server() as server:
+        found = await fingerprint(server, context.target.deploy_path, paths)
+        staged = await _staged(server, context, operation.files)
+    if all(found[file.path] == file.sha256 for file in operation.files):
+        return Verified.DONE
+    if all(staged.get(file.path) == file.sha256 for file in operation.files):
+        return Verified.NOT_DONE
+    return Verified.PARTIAL
+
+
+class _Transfer:
+    """The bytes of one stage step on their way."""
+
+    def __init__(self, context: StepContext, *, total: int) -> None:
+        self.folder = staging_folder(context.target, context.job_id)
+        self._context = context
+        self._total = total
+        self._done = 0
+
+    def skip(self, file: FileSpec) -> None:
+        self._advance(file.size)
+
+    async def bring(self, server: Transport, file: FileSpec) -> None:
+        final = posixpath.join(self.folder, staged_name(file.path, file.sha256))
+        draft = f"{final}.part"
+        try:
+            await server.put(self._pieces(file), draft)
+        except TransportError as error:
+            if error.code != "write_failed":
+                raise
+            raise await write_failure(server, self.folder, needed=file.size) from error
+        digest = (await hash_files(server, [draft]))[draft]
+        if digest != file.sha256:
+            await server.files.remove(draft)
+            raise OperationFailed(
+                "digest_mismatch", path=file.path, expected=file.sha256, found=digest
+            )
+        await server.files.rename(draft, final)
+
+    async def _pieces(self, file: FileSpec) -> AsyncIterator[bytes]:
+        offset = 0
+        while offset < file.size:
+            length = min(PIECE_BYTES, file.size - offset)
+            piece = await self._context.blobs.read(
+                self._context.job_id, file.sha256, offset, length
+            )
+            if not piece:
+                raise OperationFailed("blob_missing", path=file.path, sha256=file.sha256)
+            yield piece
+            offset += len(piece)
+            self._advance(len(piece))
+
+    def _advance(self, size: int) -> None:
+        self._done += size
+        self._context.report(self._done, self._total)
+
+
+async def _staged(
+    server: Transport, context: StepContext, files: Sequence[FileSpec]
+) -> dict[str, str | None]:
+    """Digest of each file's staged copy, by destination path."""
+    folder = staging_folder(context.target, context.job_id)
+    if await server.files.stat(folder) is None:
+        return {}
+    names = {staged_name(file.path, file.sha256): file.path for file in files}
+    found = await fingerprint(server, folder, list(names))
+    return {names[name]: digest for name, digest in found.items()}
+
+
+async def _require_staged(
+    server: Transport, context: StepContext, files: Sequence[FileSpec]
+) -> None:
+    staged = await _staged(server, context, files)
+    for file in files:
+        if staged.get(file.path) != file.sha256:
+            raise OperationFailed("not_staged", path=file.path)
+
+
+async def _make_folder(server: Transport, path: str, *, mode: int = 0o700) -> None:
+    try:
+        await server.files.make_folder(path, mode=mode)
+    except TransportError as error:
+        if error.code != "write_failed":
+            raise
+        raise await write_failure(server, posixpath.dirname(path)) from error
+
+
+def _mode(replaced: Entry | None) -> int:
+    return _NEW_FILE_MODE if replaced is None else replaced.mode

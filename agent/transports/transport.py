@@ -1,0 +1,110 @@
+"""The seam to one server: run an argument list, move a file, look at and rename files.
+
+Owns: the protocols ``Transport`` and ``Files``, their values and their one error. Knows neither
+SSH nor any operation; ``agent/transports/ssh.py`` and the test fake implement it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from agent.wire.plan import NodeAccess
+
+SILENCE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """What a command said. Text is decoded, free of control characters, and bounded.
+
+    ``status`` is None when a signal ended the command or it never reported one.
+    """
+
+    status: int | None
+    stdout: str
+    stderr: str
+
+    def lines(self) -> tuple[str, ...]:
+        """Both streams, line by line, without empty lines."""
+        text = f"{self.stdout}\n{self.stderr}"
+        return tuple(line for line in text.splitlines() if line.strip())
+
+
+class TransportError(Exception):
+    """The server could not be reached or did not do what was asked.
+
+    ``code`` is one of: unreachable, host_key_changed, login_refused, silence, timeout,
+    connection_lost, not_found, permission_denied, disk_full, write_failed, name_not_encodable.
+    ``output`` is what had been said until then.
+    """
+
+    def __init__(self, code: str, output: Output | None = None, **values: str) -> None:
+        super().__init__(code, values)
+        self.code = code
+        self.values = values
+        self.output = output
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One name in a file tree, looked at without following a link.
+
+    ``real`` is where a folder or link really lies, all links followed (None: nowhere);
+    ``mtime`` is in seconds since 1970.
+    """
+
+    kind: Literal["file", "folder", "link", "other"]
+    size: int = 0
+    mode: int = 0o644
+    mtime: float = 0.0
+    real: str | None = None
+
+
+class Files(Protocol):
+    """File primitives; every path is absolute."""
+
+    async def stat(self, path: str) -> Entry | None:
+        """What is there, links not followed; None: nothing."""
+
+    async def rename(self, old: str, new: str, *, mode: int | None = None) -> None:
+        """Atomically take the place of ``new``, with ``mode`` set before."""
+
+    async def make_folder(self, path: str, *, mode: int = 0o755) -> None:
+        """Create the folder and its parents; existing ones are left as they are."""
+
+    async def remove(self, path: str) -> None:
+        """Remove a file, a link or an empty folder; nothing there is fine."""
+
+    async def names(self, path: str) -> tuple[str, ...]:
+        """The names in a folder, sorted; no folder: none."""
+
+
+class Transport(Protocol):
+    """One server, logged in to. Every method raises TransportError and nothing else."""
+
+    files: Files
+
+    async def run(
+        self, arguments: Sequence[str], *, timeout_s: float, silence_s: float = SILENCE_S
+    ) -> Output:
+        """Run one argument list; returns when the command has ended, whatever its status.
+
+        Raises:
+            TransportError: ``timeout`` or ``silence``, with the output until then.
+        """
+
+    async def put(self, source: AsyncIterator[bytes], path: str, *, mode: int = 0o600) -> None:
+        """Write all pieces to the path, replacing what was there. Not atomic."""
+
+    async def read(self, path: str, *, offset: int = 0, limit: int) -> bytes:
+        """At most ``limit`` bytes from the offset on; empty past the end.
+
+        Raises:
+            TransportError: ``not_found``, ``permission_denied``.
+        """
+
+
+Connect = Callable[[NodeAccess], AbstractAsyncContextManager[Transport]]
