@@ -7,7 +7,7 @@ message; what comes faster is merged into the next). Knows nothing of what a rep
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
 import structlog
 
@@ -34,7 +34,7 @@ class Outbound:
         self,
         adapters: Mapping[str, Adapter],
         *,
-        spawn: Callable[[Awaitable[None]], asyncio.Task[None]],
+        spawn: Callable[[Coroutine[object, object, None]], object],
         edit_interval_s: float = 1.0,
     ) -> None:
         self._adapters = adapters

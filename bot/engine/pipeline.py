@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.core.cards import question_report, refusal_report, working_report
+from bot.core.cards import plain_report, question_report, refusal_report
 from bot.core.domain.audit import AuditKind
 from bot.core.domain.conversation import Click, Command, ConversationRef, Mention
 from bot.core.domain.decision import Deny, RequireApproval
@@ -124,7 +124,7 @@ class Pipeline:
     async def _leave_alone(self, request: Request, intent: Intent | None) -> None:
         if intent is not None and intent.params.get("cancelled"):
             await self._done_asking(request)
-            await request.reply.say(working_report(self._texts.say("ask.dropped")))
+            await request.reply.say(plain_report(self._texts.say("ask.dropped")))
 
     async def _ask(self, request: Request, question: Clarification) -> None:
         await self._chronicle.record(
@@ -183,7 +183,7 @@ class Pipeline:
         operations = action.survey(asked)
         if target is not None and operations:
             looking = self._texts.say("working.survey", count=len(target.nodes))
-            await request.reply.say(working_report(looking))
+            await request.reply.say(plain_report(looking))
             facts = await self._surveyor.look(request.key, request.actor, target, operations)
             asked = replace(asked, facts=facts)
         outcome = action.plan(asked)
@@ -261,7 +261,7 @@ class Pipeline:
             rule=decision.rule,
         )
         await self._stores.jobs.create(job)
-        place = await request.reply.say(working_report(self._texts.note(plan.title)))
+        place = await request.reply.say(plain_report(self._texts.note(plan.title)))
         if plan.risk is Risk.READ:
             await self._stores.jobs.attach(job.job_id, progress=place)
         else:

@@ -5,7 +5,7 @@ Owns: ``list_tasks`` and ``cancel_task`` by chat, and the right to cancel.
 
 from __future__ import annotations
 
-from bot.core.cards import working_report
+from bot.core.cards import plain_report
 from bot.core.domain.audit import AuditKind
 from bot.core.domain.conversation import ConversationRef
 from bot.core.domain.intent import Intent
@@ -48,13 +48,13 @@ class Tasks:
             return self._list(jobs), None
         job = self._meant(jobs, intent, thread)
         await self.cancel(job, actor)
-        report = working_report(self._services.texts.say("tasks.cancelling", job=job.job_id))
+        report = plain_report(self._services.texts.say("tasks.cancelling", job=job.job_id))
         return report, job.job_id
 
     def _list(self, jobs: list[Job]) -> Report:
         texts = self._services.texts
         if not jobs:
-            return working_report(texts.say("tasks.none"))
+            return plain_report(texts.say("tasks.none"))
         rows = tuple(
             (
                 job.job_id,

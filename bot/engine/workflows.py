@@ -9,11 +9,17 @@ needs a new ``APPLICATION_VERSION``, so that runs under way end with the code th
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
-from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflowID
-from dbos._core import StepOptions
+from dbos import (
+    DBOS,
+    DBOSConfig,
+    DBOSPortableJSONSerializer,
+    SetEnqueueOptions,
+    SetWorkflowID,
+    StepOptions,
+)
 from pydantic import TypeAdapter
 
 from bot.core.domain.conversation import Chat, Click, Command, Inbound, Mention
@@ -36,29 +42,26 @@ _INBOUND: dict[str, TypeAdapter[Any]] = {
 }
 
 
-class Unknowns(Protocol):
-    """How often a silent agent is asked again."""
-
-    unknown_retries: int
-
-
 class Workflows:
-    """Registers the workflows with DBOS and starts them. One per process."""
+    """Registers the workflows with DBOS and starts them. One per process.
 
-    def __init__(  # noqa: PLR0913 - the composition root hands each part once, by name
+    ``unknown_retries``: how often a silent agent is asked again what became of a step.
+    """
+
+    def __init__(
         self,
         *,
         pipeline: Pipeline,
         approvals: Approvals,
         requests: ApprovalRequests,
         conductor: Conductor,
-        settings: Unknowns,
+        unknown_retries: int,
     ) -> None:
         self._pipeline = pipeline
         self._approvals = approvals
         self._requests = requests
         self._conductor = conductor
-        self._settings = settings
+        self._unknown_retries = unknown_retries
         self._register()
 
     def _register(self) -> None:
@@ -189,7 +192,7 @@ class Workflows:
         """One step. A silent agent is asked again what became of it: its ledger knows, and
         nothing is repeated that may have taken effect."""
         state = await _step("execute", self._conductor.execute, job_id, step_id)
-        for _ in range(self._settings.unknown_retries):
+        for _ in range(self._unknown_retries):
             if state != StepState.UNKNOWN:
                 break
             state = await _step("execute", self._conductor.execute, job_id, step_id)
@@ -263,7 +266,6 @@ def configure(*, system_database_url: str, executor_id: str) -> None:
         "serializer": DBOSPortableJSONSerializer(),
         "notification_listener_polling_interval_sec": 0.2,
         "console_log_level": "WARNING",
-        "run_admin_server": False,
     }
     DBOS(config=config)
 

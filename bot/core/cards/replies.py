@@ -51,11 +51,6 @@ def question_report(clarification: Clarification, *, texts: Texts) -> Report:
     )
 
 
-def plain_report(text: str) -> Report:
-    """One sentence and nothing else."""
-    return Report(title="", summary=text, sections=(Paragraph(text=text),))
-
-
 def working_report(texts: Texts) -> Report:
     """The servers are being read; the plan follows."""
     said = texts.say("cards.working")

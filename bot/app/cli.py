@@ -1,0 +1,208 @@
+"""The command line of the bot.
+
+Owns: arguments, exit status, and how an error is said: 0 done, 1 not as it should be, 2 the call
+or the settings are wrong. Does nothing itself: every command is one function of
+``bot.app.commands``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from bot.app.commands import administration, database, doctor
+from bot.app.commands.intent import Sentence, read_batch, understand
+from bot.app.demo.supervisor import run_demo
+from bot.app.server import serve
+from bot.app.settings import GuardiaSettings, load_settings
+from bot.app.wiring import SystemClock
+from bot.core.errors import GuardiaError
+from bot.core.texts import load_texts
+from bot.engine.naming import SEOUL
+
+Command = Callable[[argparse.Namespace, GuardiaSettings], Awaitable[int]]
+_CLOCK = SystemClock()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    parsed = _parser().parse_args(arguments)
+    _log_to_stderr()
+    try:
+        settings = load_settings(getattr(parsed, "config", None))
+        return asyncio.run(parsed.command(parsed, settings))
+    except GuardiaError as error:
+        summary, hint = load_texts("ko").explain(error)
+        print(summary, file=sys.stderr)
+        if hint:
+            print(hint, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _log_to_stderr() -> None:
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+    )
+
+
+# --- commands --------------------------------------------------------------------------------
+
+
+async def _demo(parsed: argparse.Namespace, _: GuardiaSettings) -> int:
+    return await run_demo(parsed.dir, port=parsed.port, open_browser=not parsed.no_browser)
+
+
+async def _serve(_: argparse.Namespace, settings: GuardiaSettings) -> int:
+    await serve(settings)
+    return 0
+
+
+async def _db_upgrade(_: argparse.Namespace, settings: GuardiaSettings) -> int:
+    print(await database.upgrade_database(settings))
+    return 0
+
+
+async def _cmdb_import(parsed: argparse.Namespace, settings: GuardiaSettings) -> int:
+    print(await database.import_cmdb(settings, _CLOCK, parsed.folder))
+    return 0
+
+
+async def _access_import(parsed: argparse.Namespace, settings: GuardiaSettings) -> int:
+    print(await database.import_access(settings, _CLOCK, parsed.file))
+    return 0
+
+
+async def _agent_enrol(parsed: argparse.Namespace, settings: GuardiaSettings) -> int:
+    print(await administration.enrol_agent(settings, _CLOCK, parsed.name))
+    return 0
+
+
+async def _signin(parsed: argparse.Namespace, settings: GuardiaSettings) -> int:
+    print(await administration.issue_sign_in_code(settings, _CLOCK, parsed.person))
+    return 0
+
+
+async def _lock_release(parsed: argparse.Namespace, settings: GuardiaSettings) -> int:
+    print(await administration.release_lock(settings, _CLOCK, parsed.scope))
+    return 0
+
+
+async def _audit_verify(parsed: argparse.Namespace, settings: GuardiaSettings) -> int:
+    findings = await administration.verify_chain(settings, parsed.anchor)
+    for finding in findings:
+        print(finding)
+    if not findings:
+        print("the audit chain holds")
+    return 1 if findings else 0
+
+
+async def _doctor(_: argparse.Namespace, settings: GuardiaSettings) -> int:
+    well = True
+    async for check in doctor.examine(settings):
+        well = well and check.well
+        print(f"{'ok  ' if check.well else 'MEND'} {check.name}: {check.found}")
+        if not check.well:
+            print(f"     -> {check.remedy}")
+    return 0 if well else 1
+
+
+async def _intent(parsed: argparse.Namespace, settings: GuardiaSettings) -> int:
+    if parsed.batch is not None:
+        sentences = read_batch(parsed.batch)
+    else:
+        sentences = [
+            Sentence(
+                text=parsed.text if parsed.text is not None else sys.stdin.read(),
+                files=tuple(parsed.file),
+                thread=tuple(parsed.thread),
+                user=parsed.user,
+            )
+        ]
+    async for answer in understand(sentences, parsed.now, settings=settings, cmdb=parsed.cmdb):
+        print(json.dumps(answer, ensure_ascii=False))
+    return 0
+
+
+# --- arguments -------------------------------------------------------------------------------
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="guardia", description="ChatOps for closed networks.")
+    groups = parser.add_subparsers(required=True, metavar="COMMAND")
+    demo = _command(groups, "demo", _demo, "the whole main job on this machine")
+    demo.add_argument("--no-browser", action="store_true")
+    demo.add_argument("--port", type=int, default=8300)
+    demo.add_argument("--dir", type=Path, default=Path(".demo"))
+    _command(groups, "serve", _serve, "run the bot")
+    _command(_group(groups, "db"), "upgrade", _db_upgrade, "bring the tables up to date")
+    importing = _command(_group(groups, "cmdb"), "import", _cmdb_import, "import CSV files")
+    importing.add_argument("folder", type=Path, metavar="DIR")
+    access = _command(_group(groups, "access"), "import", _access_import, "seal credentials")
+    access.add_argument("file", type=Path, metavar="FILE")
+    enrol = _command(_group(groups, "agent"), "enrol", _agent_enrol, "print a single-use token")
+    enrol.add_argument("name", metavar="NAME")
+    signin = _command(groups, "signin", _signin, "print a single-use code for the web room")
+    signin.add_argument("person", metavar="PERSON")
+    release = _command(_group(groups, "lock"), "release", _lock_release, "free a held system")
+    release.add_argument("scope", metavar="SYSTEM")
+    verify = _command(_group(groups, "audit"), "verify", _audit_verify, "check the audit chain")
+    verify.add_argument("--anchor", type=Path, metavar="FILE")
+    _command(groups, "doctor", _doctor, "check settings and connections")
+    _intent_arguments(_command(groups, "intent", _intent, "say what a sentence is understood as"))
+    return parser
+
+
+def _intent_arguments(intent: argparse.ArgumentParser) -> None:
+    intent.add_argument("text", nargs="?", metavar="TEXT")
+    intent.add_argument("--file", action="append", default=[], metavar="NAME")
+    intent.add_argument("--thread", action="append", default=[], metavar="TEXT")
+    intent.add_argument("--user", metavar="ID")
+    intent.add_argument("--now", type=_instant, default=datetime.now(SEOUL), metavar="ISO")
+    intent.add_argument("--cmdb", type=Path, metavar="DIR")
+    intent.add_argument("--batch", type=Path, metavar="FILE")
+
+
+def _group(
+    groups: argparse._SubParsersAction[argparse.ArgumentParser], name: str
+) -> argparse._SubParsersAction[argparse.ArgumentParser]:
+    return groups.add_parser(name).add_subparsers(required=True, metavar="COMMAND")
+
+
+def _command(
+    groups: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    command: Command,
+    text: str,
+) -> argparse.ArgumentParser:
+    parser = groups.add_parser(name, help=text, description=text)
+    parser.add_argument("--config", type=Path, metavar="FILE", help="default: guardia.toml")
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _instant(text: str) -> datetime:
+    """An instant; without a zone it is meant in Seoul."""
+    instant = datetime.fromisoformat(text)
+    return instant if instant.tzinfo else instant.replace(tzinfo=SEOUL)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,131 @@
+"""``guardia doctor``: are settings and connections as they must be, and what to mend.
+
+Owns: the checks. Each is one line: what was looked at, whether it is well, what to do.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+
+from bot.app.commands.administration import verify_chain
+from bot.app.settings import GuardiaSettings
+from bot.app.wiring import open_database
+from bot.core.errors import GuardiaError
+from cmdb.engine import is_current
+from cmdb.people import SqlDirectory
+
+_WAIT_S = aiohttp.ClientTimeout(total=3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing looked at. ``remedy`` says what to do where it is not well."""
+
+    name: str
+    well: bool
+    found: str
+    remedy: str = ""
+
+
+async def examine(settings: GuardiaSettings) -> AsyncIterator[Check]:
+    """Every check, one after the other; a later one may rest on an earlier one."""
+    for check in _folders(settings):
+        yield check
+    current = await _database(settings)
+    yield current
+    if current.well:
+        yield await _people(settings)
+        yield await _audit(settings)
+    yield await _server(settings)
+
+
+def _folders(settings: GuardiaSettings) -> Iterator[Check]:
+    folder = settings.data_dir
+    writable = folder.is_dir() and os.access(folder, os.W_OK)
+    yield Check(
+        name="data_dir",
+        well=writable,
+        found=str(folder.resolve()),
+        remedy="create it, owned by the account that runs guardia: `guardia db upgrade` does",
+    )
+    for name in ("bot.key", "web.secret", "audit.key"):
+        file = folder / "keys" / name
+        if file.exists():
+            yield _private(file)
+
+
+def _private(file: Path) -> Check:
+    mode = stat.S_IMODE(file.stat().st_mode)
+    return Check(
+        name=f"keys/{file.name}",
+        well=mode & 0o077 == 0,
+        found=f"mode {mode:04o}",
+        remedy=f"chmod 600 {file}",
+    )
+
+
+async def _database(settings: GuardiaSettings) -> Check:
+    shown = settings.application_database.split("@")[-1]
+    try:
+        current = await is_current(settings.application_database)
+    except GuardiaError as error:
+        return Check(
+            name="database",
+            well=False,
+            found=f"{shown}: {error.code}",
+            remedy="is it running, and is GUARDIA_DATABASE_URL right?",
+        )
+    return Check(
+        name="database",
+        well=current,
+        found=shown if current else f"{shown}: not up to date",
+        remedy="guardia db upgrade",
+    )
+
+
+async def _people(settings: GuardiaSettings) -> Check:
+    async with open_database(settings) as engine:
+        directory = SqlDirectory(engine)
+        people, rules = await directory.people(), await directory.rules()
+    return Check(
+        name="cmdb",
+        well=bool(people and rules),
+        found=f"{len(people)} people, {len(rules)} rules",
+        remedy="guardia cmdb import DIR",
+    )
+
+
+async def _audit(settings: GuardiaSettings) -> Check:
+    findings = await verify_chain(settings, None)
+    return Check(
+        name="audit",
+        well=not findings,
+        found=str(findings[0]) if findings else "the chain holds",
+        remedy="guardia audit verify names every finding; keep the files and ask who touched them",
+    )
+
+
+async def _server(settings: GuardiaSettings) -> Check:
+    scheme = "https" if settings.server.tls_certificate else "http"
+    address = f"{scheme}://{settings.server.host}:{settings.server.port}/healthz"
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=_WAIT_S) as session,
+            session.get(address, ssl=False) as response,
+        ):
+            agents = (await response.json())["agents"]
+    except (aiohttp.ClientError, TimeoutError, ValueError, KeyError):
+        return Check(name="server", well=False, found=f"{address}: silent", remedy="guardia serve")
+    offline = [agent["name"] for agent in agents if not agent["online"]]
+    return Check(
+        name="server",
+        well=bool(agents) and not offline,
+        found=f"{address}: {len(agents)} agents, offline: {', '.join(offline) or 'none'}",
+        remedy="start guardia-agent on the bastion; new ones enrol with `guardia agent enrol NAME`",
+    )

@@ -1,0 +1,217 @@
+"""The only file that names both ports and classes.
+
+Owns: which implementation stands behind every port, and in which order things open and close.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from actions.catalog import action_of
+from adapters.web.adapter import WebAdapter
+from adapters.web.settings import WebSettings
+from bot.app import keys
+from bot.app.settings import GuardiaSettings
+from bot.core.ports import Adapter
+from bot.core.texts import load_texts
+from bot.engine import workflows
+from bot.engine.approvals import Approvals
+from bot.engine.chronicle import Chronicle
+from bot.engine.conductor import Conductor
+from bot.engine.archive import FileLimits
+from bot.engine.files import DiskFileStore
+from bot.engine.hub import AgentHub
+from bot.engine.outbound import Outbound
+from bot.engine.pipeline import Pipeline
+from bot.engine.requests import ApprovalRequests
+from bot.engine.services import EngineSettings, Services, Stores
+from bot.engine.workflows import Workflows
+from cmdb.agents import SqlAgentStore
+from cmdb.approvals import SqlApprovalStore
+from cmdb.audit import ChainedAuditLog
+from cmdb.dialogues import SqlDialogueStore
+from cmdb.engine import open_engine
+from cmdb.history import SqlHistoryStore
+from cmdb.inventory import SqlInventory
+from cmdb.jobs import SqlJobStore
+from cmdb.locks import SqlLockStore
+from cmdb.people import SqlDirectory
+from cmdb.rooms import SqlRoomStore
+from cmdb.signin import SqlSignInStore
+from intents.chain import build_parser
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """Now, aware and in UTC."""
+        return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFiles:
+    """Where the chain is kept outside the database."""
+
+    settings: GuardiaSettings
+
+    @property
+    def jsonl(self) -> Path:
+        return self.settings.data_dir / "audit" / "audit.jsonl"
+
+    @property
+    def key(self) -> Path:
+        return self.settings.data_dir / "keys" / "audit.key"
+
+    @property
+    def anchor(self) -> Path:
+        return self.settings.audit_anchor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bot:
+    """A bot, wired and not yet serving."""
+
+    settings: GuardiaSettings
+    hub: AgentHub
+    web: WebAdapter
+    adapters: tuple[Adapter, ...]
+    workflows: Workflows
+
+
+@asynccontextmanager
+async def open_database(settings: GuardiaSettings) -> AsyncIterator[AsyncEngine]:
+    """The application's database, for the commands that need nothing else."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    engine = open_engine(settings.application_database)
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+@asynccontextmanager
+async def open_audit(
+    settings: GuardiaSettings, engine: AsyncEngine
+) -> AsyncIterator[ChainedAuditLog]:
+    """The audit chain, its last entry reconciled."""
+    files = AuditFiles(settings=settings)
+    yield await ChainedAuditLog.open(engine, jsonl=files.jsonl, key=files.key, anchor=files.anchor)
+
+
+@asynccontextmanager
+async def open_bot(settings: GuardiaSettings) -> AsyncIterator[Bot]:
+    """Everything of one process, opened in order and closed in reverse."""
+    async with (
+        asyncio.TaskGroup() as group,
+        open_database(settings) as engine,
+        open_audit(settings, engine) as audit,
+    ):
+        bot = _wire(settings, engine, audit, group)
+        await bot.workflows.launch()
+        try:
+            yield bot
+        finally:
+            workflows.shut_down()
+            await bot.hub.close()
+
+
+def _wire(
+    settings: GuardiaSettings,
+    engine: AsyncEngine,
+    audit: ChainedAuditLog,
+    group: asyncio.TaskGroup,
+) -> Bot:
+    clock = SystemClock()
+    texts = load_texts(settings.language)
+    signer = keys.signing_key(settings.data_dir / "keys")
+    files = DiskFileStore(
+        settings.data_dir / "files",
+        limits=FileLimits(max_file_bytes=settings.limits.upload_mb * 1024 * 1024),
+    )
+    directory = SqlDirectory(engine)
+    hub = AgentHub(
+        store=SqlAgentStore(engine),
+        bot_key=signer,
+        audit=audit,
+        files=files,
+        clock=clock,
+        heartbeat_s=settings.agents.heartbeat_s,
+        grace_s=settings.agents.grace_s,
+    )
+    web = WebAdapter(
+        settings=_web_settings(settings),
+        rooms=SqlRoomStore(engine),
+        files=files,
+        directory=directory,
+        sign_in=SqlSignInStore(engine),
+        texts=texts,
+        clock=clock,
+    )
+    services = Services(
+        adapters={web.name: web},
+        parser=build_parser(),
+        action_of=action_of,
+        inventory=SqlInventory(engine),
+        directory=directory,
+        agents=hub,
+        stores=Stores(
+            jobs=SqlJobStore(engine),
+            approvals=SqlApprovalStore(engine),
+            locks=SqlLockStore(engine),
+            history=SqlHistoryStore(engine),
+            dialogues=SqlDialogueStore(engine),
+            audit=audit,
+            files=files,
+        ),
+        clock=clock,
+        texts=texts,
+        signer=signer,
+        settings=EngineSettings(
+            approval_lapse=timedelta(minutes=settings.approval.lapse_minutes),
+            agent_patience_s=settings.agents.patience_s,
+        ),
+    )
+    return Bot(
+        settings=settings,
+        hub=hub,
+        web=web,
+        adapters=(web,),
+        workflows=_workflows(settings, services, group),
+    )
+
+
+def _workflows(
+    settings: GuardiaSettings, services: Services, group: asyncio.TaskGroup
+) -> Workflows:
+    chronicle = Chronicle(services.stores.audit, services.clock)
+    outbound = Outbound(services.adapters, spawn=group.create_task)
+    requests = ApprovalRequests(services, chronicle, outbound)
+    workflows.configure(
+        system_database_url=settings.workflow_database, executor_id=settings.replica
+    )
+    return Workflows(
+        pipeline=Pipeline(services, chronicle, outbound),
+        approvals=Approvals(services, chronicle, outbound),
+        requests=requests,
+        conductor=Conductor(services, chronicle, outbound, requests),
+        unknown_retries=services.settings.unknown_retries,
+    )
+
+
+def _web_settings(settings: GuardiaSettings) -> WebSettings:
+    return WebSettings(
+        sign_in=settings.web.sign_in,
+        secret=SecretStr(keys.web_secret(settings.data_dir / "keys")),
+        session_hours=settings.web.session_hours,
+        public_origin=settings.web.public_origin,
+        max_upload_bytes=settings.limits.upload_mb * 1024 * 1024,
+    )
