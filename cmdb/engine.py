@@ -91,6 +91,8 @@ async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
         OperationError: ``store_unavailable``: the database did not answer.
     """
     view = engine.execution_options(reading=True)
+    if engine.dialect.name == "postgresql":
+        view = view.execution_options(isolation_level="REPEATABLE READ")
     try:
         async with AsyncSession(view, expire_on_commit=False) as session:
             yield session

@@ -1,0 +1,71 @@
+"""An estate as an importer has read and checked it, and the names in it.
+
+Owns: the Estate value and its vocabulary. Pure: knows neither files nor database.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.core.domain.estate import InstitutionEntry, Node, SrEntry, SystemEntry, Vocabulary
+from bot.core.domain.people import Actor
+from cmdb.people import PersonRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemRecord:
+    entry: SystemEntry
+    criticality: str
+    manager: str  # person id
+    agent: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeRecord:
+    """A node and what the CMDB knows of it beyond what the core asks for."""
+
+    node: Node
+    system_code: str
+    ftp_port: int
+    backup_path: str
+    health_path: str
+    log_path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SrRecord:
+    entry: SrEntry
+    system_code: str
+    requester: str
+    assignee: str
+    requested_at: str  # ISO date
+    due: str  # ISO date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estate:
+    """Everything of one folder, checked as a whole."""
+
+    institutions: tuple[InstitutionEntry, ...]
+    systems: tuple[SystemRecord, ...]
+    nodes: tuple[NodeRecord, ...]
+    srs: tuple[SrRecord, ...]
+    people: tuple[PersonRecord, ...]
+
+    def person(self, person_id: str) -> Actor | None:
+        """The person of that id."""
+        return next((one.actor for one in self.people if one.actor.person_id == person_id), None)
+
+
+def vocabulary_of(estate: Estate, viewer: Actor | None) -> Vocabulary:
+    """All names this person may see; None sees everything."""
+
+    def sees(institution: str) -> bool:
+        return viewer is None or viewer.may_see(institution)
+
+    return Vocabulary(
+        institutions=tuple(one for one in estate.institutions if sees(one.name)),
+        systems=tuple(one.entry for one in estate.systems if sees(one.entry.institution)),
+        nodes=tuple(one.node.entry for one in estate.nodes if sees(one.node.entry.institution)),
+        srs=tuple(one.entry for one in estate.srs if sees(one.entry.institution)),
+    )

@@ -1,0 +1,404 @@
+"""An estate from a folder of CSV files.
+
+Owns: reading and checking the files as one whole: with a single finding nothing is imported.
+``read_estate`` needs no database; ``import_estate`` stores what it returns. Both files that say
+how nodes are reached, connections.csv and balancers.csv, are optional.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from pydantic import ValidationError
+
+from agent.wire.plan import BalancerSpec, NodeTarget, ServiceSpec
+from bot.core.domain.estate import (
+    BalancerMember,
+    InstitutionEntry,
+    Layer,
+    Node,
+    NodeEntry,
+    SrEntry,
+    SystemEntry,
+)
+from bot.core.domain.people import Actor, ExternalId
+from bot.core.errors import ConfigurationError
+from cmdb.importers.estate import Estate, NodeRecord, SrRecord, SystemRecord, vocabulary_of
+from cmdb.importers.estate_rows import (
+    BalancerLine,
+    ConnectionLine,
+    EstateRow,
+    InstitutionLine,
+    PersonLine,
+    ServerLine,
+    SrLine,
+    SystemLine,
+)
+from cmdb.importers.estate_store import ImportCounts, import_estate
+from cmdb.people import PersonRecord
+
+__all__ = ["Estate", "Finding", "ImportCounts", "import_estate", "read_estate", "vocabulary_of"]
+
+EVERYTHING = "*"
+Row = TypeVar("Row", bound=EstateRow)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What is wrong where. ``line`` counts from 1, the header included."""
+
+    file: str
+    line: int
+    column: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} {self.column}: {self.problem}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Line(Generic[Row]):
+    number: int
+    row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class _File(Generic[Row]):
+    name: str
+    lines: tuple[_Line[Row], ...]
+
+    def rows(self) -> tuple[Row, ...]:
+        return tuple(line.row for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    institutions: _File[InstitutionLine]
+    systems: _File[SystemLine]
+    servers: _File[ServerLine]
+    people: _File[PersonLine]
+    srs: _File[SrLine]
+    connections: _File[ConnectionLine]
+    balancers: _File[BalancerLine]
+
+
+def read_estate(folder: Path) -> Estate:
+    """The estate of a folder.
+
+    Raises:
+        ConfigurationError: ``estate_invalid`` with every finding (file, line, column, problem).
+    """
+    findings: list[Finding] = []
+    files = _Files(
+        _read(folder / "institutions.csv", InstitutionLine, findings),
+        _read(folder / "systems.csv", SystemLine, findings),
+        _read(folder / "servers.csv", ServerLine, findings),
+        _read(folder / "people.csv", PersonLine, findings),
+        _read(folder / "srs.csv", SrLine, findings),
+        _read(folder / "connections.csv", ConnectionLine, findings, required=False),
+        _read(folder / "balancers.csv", BalancerLine, findings, required=False),
+    )
+    if not findings:  # a line that could not be read would only leave others dangling
+        _check_duplicates(files, findings)
+        _check_references(files, findings)
+        _check_balancers(files, findings)
+    if findings:
+        raise ConfigurationError(
+            "estate_invalid",
+            folder=folder,
+            count=len(findings),
+            findings="\n".join(str(finding) for finding in findings),
+        )
+    return _estate_of(files)
+
+
+# --- reading ---------------------------------------------------------------------------------
+
+
+def _read(
+    path: Path, row_type: type[Row], findings: list[Finding], *, required: bool = True
+) -> _File[Row]:
+    lines: list[_Line[Row]] = []
+    columns = list(row_type.model_fields)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream, strict=True)
+            if sorted(reader.fieldnames or ()) != sorted(columns):
+                problem = f"the columns are not {','.join(columns)}"
+                findings.append(Finding(file=path.name, line=1, column="-", problem=problem))
+                return _File(path.name, ())
+            for cells in reader:
+                row = _parse(row_type, cells, path.name, reader.line_num, findings)
+                lines += [] if row is None else [_Line(reader.line_num, row)]
+    except FileNotFoundError:
+        if required:
+            findings.append(Finding(file=path.name, line=0, column="-", problem="missing"))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        problem = f"cannot be read as CSV in UTF-8: {error}"
+        findings.append(Finding(file=path.name, line=0, column="-", problem=problem))
+    return _File(path.name, tuple(lines))
+
+
+def _parse(
+    row_type: type[Row], cells: dict[str, str], file: str, line: int, findings: list[Finding]
+) -> Row | None:
+    if None in cells or None in cells.values():
+        problem = "more or fewer cells than columns"
+        findings.append(Finding(file=file, line=line, column="-", problem=problem))
+        return None
+    try:
+        return row_type.model_validate(cells)
+    except ValidationError as error:
+        seen: set[str] = set()
+        for fault in error.errors(include_url=False, include_context=False):
+            column = str(fault["loc"][0])
+            if column not in seen:  # a union reports once per member
+                seen.add(column)
+                problem = f"{cells.get(column, '')[:80]!r}: {fault['msg']}"
+                findings.append(Finding(file=file, line=line, column=column, problem=problem))
+        return None
+
+
+# --- checking --------------------------------------------------------------------------------
+
+
+def _check_duplicates(files: _Files, findings: list[Finding]) -> None:
+    _unique(files.institutions, "institution", lambda row: row.institution, findings)
+    _unique(files.institutions, "code", lambda row: row.code, findings)
+    _unique(files.systems, "code", lambda row: row.code, findings)
+    _unique(files.systems, "system", lambda row: (row.institution, row.system), findings)
+    _unique(files.servers, "node_id", lambda row: row.node_id, findings)
+    _unique(files.servers, "node_no", _place, findings)
+    _unique(files.people, "user_id", lambda row: row.user_id, findings)
+    _unique(files.people, "employee_no", lambda row: row.employee_no, findings)
+    _unique(files.people, "slack_id", lambda row: row.slack_id or row.user_id, findings)
+    _unique(files.people, "teams_id", lambda row: row.teams_id or row.user_id, findings)
+    _unique(files.people, "jandi_name", lambda row: row.jandi_name or row.user_id, findings)
+    _unique(files.srs, "sr_id", lambda row: row.sr_id, findings)
+    _unique(files.connections, "node_id", lambda row: row.node_id, findings)
+    _unique(files.balancers, "node_id", lambda row: (row.web_node_id, row.node_id), findings)
+    _unique(files.balancers, "member", lambda row: (row.web_node_id, row.member), findings)
+
+
+def _place(row: ServerLine) -> Hashable:
+    return (row.institution, row.system, row.env, row.layer, row.node_no)
+
+
+def _unique(
+    file: _File[Row], column: str, key: Callable[[Row], Hashable], findings: list[Finding]
+) -> None:
+    first: dict[Hashable, int] = {}
+    for line in file.lines:
+        earlier = first.setdefault(key(line.row), line.number)
+        if earlier != line.number:
+            problem = f"the same as in line {earlier}"
+            findings.append(
+                Finding(file=file.name, line=line.number, column=column, problem=problem)
+            )
+
+
+def _check_references(files: _Files, findings: list[Finding]) -> None:
+    institutions = {row.institution for row in files.institutions.rows()}
+    systems = {(row.institution, row.system) for row in files.systems.rows()}
+    nodes = {row.node_id for row in files.servers.rows()}
+    people = {row.user_id for row in files.people.rows()}
+    own = institutions | {EVERYTHING}
+
+    def refer(file: _File[Row], column: str, holds: Callable[[Row], bool]) -> None:
+        for line in file.lines:
+            if not holds(line.row):
+                problem = "names what no other file has"
+                findings.append(
+                    Finding(file=file.name, line=line.number, column=column, problem=problem)
+                )
+
+    refer(files.systems, "institution", lambda row: row.institution in institutions)
+    refer(files.systems, "manager", lambda row: row.manager in people)
+    refer(files.servers, "system", lambda row: (row.institution, row.system) in systems)
+    refer(files.people, "institutions", lambda row: set(row.institutions) <= own)
+    refer(files.srs, "system", lambda row: (row.institution, row.system) in systems)
+    refer(files.srs, "requester", lambda row: row.requester in people)
+    refer(files.srs, "assignee", lambda row: row.assignee in people)
+    refer(files.connections, "node_id", lambda row: row.node_id in nodes)
+    refer(files.balancers, "web_node_id", lambda row: row.web_node_id in nodes)
+    refer(files.balancers, "node_id", lambda row: row.node_id in nodes)
+
+
+def _check_balancers(files: _Files, findings: list[Finding]) -> None:
+    """A balancer is a web node of the same system and environment, and says where it lives."""
+    servers = {row.node_id: row for row in files.servers.rows()}
+    balancing = {row.node_id for row in files.connections.rows() if row.balancer_home}
+    for reached in files.connections.lines:
+        if (reached.row.balancer_home is None) != (reached.row.upstream_file is None):
+            problem = "upstream_file and balancer_home go together"
+            findings.append(
+                Finding(
+                    file=files.connections.name,
+                    line=reached.number,
+                    column="balancer_home",
+                    problem=problem,
+                )
+            )
+    for line in files.balancers.lines:
+        web, node = servers.get(line.row.web_node_id), servers.get(line.row.node_id)
+        if web is None or node is None:
+            continue
+        same = (web.institution, web.system, web.env) == (node.institution, node.system, node.env)
+        if web.layer is not Layer.WEB or not same or web.node_id not in balancing:
+            problem = "is no web node of the same system and environment with a balancer_home"
+            findings.append(
+                Finding(
+                    file=files.balancers.name,
+                    line=line.number,
+                    column="web_node_id",
+                    problem=problem,
+                )
+            )
+
+
+# --- building --------------------------------------------------------------------------------
+
+
+def _estate_of(files: _Files) -> Estate:
+    systems = {(row.institution, row.system): row for row in files.systems.rows()}
+    connections = {row.node_id: row for row in files.connections.rows()}
+    members: dict[str, list[BalancerMember]] = defaultdict(list)
+    for row in files.balancers.rows():
+        members[row.node_id].append(BalancerMember(web_node_id=row.web_node_id, member=row.member))
+    return Estate(
+        institutions=tuple(
+            InstitutionEntry(name=row.institution, code=row.code, aliases=row.aliases)
+            for row in files.institutions.rows()
+        ),
+        systems=tuple(_system_of(row) for row in files.systems.rows()),
+        nodes=tuple(
+            _node_of(
+                row,
+                systems[(row.institution, row.system)],
+                connections.get(row.node_id),
+                members[row.node_id],
+            )
+            for row in files.servers.rows()
+        ),
+        srs=tuple(_sr_of(row, systems[(row.institution, row.system)]) for row in files.srs.rows()),
+        people=tuple(_person_of(row) for row in files.people.rows()),
+    )
+
+
+def _system_of(row: SystemLine) -> SystemRecord:
+    entry = SystemEntry(
+        institution=row.institution, name=row.system, code=row.code, aliases=row.aliases
+    )
+    return SystemRecord(
+        entry=entry, criticality=row.criticality, manager=row.manager, agent=row.agent
+    )
+
+
+def _node_of(
+    row: ServerLine,
+    system: SystemLine,
+    reached: ConnectionLine | None,
+    members: Sequence[BalancerMember],
+) -> NodeRecord:
+    place = reached or row
+    entry = NodeEntry(
+        node_id=row.node_id,
+        institution=row.institution,
+        system=row.system,
+        env=row.env,
+        layer=row.layer,
+        number=row.node_no,
+    )
+    node = Node(
+        entry=entry,
+        os=row.os,
+        transfer=place.transfer,
+        os_user=place.os_user,
+        host=row.ip if reached is None else reached.host,
+        ssh_port=place.ssh_port,
+        deploy_path=place.deploy_path,
+        service=place.service,
+        service_port=place.service_port,
+        agent=system.agent,
+        wire=None if reached is None else _wire_of(row, reached),
+        balancers=tuple(sorted(members, key=lambda member: member.web_node_id)),
+    )
+    return NodeRecord(
+        node=node,
+        system_code=system.code,
+        ftp_port=row.ftp_port,
+        backup_path=place.backup_path,
+        health_path=place.health_path,
+        log_path=place.log_path,
+    )
+
+
+def _wire_of(row: ServerLine, reached: ConnectionLine) -> NodeTarget:
+    balancer = None
+    if reached.balancer_home is not None and reached.upstream_file is not None:
+        balancer = BalancerSpec(home=reached.balancer_home, upstream_file=reached.upstream_file)
+    return NodeTarget(
+        node_id=row.node_id,
+        env=row.env.value,
+        host=reached.host,
+        port=reached.ssh_port,
+        user=reached.os_user,
+        host_key=reached.host_key,
+        deploy_path=reached.deploy_path,
+        backup_path=reached.backup_path,
+        service=ServiceSpec(
+            name=reached.service,
+            kind=reached.service_kind,
+            home=reached.service_home,
+            port=reached.service_port,
+            health_path=reached.health_path,
+            log_path=reached.log_path,
+        ),
+        balancer=balancer,
+        charset=reached.charset,
+    )
+
+
+def _sr_of(row: SrLine, system: SystemLine) -> SrRecord:
+    entry = SrEntry(
+        sr_id=row.sr_id,
+        institution=row.institution,
+        system=row.system,
+        title=row.title,
+        status=row.status,
+    )
+    return SrRecord(
+        entry=entry,
+        system_code=system.code,
+        requester=row.requester,
+        assignee=row.assignee,
+        requested_at=row.requested_at.isoformat(),
+        due=row.due.isoformat(),
+    )
+
+
+def _person_of(row: PersonLine) -> PersonRecord:
+    actor = Actor(
+        person_id=row.user_id,
+        name=row.name,
+        role=row.role,
+        institutions=frozenset(row.institutions) - {EVERYTHING},
+        all_institutions=EVERYTHING in row.institutions,
+    )
+    return PersonRecord(
+        actor=actor, employee_no=row.employee_no, externals=tuple(_externals_of(row))
+    )
+
+
+def _externals_of(row: PersonLine) -> Iterable[ExternalId]:
+    """A CSV names no workspace: the id is good for the one that its adapter serves."""
+    yield ExternalId(adapter="web", tenant="local", user_id=row.user_id)
+    given = (("slack", row.slack_id), ("teams", row.teams_id), ("jandi", row.jandi_name))
+    for adapter, user_id in given:
+        if user_id:
+            yield ExternalId(adapter=adapter, tenant="", user_id=user_id)

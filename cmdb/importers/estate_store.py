@@ -1,0 +1,131 @@
+"""An estate into the database, whole or not at all.
+
+Owns: the one transaction of an import. What the folder does not name is left as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import delete
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlmodel import col
+
+from cmdb.engine import writing
+from cmdb.importers.estate import Estate, NodeRecord, SrRecord, SystemRecord
+from cmdb.models import BalancerRow, InstitutionRow, NodeRow, SrRow, SystemRow
+from cmdb.people import put_people
+from cmdb.rows import upsert
+from cmdb.rules import seed_rules
+from cmdb.serial import WIRE
+
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportCounts:
+    """What an import stored. ``reachable``: nodes with a registered host key; ``rules``: the
+    default rules, put only where there were none."""
+
+    institutions: int
+    systems: int
+    nodes: int
+    reachable: int
+    srs: int
+    people: int
+    rules: int
+
+
+async def import_estate(engine: AsyncEngine, estate: Estate) -> ImportCounts:
+    """Insert or replace everything of the estate in one transaction.
+
+    Raises:
+        OperationError: ``store_unavailable``: nothing has been stored.
+    """
+    async with writing(engine) as session:
+        await upsert(
+            session,
+            [
+                InstitutionRow(name=one.name, code=one.code, aliases=list(one.aliases))
+                for one in estate.institutions
+            ],
+            by=("name",),
+        )
+        await upsert(session, [_system_row(one) for one in estate.systems], by=("code",))
+        await upsert(session, [_node_row(one) for one in estate.nodes], by=("node_id",))
+        await _put_balancers(session, estate.nodes)
+        await upsert(session, [_sr_row(one) for one in estate.srs], by=("sr_id",))
+        await put_people(session, estate.people)
+        rules = await seed_rules(session)
+    return ImportCounts(
+        institutions=len(estate.institutions),
+        systems=len(estate.systems),
+        nodes=len(estate.nodes),
+        reachable=sum(one.node.wire is not None for one in estate.nodes),
+        srs=len(estate.srs),
+        people=len(estate.people),
+        rules=rules,
+    )
+
+
+async def _put_balancers(session: AsyncSession, nodes: Sequence[NodeRecord]) -> None:
+    ids = [one.node.node_id for one in nodes]
+    for start in range(0, len(ids), BATCH):
+        batch = ids[start : start + BATCH]
+        await session.execute(delete(BalancerRow).where(col(BalancerRow.node_id).in_(batch)))
+    rows = [
+        BalancerRow(node_id=one.node.node_id, web_node_id=member.web_node_id, member=member.member)
+        for one in nodes
+        for member in one.node.balancers
+    ]
+    await upsert(session, rows, by=("node_id", "web_node_id"))
+
+
+def _system_row(one: SystemRecord) -> SystemRow:
+    return SystemRow(
+        code=one.entry.code,
+        institution=one.entry.institution,
+        name=one.entry.name,
+        aliases=list(one.entry.aliases),
+        criticality=one.criticality,
+        manager=one.manager,
+        agent=one.agent,
+    )
+
+
+def _node_row(one: NodeRecord) -> NodeRow:
+    node = one.node
+    return NodeRow(
+        node_id=node.node_id,
+        system_code=one.system_code,
+        env=node.entry.env.value,
+        layer=node.entry.layer.value,
+        number=node.entry.number,
+        host=node.host,
+        ssh_port=node.ssh_port,
+        ftp_port=one.ftp_port,
+        transfer=node.transfer,
+        os=node.os,
+        os_user=node.os_user,
+        deploy_path=node.deploy_path,
+        backup_path=one.backup_path,
+        service=node.service,
+        service_port=node.service_port,
+        health_path=one.health_path,
+        log_path=one.log_path,
+        wire=WIRE.maybe_dump(node.wire),
+    )
+
+
+def _sr_row(one: SrRecord) -> SrRow:
+    return SrRow(
+        sr_id=one.entry.sr_id,
+        system_code=one.system_code,
+        title=one.entry.title,
+        requester=one.requester,
+        assignee=one.assignee,
+        status=one.entry.status,
+        requested_at=one.requested_at,
+        due=one.due,
+    )
