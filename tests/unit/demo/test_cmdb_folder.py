@@ -8,7 +8,9 @@ from pathlib import Path
 
 from agent.wire.plan import NodeAccess, PasswordLogin
 from bot.app.demo.cmdb_folder import write_cmdb_folder
+from bot.app.demo.demo_settings import AGENT
 from bot.app.demo.nodes import LiveNode, live_layouts
+from cmdb.importers.estate_csv import read_estate
 
 
 def rows(file: Path) -> list[dict[str, str]]:
@@ -63,3 +65,20 @@ def test_both_balanced_nodes_stand_behind_the_web_node(tmp_path: Path) -> None:
     table = rows(make_folder(tmp_path) / "balancers.csv")
     assert [row["node_id"] for row in table] == ["moef-budget-prod-was01", "moef-budget-prod-was02"]
     assert {row["web_node_id"] for row in table} == {"moef-budget-prod-web01"}
+
+
+def test_the_importer_reads_the_same_targets_that_the_logins_are_good_for(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path)
+    records = [
+        NodeAccess.model_validate_json(line)
+        for line in (folder / "access.jsonl").read_text().splitlines()
+    ]
+    nodes = {record.node.node_id: record.node for record in read_estate(folder).nodes}
+    for record in records:
+        node = nodes[record.target.node_id]
+        assert node.wire == record.target
+        assert node.agent == AGENT
+    assert sum(node.wire is not None for node in nodes.values()) == len(records)
+    assert [place.web_node_id for place in nodes["moef-budget-prod-was02"].balancers] == [
+        "moef-budget-prod-web01"
+    ]
