@@ -4,7 +4,7 @@ Owns: its four operations and their plans. Pure.
 
 A restart that fails at one node brings every node it stopped back. A stop that fails does the
 same: a service that could not be stopped everywhere serves everywhere. A start that fails leaves
-what has started running.
+what has started running: going back only reads how every node stands.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from actions.nodes import (
     wire_of,
     wire_targets,
 )
-from actions.rolling import Steps, bring_back, run_of
+from actions.rolling import Steps, bring_back, run_of, undo_steps
 from agent.wire.operations import Operation, ServiceState, ServiceStatus
 from agent.wire.plan import NodeRun, WirePlan
 from bot.core.domain.estate import Node, Target
@@ -150,7 +150,9 @@ def _run(operation: str, steps: Steps, *, was_running: bool) -> NodeRun:
         return run_of(steps)
     if operation == "start":
         _start(steps)
-        return run_of(steps)
+        state = undo_steps(steps)
+        state.status()
+        return run_of(steps, state)
     steps.leave()
     if operation == "stop":
         steps.stop()

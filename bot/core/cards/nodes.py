@@ -13,6 +13,7 @@ from agent.wire.operations import AwaitHealth, effect_of
 from agent.wire.plan import NodeRun, Step
 from bot.core.cards.wording import records_of
 from bot.core.domain.job import Job, StepRecord, StepState
+from bot.core.recovery import undo_steps
 
 _BAD = {StepState.FAILED, StepState.REFUSED, StepState.UNKNOWN}
 _IDLE = {StepState.PENDING, StepState.SKIPPED}
@@ -80,17 +81,23 @@ def _first_bad(steps: Iterable[Step], records: Mapping[str, StepRecord]) -> Trou
 
 def _fate(run: NodeRun, records: Mapping[str, StepRecord]) -> Fate:
     undo = _known(run.undo, records)
-    if any(record.state is StepState.UNKNOWN for record in undo):
-        return Fate.UNKNOWN
-    if undo:
-        whole = all(_succeeded(step, records) for step in run.undo)
-        return Fate.RESTORED if whole else Fate.NOT_RESTORED
     main = _known(run.steps, records)
-    if any(record.state is StepState.UNKNOWN for record in main):
+    if any(record.state is StepState.UNKNOWN for record in (undo or main)):
         return Fate.UNKNOWN
-    if all(_succeeded(step, records) for step in run.steps):
+    whole = all(_succeeded(step, records) for step in run.steps)
+    if undo:
+        back = all(_succeeded(step, records) for step in undo_steps(run, records))
+        if back and whole and not _takes_back(run):
+            return Fate.DONE
+        return Fate.RESTORED if back else Fate.NOT_RESTORED
+    if whole:
         return Fate.DONE
     return Fate.BROKEN if any(_felt(step, records) for step in run.steps) else Fate.UNTOUCHED
+
+
+def _takes_back(run: NodeRun) -> bool:
+    """Whether undoing returns to the version before, or only brings the service back."""
+    return any(step.operation.kind == "restore_backup" for step in run.undo)
 
 
 def _succeeded(step: Step, records: Mapping[str, StepRecord]) -> bool:
@@ -107,10 +114,9 @@ def _felt(step: Step, records: Mapping[str, StepRecord]) -> bool:
 
 
 def _proved(run: NodeRun, records: Mapping[str, StepRecord]) -> bool:
-    steps = run.undo if _known(run.undo, records) else run.steps
     proved = False
-    for step in steps:
-        if isinstance(step.operation, AwaitHealth):
+    for step in (*run.steps, *run.undo):
+        if isinstance(step.operation, AwaitHealth) and step.step_id in records:
             proved = _succeeded(step, records)
         elif _felt(step, records) and step.operation.kind != "drain_member":
             proved = False

@@ -89,7 +89,7 @@ def _change(job: Job, texts: Texts) -> Report:
     if following:
         sections.append(Paragraph(text=following))
     return Report(
-        title=texts.say(_title_key(job), plan=title),
+        title=texts.say(_variant(job, "title", texts), plan=title),
         summary=summary,
         tone=tone,
         sections=tuple(sections),
@@ -101,29 +101,29 @@ def _ended(job: Job) -> datetime:
     return job.ended_at or job.created_at
 
 
-def _title_key(job: Job) -> str:
-    if job.state is JobState.ROLLED_BACK and job.plan.backup_id is None:
-        return "cards.final.title.brought_back"
-    return f"cards.final.title.{job.state.value}"
+def _variant(job: Job, part: str, texts: Texts) -> str:
+    """The key of a state's sentence, or of its variant for the way this plan is undone."""
+    undo = job.plan.undo.key.removeprefix("undo.") if job.plan.undo else ""
+    special = f"cards.final.{part}.{job.state.value}_{undo}"
+    return special if texts.has(special) else f"cards.final.{part}.{job.state.value}"
 
 
 def _summary(job: Job, texts: Texts) -> str:
     known = stories(job)
+    plan = texts.note(job.plan.title)
+    doubtful = {Fate.UNKNOWN, Fate.BROKEN, Fate.NOT_RESTORED}
     names = {
-        "plan": texts.note(job.plan.title),
+        "plan": plan,
         "count": len(job.plan.node_names),
         "elapsed": between(job.started_at, job.ended_at, texts),
-        "doubtful": _named(known, {Fate.UNKNOWN}, texts),
-        "broken": _named(known, {Fate.NOT_RESTORED, Fate.BROKEN}, texts),
-        "failed": _named_failed(known, texts),
-        "who": job.approvals[-1].name if job.approvals else "-",
+        "doubtful": _named(known, doubtful, texts) or plan,
+        "broken": _named(known, {Fate.NOT_RESTORED, Fate.BROKEN}, texts) or plan,
+        "failed": _named_failed(known, texts) or plan,
     }
-    key = job.state.value
-    if job.state is JobState.ROLLED_BACK and job.plan.backup_id is None:
-        key = "brought_back"
+    key = _variant(job, "summary", texts)
     if job.state in {JobState.FAILED, JobState.CANCELLED} and not _touched(known):
-        key = f"{key}_untouched"
-    return texts.say(f"cards.final.summary.{key}", **names)
+        key = f"cards.final.summary.{job.state.value}_untouched"
+    return texts.say(key, **names)
 
 
 def _touched(known: tuple[NodeStory, ...]) -> bool:
@@ -131,11 +131,11 @@ def _touched(known: tuple[NodeStory, ...]) -> bool:
 
 
 def _named(known: tuple[NodeStory, ...], fates: set[Fate], texts: Texts) -> str:
-    return listed([story.run.node_id for story in known if story.fate in fates], 10, texts) or "-"
+    return listed([story.run.node_id for story in known if story.fate in fates], 10, texts)
 
 
 def _named_failed(known: tuple[NodeStory, ...], texts: Texts) -> str:
-    return listed([story.run.node_id for story in known if story.trouble], 10, texts) or "-"
+    return listed([story.run.node_id for story in known if story.trouble[0]], 10, texts)
 
 
 def _trouble(job: Job, texts: Texts) -> list[Section]:
@@ -219,11 +219,8 @@ def _nodes(job: Job, texts: Texts) -> Table:
 
 
 def _fate_words(job: Job, story: NodeStory, texts: Texts) -> str:
-    operation = texts.say(f"cards.fate.{story.fate.value}")
-    if story.fate is not Fate.DONE:
-        return operation
-    key = f"cards.fate.done_{job.plan.action}"
-    return texts.say(key) if texts.has(key) else operation
+    key = f"cards.fate.{story.fate.value}_{job.plan.action}"
+    return texts.say(key if texts.has(key) else f"cards.fate.{story.fate.value}")
 
 
 def _worked(story: NodeStory, texts: Texts) -> str:
@@ -233,7 +230,7 @@ def _worked(story: NodeStory, texts: Texts) -> str:
 
 
 def _next(job: Job, texts: Texts) -> str:
-    key = f"cards.final.next.{job.state.value}"
     if job.state is JobState.SUCCEEDED and job.plan.backup_id is None:
         return ""
+    key = _variant(job, "next", texts)
     return texts.say(key, job=job.job_id) if texts.has(key) else ""

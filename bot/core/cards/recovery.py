@@ -9,9 +9,10 @@ from agent.wire.operations import DrainMember, RestoreBackup
 from agent.wire.plan import NodeTarget, Step
 from bot.core.cards.nodes import Fate, NodeStory, stories
 from bot.core.cards.wording import listed, records_of
-from bot.core.domain.job import Job, StepState
+from bot.core.domain.job import Job, JobState, StepState
 from bot.core.domain.plan import Novelty
 from bot.core.domain.report import Lines, Paragraph, Section
+from bot.core.recovery import undo_steps
 from bot.core.texts import Texts
 
 _FILES_SHOWN = 20
@@ -22,7 +23,7 @@ def manual_sections(job: Job, texts: Texts) -> list[Section]:
     """Numbered steps for every node that is not provably whole."""
     sections: list[Section] = []
     for story in stories(job):
-        if story.fate is Fate.UNKNOWN:
+        if story.fate is Fate.UNKNOWN or (job.state is JobState.UNKNOWN and story.fate in _BY_HAND):
             sections.append(_check(job, story, texts))
         elif story.fate in _BY_HAND:
             sections.append(_repair(job, story, texts))
@@ -33,7 +34,7 @@ def _repair(job: Job, story: NodeStory, texts: Texts) -> Lines:
     records = records_of(job)
     left = [
         step
-        for step in (story.run.undo if story.undo_known else story.run.steps)
+        for step in (undo_steps(story.run, records) if story.undo_known else story.run.steps)
         if step.step_id not in records or records[step.step_id].state is not StepState.SUCCEEDED
     ]
     lines = [line for step in left for line in _instruction(job, step, texts)]
