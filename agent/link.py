@@ -1,0 +1,356 @@
+"""The agent's one session with the bot, over as many lines as it takes.
+
+Owns: coming back for ever, resuming, the life of running steps across lines, and the asking for
+pieces of files. Knows the executor only as ``Orders``; judges no order and runs none itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from agent import __version__
+from agent.dial import Address, BotRefusedError, Line, LineError, introduce, open_line
+from agent.identity import Identity
+from agent.wire.codec import fits
+from agent.wire.handshake import HandshakeError, new_nonce
+from agent.wire.messages import (
+    Beat,
+    BlobChunk,
+    BlobRequest,
+    Envelope,
+    Hello,
+    Message,
+    PlanOrder,
+    StepCancel,
+    StepOrder,
+    StepOutcome,
+    StepProgress,
+)
+from agent.wire.session import Session, SessionError
+
+_INBOX = 256  # orders that may wait; more, and the session begins anew
+_OUTBOX = 512  # unacknowledged messages of ours
+_BLOBS = 8  # pieces asked for at once; the bot serves 32
+_FLUSH_S = 3.0  # at the end: how long to wait until the bot has the last outcomes
+
+_log = structlog.get_logger(__name__)
+_StepKey = tuple[str, str, str]  # job, plan digest, step
+
+
+class Orders(Protocol):
+    """Who checks and runs what the bot orders."""
+
+    async def deliver(self, order: PlanOrder) -> None:
+        """Take a plan; a bad one is told with the outcomes of its steps."""
+
+    async def run(self, order: StepOrder, report: Callable[[StepProgress], None]) -> StepOutcome:
+        """Run a step, or answer from the ledger what is known of it."""
+
+    async def cancel(self, order: StepCancel) -> None:
+        """Stop a step where nothing is left half done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backoff:
+    """Full jitter below ``base_s`` doubled with every failure, at most ``cap_s``. After a
+    refusal, which no hurry mends, between half and all of ``refused_s``."""
+
+    base_s: float = 0.5
+    cap_s: float = 30.0
+    refused_s: float = 60.0
+
+    def delay_s(self, failures: int, rng: random.Random, *, refused: bool = False) -> float:
+        if refused:
+            return rng.uniform(self.refused_s / 2, self.refused_s)
+        return rng.uniform(0, min(self.cap_s, self.base_s * 2.0 ** min(failures, 16)))
+
+
+@dataclass(slots=True)
+class _Running:
+    task: asyncio.Task[None]
+    session: Session | None  # the one that asked last: only it is told
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    request: BlobRequest
+    answer: asyncio.Future[bytes | None]
+
+
+class Link:
+    """Run it once with ``run``; it is the executor's source of file pieces too (``read``)."""
+
+    def __init__(
+        self, identity: Identity, address: Address, *, backoff: Backoff | None = None
+    ) -> None:
+        self._identity = identity
+        self._address = address
+        self._backoff = backoff or Backoff()
+        self._rng = random.SystemRandom()
+        self._session: Session | None = None
+        self._session_id: str | None = None
+        self._planned: set[str] = set()  # jobs whose plan came in this session
+        self._inbox: asyncio.Queue[tuple[Session, Message]] = asyncio.Queue(_INBOX)
+        self._running: dict[_StepKey, _Running] = {}
+        self._asked: dict[int, _Asked] = {}
+        self._last_request = 0
+        self._blob_slots = asyncio.Semaphore(_BLOBS)
+        self._stopping = asyncio.Event()
+        self._wake = asyncio.Event()  # there may be something to send
+        self._heard = asyncio.Event()  # the bot has said something
+
+    # --- the whole life ---
+
+    def stop(self) -> None:
+        """Take no more orders; ``run`` returns when running steps have ended or the grace is
+        over. May be called again."""
+        self._stopping.set()
+
+    async def run(self, orders: Orders, *, grace_s: float = 20.0) -> None:
+        """Serve until ``stop``."""
+        async with asyncio.TaskGroup() as group:
+            workers = [
+                group.create_task(self._dial_forever()),
+                group.create_task(self._dispatch(orders, group)),
+            ]
+            await self._stopping.wait()
+            await self._finish(grace_s)
+            for task in (*workers, *(running.task for running in self._running.values())):
+                task.cancel()
+
+    async def _finish(self, grace_s: float) -> None:
+        if tasks := [running.task for running in self._running.values()]:
+            _log.info("finishing_steps", steps=len(tasks), grace_s=grace_s)
+            await asyncio.wait(tasks, timeout=grace_s)
+        try:
+            async with asyncio.timeout(_FLUSH_S):
+                while self._session and self._session.attached and self._session.unacknowledged:
+                    self._heard.clear()
+                    await self._heard.wait()
+        except TimeoutError:
+            _log.warning("stopped_before_the_bot_had_everything")
+
+    # --- the line ---
+
+    async def _dial_forever(self) -> None:
+        failures = 0
+        while True:
+            started = _now()
+            refused = False
+            try:
+                async with open_line(self._address) as line:
+                    await self._begin(line)
+                    ended: Exception = await self._converse(line)
+            except (LineError, SessionError, BotRefusedError, HandshakeError) as error:
+                ended = error
+            finally:
+                if self._session:
+                    self._session.detach()
+            refused = isinstance(ended, (BotRefusedError, HandshakeError))
+            failures = 0 if _now() - started > self._backoff.cap_s else failures + 1
+            delay_s = self._backoff.delay_s(failures, self._rng, refused=refused)
+            _log.warning("line_lost", reason=str(ended), refused=refused, retry_s=round(delay_s, 2))
+            await asyncio.sleep(delay_s)
+
+    async def _begin(self, line: Line) -> None:
+        hello = Hello(
+            agent=self._identity.agent,
+            version=__version__,
+            nonce=new_nonce(),
+            session_id=self._session_id,
+            received=self._session.received if self._session else 0,
+        )
+        welcome = await introduce(line, hello, self._identity)
+        if welcome.resumed and self._session and welcome.session_id == self._session_id:
+            try:
+                self._session.attach(welcome.received, _now())
+            except SessionError:
+                self._abandon()
+                raise
+        elif welcome.resumed:
+            raise LineError("the bot resumed a session that is not ours")
+        else:
+            self._session = Session(heartbeat_s=welcome.heartbeat_s, outbox_limit=_OUTBOX)
+            self._session_id = welcome.session_id
+            self._planned.clear()
+            self._session.attach(0, _now())
+        _log.info("connected", resumed=welcome.resumed)
+
+    def _abandon(self) -> None:
+        # The next session begins at nothing: the bot asks again, and the ledger answers.
+        self._session = self._session_id = None
+        self._planned.clear()
+        self._wake.set()
+
+    async def _converse(self, line: Line) -> Exception:
+        session = self._session
+        ended: Exception = LineError("closed")
+        if session is None:
+            return ended
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._read_line(line, session))
+                group.create_task(self._write_line(line, session))
+        except* (LineError, SessionError, BotRefusedError) as errors:
+            ended = _first(errors)
+        return ended
+
+    async def _read_line(self, line: Line, session: Session) -> None:
+        while True:
+            frame = await line.receive(max(0.0, session.silent_at - _now()))
+            if not isinstance(frame, (Envelope, Beat)):
+                raise LineError(f"a {frame.kind} frame came out of turn")
+            message = session.receive(frame, _now())
+            self._wake.set()
+            self._heard.set()
+            if isinstance(message, BlobChunk):
+                self._answer(message)
+            elif message is not None:
+                self._queue(session, message)
+
+    async def _write_line(self, line: Line, session: Session) -> None:
+        while True:
+            self._wake.clear()
+            if session is not self._session:
+                raise SessionError("abandoned")
+            for frame in session.frames(_now()):
+                await line.send(frame)
+            try:
+                async with asyncio.timeout_at(session.beat_due):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+
+    def _queue(self, session: Session, message: Message) -> None:
+        try:
+            self._inbox.put_nowait((session, message))
+        except asyncio.QueueFull:
+            self._abandon()
+            raise SessionError("inbox_full") from None
+
+    # --- orders ---
+
+    async def _dispatch(self, orders: Orders, group: asyncio.TaskGroup) -> None:
+        while True:
+            session, message = await self._inbox.get()
+            if session is not self._session or self._stopping.is_set():
+                continue  # of a lost session, or too late: the bot asks again
+            if isinstance(message, PlanOrder):
+                await orders.deliver(message)
+                self._plan_is_known(session, message.plan.job_id)
+            elif isinstance(message, StepOrder):
+                self._start(orders, message, group)
+            elif isinstance(message, StepCancel):
+                group.create_task(orders.cancel(message))
+            else:
+                _log.warning("message_ignored", kind=message.kind)
+
+    def _start(self, orders: Orders, order: StepOrder, group: asyncio.TaskGroup) -> None:
+        key = (order.job_id, order.plan_digest, order.step_id)
+        if key in self._running:
+            self._running[key].session = self._session
+            return
+        task = group.create_task(self._run_step(orders, order, key))
+        self._running[key] = _Running(task, self._session)
+
+    async def _run_step(self, orders: Orders, order: StepOrder, key: _StepKey) -> None:
+        def report(progress: StepProgress) -> None:
+            # Progress may be lost, outcomes not: half of the outbox is theirs.
+            session = self._session
+            asked = self._running[key].session is session
+            if asked and session and session.unacknowledged < _OUTBOX // 2:
+                self._send(progress)
+
+        try:
+            outcome = await orders.run(order, report)
+            if self._running[key].session is self._session:
+                self._send(_sendable(outcome))
+        finally:
+            del self._running[key]
+
+    def _send(self, message: Message) -> None:
+        if self._session is None:
+            return
+        try:
+            self._session.send(message)
+        except SessionError as error:
+            _log.error("session_abandoned", reason=error.code)
+            self._abandon()
+        self._wake.set()
+
+    # --- pieces of files ---
+
+    async def read(self, job_id: str, sha256: str, offset: int, length: int) -> bytes | None:
+        """A piece of a file that a plan names; empty past its end, None where the bot has no
+        such file. Waits through reconnections: the caller brings the deadline."""
+        async with self._blob_slots:
+            self._last_request += 1
+            request = BlobRequest(
+                request_id=self._last_request,
+                job_id=job_id,
+                sha256=sha256,
+                offset=offset,
+                length=length,
+            )
+            answer: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
+            self._asked[request.request_id] = _Asked(request, answer)
+            try:
+                # Before its plan has come in this session the bot would refuse the piece.
+                if job_id in self._planned:
+                    self._send(request)
+                return await answer
+            finally:
+                del self._asked[request.request_id]
+
+    def _plan_is_known(self, session: Session, job_id: str) -> None:
+        if session is not self._session or job_id in self._planned:
+            return
+        self._planned.add(job_id)
+        for asked in self._asked.values():
+            if asked.request.job_id == job_id:
+                self._send(asked.request)
+
+    def _answer(self, chunk: BlobChunk) -> None:
+        asked = self._asked.get(chunk.request_id)
+        if asked is not None and not asked.answer.done():
+            asked.answer.set_result(_piece(chunk, asked.request.length))
+
+
+def _piece(chunk: BlobChunk, length: int) -> bytes | None:
+    if not chunk.found:
+        return None
+    try:
+        data = base64.b64decode(chunk.data, validate=True)
+    except binascii.Error:
+        return None
+    return data if len(data) <= length else None
+
+
+def _sendable(outcome: StepOutcome) -> StepOutcome:
+    if fits(outcome):
+        return outcome
+    # Only answers of reads grow so large; without its answer a read has failed.
+    return outcome.model_copy(
+        update={"state": "failed", "code": "outcome_too_large", "lines": (), "result": None}
+    )
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> Exception:
+    for error in errors.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            return _first(error)
+        if isinstance(error, Exception):
+            return error
+    return LineError("closed")
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
