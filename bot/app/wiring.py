@@ -6,8 +6,9 @@ Owns: which implementation stands behind every port, and in which order things o
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,9 +25,9 @@ from bot.core.ports import Adapter
 from bot.core.texts import load_texts
 from bot.engine import workflows
 from bot.engine.approvals import Approvals
+from bot.engine.archive import FileLimits
 from bot.engine.chronicle import Chronicle
 from bot.engine.conductor import Conductor
-from bot.engine.archive import FileLimits
 from bot.engine.files import DiskFileStore
 from bot.engine.hub import AgentHub
 from bot.engine.outbound import Outbound
@@ -195,6 +196,7 @@ def _workflows(
     chronicle = Chronicle(services.stores.audit, services.clock)
     outbound = Outbound(services.adapters, spawn=group.create_task)
     requests = ApprovalRequests(services, chronicle, outbound)
+    _keep_write_ahead(settings.workflow_database)
     workflows.configure(
         system_database_url=settings.workflow_database, executor_id=settings.replica
     )
@@ -205,6 +207,13 @@ def _workflows(
         conductor=Conductor(services, chronicle, outbound, requests),
         unknown_retries=services.settings.unknown_retries,
     )
+
+
+def _keep_write_ahead(url: str) -> None:
+    """Set WAL once on the workflows' SQLite file: its engine leaves the mode as it finds it."""
+    if url.startswith("sqlite:///"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
 
 
 def _web_settings(settings: GuardiaSettings) -> WebSettings:

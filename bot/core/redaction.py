@@ -5,6 +5,7 @@ Owns: masking of free text before it is shown in chat or written to the audit. P
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 
@@ -25,17 +26,27 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?<!\d)(\d{6})\s?-\s?[1-8]\d{6}(?!\d)"), rf"\1-{_MASK}"),
     (re.compile(r"(?<!\d)(01[016789])[-. ]?\d{3,4}[-. ]?(\d{4})(?!\d)"), rf"\1-{_MASK}-\2"),
     (re.compile(r"(?<![\d.])(\d{1,3}\.\d{1,3})\.\d{1,3}\.\d{1,3}(?![\d.]*\d)"), r"\1.x.x"),
-    (re.compile(r"(?i)(?<![\w:])(?:[0-9a-f]{1,4}:){2,7}(?::|[0-9a-f]{1,4})+(?![\w:])"), "x:x:x"),
-    (re.compile(r"(?i)(?<!\w)(?:[0-9a-f]{1,4}:){1,7}:(?:[0-9a-f]{1,4})?(?![\w:])"), "x:x:x"),
     (re.compile(r"\b0x[0-9A-Fa-f]{8}\b"), "0x●●"),
 )
+
+
+_MAYBE_IPV6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f:]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:.x]*(?![\w:])")
+
+
+def _mask_ipv6(match: re.Match[str]) -> str:
+    # A time of day has two colons too; only what is an address is one.
+    try:
+        ipaddress.IPv6Address(match[0].replace("x", "0"))
+    except ValueError:
+        return match[0]
+    return "x:x:x"
 
 
 def redact(text: str) -> str:
     """The text with everything secret masked."""
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
-    return text
+    return _MAYBE_IPV6.sub(_mask_ipv6, text)
 
 
 def redact_value(value: object) -> object:

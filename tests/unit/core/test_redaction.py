@@ -1,0 +1,49 @@
+"""What must not be read by everybody is masked."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.core.redaction import redact, redact_value
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ("jdbc:postgresql://10.20.30.40:5432/app?user=a&password=P@ssw0rd!", "P@ssw0rd"),
+        ("jdbc:postgresql://10.20.30.40:5432/app?user=a&password=P@ssw0rd!", "30.40"),
+        ("ftp://deploy:s3cret@files/", "s3cret"),
+        ("비밀번호: 무궁화123", "무궁화123"),
+        ("Authorization: Bearer abc.def.ghi", "abc.def"),
+        ("10.0.0.5/24 그리고 ::ffff:10.0.0.5, 10.0.0.5:8080", "0.5"),
+        ("2001:db8::5", "2001:db8"),
+        ("0xC0A80105", "C0A80105"),
+        ("주민번호 900101-1234567", "1234567"),
+        ("휴대폰 010-1234-5678", "1234-"),
+        ("-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1r\n-----END", "b3BlbnNzaC1r"),
+    ],
+)
+def test_secrets_and_addresses_are_masked(text: str, hidden: str) -> None:
+    assert hidden not in redact(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-05-23 10:00:00 INFO Server startup in [1234] milliseconds",
+        "SR-2026-0401 로그인 화면 문구 수정",
+        "tomcat 9.0.65, 예산시스템 1.2.0",
+        "10:00:05 재기동 완료",
+        "배포 60초, 3대 정상",
+    ],
+)
+def test_ordinary_lines_stay_as_they_are(text: str) -> None:
+    assert redact(text) == text
+
+
+def test_values_are_masked_all_the_way_down() -> None:
+    value = {"lines": ["password=abc", 3, None], "nested": {"host": "10.1.2.3"}}
+    assert redact_value(value) == {
+        "lines": ["password=●●●", 3, None],
+        "nested": {"host": "10.1.x.x"},
+    }
