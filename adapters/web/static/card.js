@@ -1,0 +1,106 @@
+// A report of the bot: stripe, title, sections, buttons, footer. Edited in place.
+
+import { call, newId } from "./api.js";
+import { el, icon, patch } from "./dom.js";
+import { rich } from "./format.js";
+import { section } from "./sections.js";
+import { t } from "./texts.js";
+
+const SETTLE_MS = 700; // long enough for the card's own edit to arrive after a press
+
+export class Card {
+  constructor(message, onFailure) {
+    this.folds = new Map();
+    this.onFailure = onFailure;
+    this.title = el("h3", { class: "card-title" });
+    this.badge = el("span", { class: "badge" });
+    this.summary = el("p", { class: "card-summary" });
+    this.sections = el("div", { class: "card-sections" });
+    this.actions = el("div", { class: "card-actions" });
+    this.footer = el("footer", { class: "card-footer" });
+    this.root = el("article", { class: "card", testid: "card" },
+      el("header", { class: "card-head" }, this.title, this.badge),
+      this.summary, this.sections, this.actions, this.footer);
+    this.update(message);
+  }
+
+  update(message) {
+    const { body } = message;
+    this.message = message;
+    this.root.dataset.tone = body.tone;
+    this.root.setAttribute("aria-label", body.title);
+    this.title.textContent = body.title;
+    this.badge.textContent = t(`tone.${body.tone}`);
+    this.badge.dataset.tone = body.tone;
+    this.badge.hidden = body.tone === "neutral";
+    this.showSummary(body);
+    patch(this.sections, body.sections, (data, index, before) => section(data, index, this.folds, before));
+    this.showActions(body.buttons);
+    this.footer.replaceChildren(...rich(body.footer));
+    this.footer.hidden = !body.footer;
+  }
+
+  // The summary is for notifications; a card that already says more does not repeat it.
+  showSummary(body) {
+    const said = body.sections.some((one) => one.kind === "paragraph" || one.kind === "notice");
+    this.summary.hidden = said || !body.summary || body.summary === body.title;
+    this.summary.replaceChildren(...rich(body.summary));
+  }
+
+  showActions(buttons) {
+    const signature = JSON.stringify(buttons);
+    this.actions.hidden = buttons.length === 0;
+    if (signature === this.shown) return;
+    this.shown = signature;
+    this.actions.replaceChildren(...buttons.map((button) => this.button(button)));
+  }
+
+  button(button) {
+    return el("button", {
+      type: "button", class: "action", "data-style": button.style, testid: `button-${button.button}`,
+      onclick: (event) => (button.confirm ? this.confirm(button, event.currentTarget) : this.press(button)),
+    }, button.label);
+  }
+
+  confirm(button, origin) {
+    const close = () => {
+      this.question?.remove();
+      this.question = null;
+      origin.focus();
+    };
+    this.question?.remove();
+    const yes = el("button", {
+      type: "button", class: "action", "data-style": button.style === "plain" ? "primary" : button.style, testid: "confirm-yes",
+      onclick: () => {
+        close();
+        this.press(button);
+      },
+    }, button.label);
+    const no = el("button", { type: "button", class: "action", "data-style": "plain", testid: "confirm-no", onclick: close }, t("card.confirm_no"));
+    this.question = el("div", {
+      class: "confirm", role: "alertdialog", "aria-label": t("card.confirm_title"),
+      onkeydown: (event) => event.key === "Escape" && (event.stopPropagation(), close()),
+    }, el("p", {}, button.confirm), el("div", { class: "confirm-actions" }, yes, no));
+    this.actions.after(this.question);
+    this.question.scrollIntoView({ block: "nearest" });
+    no.focus();
+  }
+
+  async press(button) {
+    if (this.pending) return;
+    this.setPending(true);
+    try {
+      await call("POST", `/api/messages/${encodeURIComponent(this.message.id)}/press`,
+        { button: button.button, value: button.value, client_id: newId() });
+    } catch (failure) {
+      this.onFailure(failure);
+    }
+    setTimeout(() => this.setPending(false), SETTLE_MS);
+  }
+
+  setPending(pending) {
+    this.pending = pending;
+    this.actions.setAttribute("aria-busy", String(pending));
+    for (const button of this.actions.querySelectorAll("button")) button.disabled = pending;
+  }
+}
