@@ -34,34 +34,41 @@ from sqlmodel import col, select
 
 from bot.core.domain.audit import AuditEvent
 from bot.core.errors import OperationError
-from cmdb.audit_file import EMPTY, AuditFiles, Head, Link, link
+from cmdb.audit_file import EMPTY, AuditFiles, Head, Link, claimed, link
+from cmdb.audit_verify import Finding, link_of, verify_audit
 from cmdb.engine import reading, writing
 from cmdb.models import AuditRow
 
+__all__ = ["ChainedAuditLog", "Finding", "verify_audit"]
+
 CHAIN_LOCK = 0x6175_6469  # one replica appends at a time (PostgreSQL advisory lock)
-CLAIM_TRIES = 300
-CLAIM_WAIT_S = 0.02
 
 
 class ChainedAuditLog:
-    """AuditSink on a database, a JSON Lines file and an anchor. Open it before use."""
+    """AuditSink on a database, a JSON Lines file and an anchor."""
 
-    def __init__(self, engine: AsyncEngine, *, jsonl: Path, key: Path, anchor: Path) -> None:
+    def __init__(self, engine: AsyncEngine, files: AuditFiles) -> None:
         self._engine = engine
-        self._files = AuditFiles(jsonl=jsonl, key=key, anchor=anchor)
+        self._files = files
         self._turn = asyncio.Lock()
         self._running: set[asyncio.Task[None]] = set()
 
-    async def open(self) -> None:
-        """Complete what the last run was cut off at; make the key at the very first use.
+    @classmethod
+    async def open(
+        cls, engine: AsyncEngine, *, jsonl: Path, key: Path, anchor: Path
+    ) -> ChainedAuditLog:
+        """The log, after completing what the last run was cut off at. Makes the key at the very
+        first use.
 
         Raises:
             OperationError: ``audit_diverged``: database, file and anchor differ by more than a
                 crash explains; ``audit_key_missing``: there are events but no key;
-                ``audit_unavailable``: they cannot be read or written.
+                ``audit_unavailable``, ``store_unavailable``: they cannot be read or written.
         """
-        async with self._alone():
-            await self._prepare()
+        log = cls(engine, AuditFiles(jsonl=jsonl, key=key, anchor=anchor))
+        async with log._alone():
+            await log._prepare()
+        return log
 
     async def append(self, event: AuditEvent) -> None:
         # Once begun it ends, though the caller be cancelled: a writer that outlives its claim on
@@ -134,25 +141,6 @@ class ChainedAuditLog:
             yield
 
 
-@asynccontextmanager
-async def claimed(files: AuditFiles) -> AsyncIterator[None]:
-    """Hold the files against other processes of this machine.
-
-    Raises:
-        OperationError: ``audit_unavailable``: another process does not let go.
-    """
-    for _ in range(CLAIM_TRIES):
-        try:
-            with files.claimed() as mine:
-                if mine:
-                    yield
-                    return
-        except OSError as error:
-            raise OperationError("audit_unavailable", reason="files") from error
-        await asyncio.sleep(CLAIM_WAIT_S)
-    raise OperationError("audit_unavailable", reason="claimed")
-
-
 def _head_of(line: bytes) -> Head:
     """The head that a last line stands for.
 
@@ -175,11 +163,6 @@ async def _head(session: AsyncSession, *, locked: bool) -> Head:
 async def _last(session: AsyncSession) -> Link | None:
     row = await session.scalar(select(AuditRow).order_by(col(AuditRow.seq).desc()).limit(1))
     return None if row is None else link_of(row)
-
-
-def link_of(row: AuditRow) -> Link:
-    """The link that a row holds."""
-    return Link(seq=row.seq, prev=row.prev_hash, body=row.body, hash=row.hash)
 
 
 def _body_of(event: AuditEvent) -> dict[str, Any]:

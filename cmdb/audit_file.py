@@ -7,22 +7,26 @@ last link, replaced atomically). Knows no database.
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import hashlib
 import hmac
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from agent.wire.types import canonical_json
+from bot.core.errors import OperationError
 
 GENESIS = "0" * 64  # what the first link follows
 KEY_BYTES = 32
+CLAIM_TRIES = 300
+CLAIM_WAIT_S = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,3 +199,22 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@asynccontextmanager
+async def claimed(files: AuditFiles) -> AsyncIterator[None]:
+    """Hold the files against other processes of this machine.
+
+    Raises:
+        OperationError: ``audit_unavailable``: another process does not let go.
+    """
+    for _ in range(CLAIM_TRIES):
+        try:
+            with files.claimed() as mine:
+                if mine:
+                    yield
+                    return
+        except OSError as error:
+            raise OperationError("audit_unavailable", reason="files") from error
+        await asyncio.sleep(CLAIM_WAIT_S)
+    raise OperationError("audit_unavailable", reason="claimed")

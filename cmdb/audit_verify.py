@@ -20,8 +20,7 @@ from sqlmodel import col, select
 
 from agent.wire.types import canonical_json
 from bot.core.errors import OperationError
-from cmdb.audit import claimed, link_of
-from cmdb.audit_file import EMPTY, AuditFiles, Head, Link, seal
+from cmdb.audit_file import EMPTY, AuditFiles, Head, Link, claimed, seal
 from cmdb.engine import reading
 from cmdb.models import AuditRow
 
@@ -46,6 +45,9 @@ class Finding:
     source: Source
     seq: int
     problem: Problem
+
+    def __str__(self) -> str:
+        return f"{self.source} #{self.seq}: {self.problem}"
 
 
 async def verify_audit(
@@ -117,6 +119,11 @@ def _first_broken(links: Sequence[Link | None], key: bytes, *, source: Source) -
             return Finding(source=source, seq=seq, problem="out_of_order")
         head = link.head
     return None
+
+
+def link_of(row: AuditRow) -> Link:
+    """The link that a row holds."""
+    return Link(seq=row.seq, prev=row.prev_hash, body=row.body, hash=row.hash)
 
 
 def _names_itself(link: Link) -> bool:

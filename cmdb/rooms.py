@@ -27,14 +27,8 @@ class SqlRoomStore:
 
     async def put_room(self, room: Room) -> None:
         """Open a room, or change its name and members; its stream stays."""
-        members = [RoomMemberRow(room_id=room.room_id, person_id=who) for who in room.members]
         async with writing(self._engine) as session:
-            row = RoomRow(room_id=room.room_id, name=room.name)
-            await upsert(session, [row], by=("room_id",), keep=("position",))
-            await session.execute(
-                delete(RoomMemberRow).where(col(RoomMemberRow.room_id) == room.room_id)
-            )
-            await upsert(session, members, by=("room_id", "person_id"))
+            await store_room(session, room)
 
     async def rooms(self, person_id: str) -> tuple[Room, ...]:
         async with reading(self._engine) as session:
@@ -86,6 +80,15 @@ class SqlRoomStore:
         async with reading(self._engine) as session:
             row = await session.get(RoomMessageRow, message_id)
             return None if row is None else _message_of(row)
+
+
+async def store_room(session: AsyncSession, room: Room) -> None:
+    """Insert or replace a room and its members within a transaction; its stream stays."""
+    row = RoomRow(room_id=room.room_id, name=room.name)
+    members = [RoomMemberRow(room_id=room.room_id, person_id=who) for who in room.members]
+    await upsert(session, [row], by=("room_id",), keep=("position",))
+    await session.execute(delete(RoomMemberRow).where(col(RoomMemberRow.room_id) == room.room_id))
+    await upsert(session, members, by=("room_id", "person_id"))
 
 
 async def _next_position(session: AsyncSession, room_id: str) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from bot.core.domain.estate import InstitutionEntry, Node, SrEntry, SystemEntry, Vocabulary
 from bot.core.domain.people import Actor
+from bot.core.ports import Room
 from cmdb.people import PersonRecord
 
 
@@ -51,10 +52,12 @@ class Estate:
     nodes: tuple[NodeRecord, ...]
     srs: tuple[SrRecord, ...]
     people: tuple[PersonRecord, ...]
+    rooms: tuple[Room, ...] = ()
 
-    def person(self, person_id: str) -> Actor | None:
-        """The person of that id."""
-        return next((one.actor for one in self.people if one.actor.person_id == person_id), None)
+
+def people_of(estate: Estate) -> dict[str, Actor]:
+    """Everybody, by person id."""
+    return {one.actor.person_id: one.actor for one in estate.people}
 
 
 def vocabulary_of(estate: Estate, viewer: Actor | None) -> Vocabulary:

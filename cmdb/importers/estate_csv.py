@@ -1,50 +1,49 @@
 """An estate from a folder of CSV files.
 
 Owns: reading and checking the files as one whole: with a single finding nothing is imported.
-``read_estate`` needs no database; ``import_estate`` stores what it returns. Both files that say
-how nodes are reached, connections.csv and balancers.csv, are optional.
+``read_estate`` needs no database; ``import_estate`` stores what it returns. Optional are the files
+that say how nodes are reached (connections.csv, balancers.csv) and which rooms of our own there
+are (rooms.csv).
 """
 
 from __future__ import annotations
 
 import csv
-from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from pydantic import ValidationError
 
-from agent.wire.plan import BalancerSpec, NodeTarget, ServiceSpec
-from bot.core.domain.estate import (
-    BalancerMember,
-    InstitutionEntry,
-    Layer,
-    Node,
-    NodeEntry,
-    SrEntry,
-    SystemEntry,
-)
-from bot.core.domain.people import Actor, ExternalId
+from bot.core.domain.estate import Layer
 from bot.core.errors import ConfigurationError
-from cmdb.importers.estate import Estate, NodeRecord, SrRecord, SystemRecord, vocabulary_of
+from cmdb.importers.estate import Estate, people_of, vocabulary_of
+from cmdb.importers.estate_build import EstateLines, build_estate
 from cmdb.importers.estate_rows import (
+    EVERYTHING,
     BalancerLine,
     ConnectionLine,
     EstateRow,
     InstitutionLine,
     PersonLine,
+    RoomLine,
     ServerLine,
     SrLine,
     SystemLine,
 )
 from cmdb.importers.estate_store import ImportCounts, import_estate
-from cmdb.people import PersonRecord
 
-__all__ = ["Estate", "Finding", "ImportCounts", "import_estate", "read_estate", "vocabulary_of"]
+__all__ = [
+    "Estate",
+    "Finding",
+    "ImportCounts",
+    "import_estate",
+    "people_of",
+    "read_estate",
+    "vocabulary_of",
+]
 
-EVERYTHING = "*"
 Row = TypeVar("Row", bound=EstateRow)
 
 
@@ -85,6 +84,7 @@ class _Files:
     srs: _File[SrLine]
     connections: _File[ConnectionLine]
     balancers: _File[BalancerLine]
+    rooms: _File[RoomLine]
 
 
 def read_estate(folder: Path) -> Estate:
@@ -102,6 +102,7 @@ def read_estate(folder: Path) -> Estate:
         _read(folder / "srs.csv", SrLine, findings),
         _read(folder / "connections.csv", ConnectionLine, findings, required=False),
         _read(folder / "balancers.csv", BalancerLine, findings, required=False),
+        _read(folder / "rooms.csv", RoomLine, findings, required=False),
     )
     if not findings:  # a line that could not be read would only leave others dangling
         _check_duplicates(files, findings)
@@ -114,7 +115,18 @@ def read_estate(folder: Path) -> Estate:
             count=len(findings),
             findings="\n".join(str(finding) for finding in findings),
         )
-    return _estate_of(files)
+    return build_estate(
+        EstateLines(
+            institutions=files.institutions.rows(),
+            systems=files.systems.rows(),
+            servers=files.servers.rows(),
+            people=files.people.rows(),
+            srs=files.srs.rows(),
+            connections=files.connections.rows(),
+            balancers=files.balancers.rows(),
+            rooms=files.rooms.rows(),
+        )
+    )
 
 
 # --- reading ---------------------------------------------------------------------------------
@@ -181,6 +193,7 @@ def _check_duplicates(files: _Files, findings: list[Finding]) -> None:
     _unique(files.people, "jandi_name", lambda row: row.jandi_name or row.user_id, findings)
     _unique(files.srs, "sr_id", lambda row: row.sr_id, findings)
     _unique(files.connections, "node_id", lambda row: row.node_id, findings)
+    _unique(files.rooms, "room_id", lambda row: row.room_id, findings)
     _unique(files.balancers, "node_id", lambda row: (row.web_node_id, row.node_id), findings)
     _unique(files.balancers, "member", lambda row: (row.web_node_id, row.member), findings)
 
@@ -225,6 +238,7 @@ def _check_references(files: _Files, findings: list[Finding]) -> None:
     refer(files.srs, "requester", lambda row: row.requester in people)
     refer(files.srs, "assignee", lambda row: row.assignee in people)
     refer(files.connections, "node_id", lambda row: row.node_id in nodes)
+    refer(files.rooms, "members", lambda row: set(row.members) <= people)
     refer(files.balancers, "web_node_id", lambda row: row.web_node_id in nodes)
     refer(files.balancers, "node_id", lambda row: row.node_id in nodes)
 
@@ -259,146 +273,3 @@ def _check_balancers(files: _Files, findings: list[Finding]) -> None:
                     problem=problem,
                 )
             )
-
-
-# --- building --------------------------------------------------------------------------------
-
-
-def _estate_of(files: _Files) -> Estate:
-    systems = {(row.institution, row.system): row for row in files.systems.rows()}
-    connections = {row.node_id: row for row in files.connections.rows()}
-    members: dict[str, list[BalancerMember]] = defaultdict(list)
-    for row in files.balancers.rows():
-        members[row.node_id].append(BalancerMember(web_node_id=row.web_node_id, member=row.member))
-    return Estate(
-        institutions=tuple(
-            InstitutionEntry(name=row.institution, code=row.code, aliases=row.aliases)
-            for row in files.institutions.rows()
-        ),
-        systems=tuple(_system_of(row) for row in files.systems.rows()),
-        nodes=tuple(
-            _node_of(
-                row,
-                systems[(row.institution, row.system)],
-                connections.get(row.node_id),
-                members[row.node_id],
-            )
-            for row in files.servers.rows()
-        ),
-        srs=tuple(_sr_of(row, systems[(row.institution, row.system)]) for row in files.srs.rows()),
-        people=tuple(_person_of(row) for row in files.people.rows()),
-    )
-
-
-def _system_of(row: SystemLine) -> SystemRecord:
-    entry = SystemEntry(
-        institution=row.institution, name=row.system, code=row.code, aliases=row.aliases
-    )
-    return SystemRecord(
-        entry=entry, criticality=row.criticality, manager=row.manager, agent=row.agent
-    )
-
-
-def _node_of(
-    row: ServerLine,
-    system: SystemLine,
-    reached: ConnectionLine | None,
-    members: Sequence[BalancerMember],
-) -> NodeRecord:
-    place = reached or row
-    entry = NodeEntry(
-        node_id=row.node_id,
-        institution=row.institution,
-        system=row.system,
-        env=row.env,
-        layer=row.layer,
-        number=row.node_no,
-    )
-    node = Node(
-        entry=entry,
-        os=row.os,
-        transfer=place.transfer,
-        os_user=place.os_user,
-        host=row.ip if reached is None else reached.host,
-        ssh_port=place.ssh_port,
-        deploy_path=place.deploy_path,
-        service=place.service,
-        service_port=place.service_port,
-        agent=system.agent,
-        wire=None if reached is None else _wire_of(row, reached),
-        balancers=tuple(sorted(members, key=lambda member: member.web_node_id)),
-    )
-    return NodeRecord(
-        node=node,
-        system_code=system.code,
-        ftp_port=row.ftp_port,
-        backup_path=place.backup_path,
-        health_path=place.health_path,
-        log_path=place.log_path,
-    )
-
-
-def _wire_of(row: ServerLine, reached: ConnectionLine) -> NodeTarget:
-    balancer = None
-    if reached.balancer_home is not None and reached.upstream_file is not None:
-        balancer = BalancerSpec(home=reached.balancer_home, upstream_file=reached.upstream_file)
-    return NodeTarget(
-        node_id=row.node_id,
-        env=row.env.value,
-        host=reached.host,
-        port=reached.ssh_port,
-        user=reached.os_user,
-        host_key=reached.host_key,
-        deploy_path=reached.deploy_path,
-        backup_path=reached.backup_path,
-        service=ServiceSpec(
-            name=reached.service,
-            kind=reached.service_kind,
-            home=reached.service_home,
-            port=reached.service_port,
-            health_path=reached.health_path,
-            log_path=reached.log_path,
-        ),
-        balancer=balancer,
-        charset=reached.charset,
-    )
-
-
-def _sr_of(row: SrLine, system: SystemLine) -> SrRecord:
-    entry = SrEntry(
-        sr_id=row.sr_id,
-        institution=row.institution,
-        system=row.system,
-        title=row.title,
-        status=row.status,
-    )
-    return SrRecord(
-        entry=entry,
-        system_code=system.code,
-        requester=row.requester,
-        assignee=row.assignee,
-        requested_at=row.requested_at.isoformat(),
-        due=row.due.isoformat(),
-    )
-
-
-def _person_of(row: PersonLine) -> PersonRecord:
-    actor = Actor(
-        person_id=row.user_id,
-        name=row.name,
-        role=row.role,
-        institutions=frozenset(row.institutions) - {EVERYTHING},
-        all_institutions=EVERYTHING in row.institutions,
-    )
-    return PersonRecord(
-        actor=actor, employee_no=row.employee_no, externals=tuple(_externals_of(row))
-    )
-
-
-def _externals_of(row: PersonLine) -> Iterable[ExternalId]:
-    """A CSV names no workspace: the id is good for the one that its adapter serves."""
-    yield ExternalId(adapter="web", tenant="local", user_id=row.user_id)
-    given = (("slack", row.slack_id), ("teams", row.teams_id), ("jandi", row.jandi_name))
-    for adapter, user_id in given:
-        if user_id:
-            yield ExternalId(adapter=adapter, tenant="", user_id=user_id)

@@ -51,6 +51,9 @@ Text = Annotated[str, Field(max_length=300), AfterValidator(_name)]
 Names = Annotated[tuple[Name, ...], BeforeValidator(_split)]
 
 
+EVERYTHING = "*"  # in the institutions of a person: all of them
+
+
 class EstateRow(BaseModel):
     """One line. Its fields are the file's columns, no more and no fewer."""
 
@@ -102,7 +105,7 @@ class PersonLine(EstateRow):
     slack_id: Text
     teams_id: Text
     jandi_name: Text
-    institutions: Names  # '*': all of them
+    institutions: Names  # or EVERYTHING
 
 
 class SrLine(EstateRow):
@@ -143,3 +146,11 @@ class BalancerLine(EstateRow):
     web_node_id: NodeId
     node_id: NodeId
     member: ServerAddress
+
+
+class RoomLine(EstateRow):
+    """A room of our own messenger."""
+
+    room_id: Slug
+    name: Name
+    members: Annotated[tuple[Slug, ...], BeforeValidator(_split)]

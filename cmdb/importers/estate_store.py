@@ -6,7 +6,7 @@ Owns: the one transaction of an import. What the folder does not name is left as
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
@@ -16,6 +16,7 @@ from cmdb.engine import writing
 from cmdb.importers.estate import Estate, NodeRecord, SrRecord, SystemRecord
 from cmdb.models import BalancerRow, InstitutionRow, NodeRow, SrRow, SystemRow
 from cmdb.people import put_people
+from cmdb.rooms import store_room
 from cmdb.rows import upsert
 from cmdb.rules import seed_rules
 from cmdb.serial import WIRE
@@ -34,7 +35,11 @@ class ImportCounts:
     reachable: int
     srs: int
     people: int
+    rooms: int
     rules: int
+
+    def __str__(self) -> str:
+        return ", ".join(f"{field.name} {getattr(self, field.name)}" for field in fields(self))
 
 
 async def import_estate(engine: AsyncEngine, estate: Estate) -> ImportCounts:
@@ -57,6 +62,8 @@ async def import_estate(engine: AsyncEngine, estate: Estate) -> ImportCounts:
         await _put_balancers(session, estate.nodes)
         await upsert(session, [_sr_row(one) for one in estate.srs], by=("sr_id",))
         await put_people(session, estate.people)
+        for room in estate.rooms:
+            await store_room(session, room)
         rules = await seed_rules(session)
     return ImportCounts(
         institutions=len(estate.institutions),
@@ -65,6 +72,7 @@ async def import_estate(engine: AsyncEngine, estate: Estate) -> ImportCounts:
         reachable=sum(one.node.wire is not None for one in estate.nodes),
         srs=len(estate.srs),
         people=len(estate.people),
+        rooms=len(estate.rooms),
         rules=rules,
     )
 

@@ -1,0 +1,193 @@
+"""From checked lines to the estate.
+
+Owns: which column becomes which value. Knows neither files nor findings.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from agent.wire.plan import BalancerSpec, NodeTarget, ServiceSpec
+from bot.core.domain.estate import (
+    BalancerMember,
+    InstitutionEntry,
+    Node,
+    NodeEntry,
+    SrEntry,
+    SystemEntry,
+)
+from bot.core.domain.people import Actor, ExternalId
+from bot.core.ports import Room
+from cmdb.importers.estate import Estate, NodeRecord, SrRecord, SystemRecord
+from cmdb.importers.estate_rows import (
+    EVERYTHING,
+    BalancerLine,
+    ConnectionLine,
+    InstitutionLine,
+    PersonLine,
+    RoomLine,
+    ServerLine,
+    SrLine,
+    SystemLine,
+)
+from cmdb.people import PersonRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EstateLines:
+    """All lines of a folder, by file."""
+
+    institutions: tuple[InstitutionLine, ...]
+    systems: tuple[SystemLine, ...]
+    servers: tuple[ServerLine, ...]
+    people: tuple[PersonLine, ...]
+    srs: tuple[SrLine, ...]
+    connections: tuple[ConnectionLine, ...]
+    balancers: tuple[BalancerLine, ...]
+    rooms: tuple[RoomLine, ...]
+
+
+def build_estate(lines: EstateLines) -> Estate:
+    """The estate of lines that have been checked against each other."""
+    systems = {(row.institution, row.system): row for row in lines.systems}
+    connections = {row.node_id: row for row in lines.connections}
+    members: dict[str, list[BalancerMember]] = defaultdict(list)
+    for row in lines.balancers:
+        members[row.node_id].append(BalancerMember(web_node_id=row.web_node_id, member=row.member))
+    return Estate(
+        institutions=tuple(
+            InstitutionEntry(name=row.institution, code=row.code, aliases=row.aliases)
+            for row in lines.institutions
+        ),
+        systems=tuple(_system_of(row) for row in lines.systems),
+        nodes=tuple(
+            _node_of(
+                row,
+                systems[(row.institution, row.system)],
+                connections.get(row.node_id),
+                members[row.node_id],
+            )
+            for row in lines.servers
+        ),
+        srs=tuple(_sr_of(row, systems[(row.institution, row.system)]) for row in lines.srs),
+        people=tuple(_person_of(row) for row in lines.people),
+        rooms=tuple(
+            Room(room_id=row.room_id, name=row.name, members=row.members) for row in lines.rooms
+        ),
+    )
+
+
+def _system_of(row: SystemLine) -> SystemRecord:
+    entry = SystemEntry(
+        institution=row.institution, name=row.system, code=row.code, aliases=row.aliases
+    )
+    return SystemRecord(
+        entry=entry, criticality=row.criticality, manager=row.manager, agent=row.agent
+    )
+
+
+def _node_of(
+    row: ServerLine,
+    system: SystemLine,
+    reached: ConnectionLine | None,
+    members: Sequence[BalancerMember],
+) -> NodeRecord:
+    place = reached or row
+    entry = NodeEntry(
+        node_id=row.node_id,
+        institution=row.institution,
+        system=row.system,
+        env=row.env,
+        layer=row.layer,
+        number=row.node_no,
+    )
+    node = Node(
+        entry=entry,
+        os=row.os,
+        transfer=place.transfer,
+        os_user=place.os_user,
+        host=row.ip if reached is None else reached.host,
+        ssh_port=place.ssh_port,
+        deploy_path=place.deploy_path,
+        service=place.service,
+        service_port=place.service_port,
+        agent=system.agent,
+        wire=None if reached is None else _wire_of(row, reached),
+        balancers=tuple(sorted(members, key=lambda member: member.web_node_id)),
+    )
+    return NodeRecord(
+        node=node,
+        system_code=system.code,
+        ftp_port=row.ftp_port,
+        backup_path=place.backup_path,
+        health_path=place.health_path,
+        log_path=place.log_path,
+    )
+
+
+def _wire_of(row: ServerLine, reached: ConnectionLine) -> NodeTarget:
+    balancer = None
+    if reached.balancer_home is not None and reached.upstream_file is not None:
+        balancer = BalancerSpec(home=reached.balancer_home, upstream_file=reached.upstream_file)
+    return NodeTarget(
+        node_id=row.node_id,
+        env=row.env.value,
+        host=reached.host,
+        port=reached.ssh_port,
+        user=reached.os_user,
+        host_key=reached.host_key,
+        deploy_path=reached.deploy_path,
+        backup_path=reached.backup_path,
+        service=ServiceSpec(
+            name=reached.service,
+            kind=reached.service_kind,
+            home=reached.service_home,
+            port=reached.service_port,
+            health_path=reached.health_path,
+            log_path=reached.log_path,
+        ),
+        balancer=balancer,
+        charset=reached.charset,
+    )
+
+
+def _sr_of(row: SrLine, system: SystemLine) -> SrRecord:
+    entry = SrEntry(
+        sr_id=row.sr_id,
+        institution=row.institution,
+        system=row.system,
+        title=row.title,
+        status=row.status,
+    )
+    return SrRecord(
+        entry=entry,
+        system_code=system.code,
+        requester=row.requester,
+        assignee=row.assignee,
+        requested_at=row.requested_at.isoformat(),
+        due=row.due.isoformat(),
+    )
+
+
+def _person_of(row: PersonLine) -> PersonRecord:
+    actor = Actor(
+        person_id=row.user_id,
+        name=row.name,
+        role=row.role,
+        institutions=frozenset(row.institutions) - {EVERYTHING},
+        all_institutions=EVERYTHING in row.institutions,
+    )
+    return PersonRecord(
+        actor=actor, employee_no=row.employee_no, externals=tuple(_externals_of(row))
+    )
+
+
+def _externals_of(row: PersonLine) -> Iterable[ExternalId]:
+    """A CSV names no workspace: the id is good for the one that its adapter serves."""
+    yield ExternalId(adapter="web", tenant="local", user_id=row.user_id)
+    given = (("slack", row.slack_id), ("teams", row.teams_id), ("jandi", row.jandi_name))
+    for adapter, user_id in given:
+        if user_id:
+            yield ExternalId(adapter=adapter, tenant="", user_id=user_id)
