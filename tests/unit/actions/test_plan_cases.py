@@ -1,0 +1,122 @@
+"""Every file of tests/cases/plans: facts in, plan or refusal out."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actions.catalog import action_of
+from bot.core.domain.estate import Node, Target
+from bot.core.domain.plan import Plan
+from bot.core.errors import UserError
+from bot.core.ports import ActionRequest
+from bot.core.texts import load_texts
+from tests.fakes.planning import (
+    artifact_of,
+    behind,
+    deployment_of,
+    node_of,
+    present,
+    request_for,
+    states,
+    target_of,
+)
+
+CASES = sorted((Path(__file__).parents[2] / "cases" / "plans").glob("*.toml"))
+TEXTS = [load_texts("ko"), load_texts("en")]
+
+
+def _target(case: dict[str, Any]) -> Target:
+    told = case["target"]
+    webs = [
+        node_of(number, layer="WEB", connected=told.get("web_connected", True))
+        for number in range(1, told.get("web", 0) + 1)
+    ]
+    nodes = [_node(number, told, webs) for number in told["nodes"]]
+    return target_of(nodes, helpers=webs, siblings=told.get("siblings", len(nodes)))
+
+
+def _node(number: int, told: dict[str, Any], webs: list[Node]) -> Node:
+    node = node_of(
+        number,
+        layer=told.get("layer", "WAS"),
+        connected=told.get("connected", True),
+        transfer=told.get("transfer", "sftp"),
+    )
+    return behind(node, *webs)
+
+
+def _request(case: dict[str, Any]) -> ActionRequest:
+    target = _target(case)
+    files = case.get("files")
+    facts = present(files, target.nodes) if files else {}
+    if "running" in case["target"]:
+        facts = states(target.nodes, running=case["target"]["running"])
+    history = [
+        deployment_of(
+            past["job"],
+            [node_of(number) for number in past["nodes"]],
+            restarted=past.get("restarted", True),
+            undone=past.get("undone", False),
+        )
+        for past in case.get("history", [])
+    ]
+    return request_for(
+        target,
+        params=case.get("params"),
+        artifact=artifact_of(sorted(files)) if files else None,
+        facts=facts,
+        history=history,
+    )
+
+
+def _names(steps: tuple[Any, ...]) -> list[str]:
+    return [step.step_id.split("-", 1)[1] for step in steps]
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_makes_the_plan_of_the_case(path: Path) -> None:
+    case = tomllib.loads(path.read_text("utf-8"))
+    action = action_of(case["action"])
+    assert action is not None
+    request, expect = _request(case), case["expect"]
+    if "error" in expect:
+        with pytest.raises(UserError) as refused:
+            action.plan(request)
+        assert refused.value.code == expect["error"]
+        assert all(texts.explain(refused.value)[1] for texts in TEXTS)
+        return
+    plan = action.plan(request)
+    assert isinstance(plan, Plan)
+    _check(plan, expect)
+
+
+def _check(plan: Plan, expect: dict[str, Any]) -> None:
+    for run in plan.wire.runs():
+        assert _names(run.steps) == expect["steps"]
+        assert _names(run.undo) == expect["undo"]
+    assert [warning.key for warning in plan.warnings] == expect["warnings"]
+    facts = {
+        "batches": [[run.node_id for run in batch] for batch in plan.wire.batches],
+        "targets": [target.node_id for target in plan.wire.targets],
+        "restart": plan.restart.key if plan.restart else None,
+        "risk": plan.risk.value,
+        "deployment": plan.deployment,
+        "sent": sorted(
+            {
+                file.path
+                for step in plan.wire.steps()
+                if step.operation.kind == "replace_files"
+                for file in step.operation.files
+            }
+        ),
+    }
+    assert {name: facts[name] for name in facts.keys() & expect.keys()} == {
+        name: expect[name] for name in facts.keys() & expect.keys()
+    }
+    for texts in TEXTS:
+        for note in (plan.title, plan.restart, plan.undo, *plan.outline, *plan.warnings):
+            assert note is None or texts.note(note)
