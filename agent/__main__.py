@@ -32,6 +32,7 @@ from agent.transports.ssh import connect
 from agent.wire.enrolment import EnrolmentToken, TokenError
 from agent.wire.handshake import HandshakeError
 
+_GRACE_S = 20.0  # for running steps, when told to stop
 _log = structlog.get_logger("guardia-agent")
 Value = TypeVar("Value")
 
@@ -118,7 +119,8 @@ async def _serve(settings: AgentSettings) -> None:
         _log.info("serving", agent=settings.name, bot=settings.bot_url, version=__version__)
         async with asyncio.TaskGroup() as group:
             stopper = group.create_task(_stop_when(stop, link))
-            await link.run(executor)
+            await link.run(executor, grace_s=_GRACE_S)
+            await executor.close(grace_s=0.0)  # what is left has had its grace
             stopper.cancel()
     finally:
         ledger.close()

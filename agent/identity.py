@@ -14,7 +14,7 @@ from typing import Literal
 
 from nacl.public import PrivateKey
 from nacl.signing import SigningKey, VerifyKey
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from agent.wire.handshake import HandshakeError, to_text, to_verify_key
 from agent.wire.types import AgentName, Base64Text, WireModel
@@ -32,13 +32,10 @@ class Identity(WireModel):
 
     version: Literal[1] = 1
     agent: AgentName
-    signing_seed: Base64Text
-    box_key: Base64Text
+    signing_seed: Base64Text = Field(repr=False)
+    box_key: Base64Text = Field(repr=False)
     bot_key: Base64Text
     enrolled: bool = False
-
-    def __repr__(self) -> str:
-        return f"Identity(agent={self.agent!r}, enrolled={self.enrolled})"
 
     @property
     def signing(self) -> SigningKey:

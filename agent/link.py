@@ -19,6 +19,7 @@ import structlog
 from agent import __version__
 from agent.dial import Address, BotRefusedError, Line, LineError, introduce, open_line
 from agent.identity import Identity
+from agent.ledger import LedgerError
 from agent.wire.codec import fits
 from agent.wire.handshake import HandshakeError, new_nonce
 from agent.wire.messages import (
@@ -49,7 +50,11 @@ class Orders(Protocol):
     """Who checks and runs what the bot orders."""
 
     async def deliver(self, order: PlanOrder) -> None:
-        """Take a plan; a bad one is told with the outcomes of its steps."""
+        """Take a plan; a bad one is told with the outcomes of its steps.
+
+        Raises:
+            LedgerError: it could not be kept.
+        """
 
     async def run(self, order: StepOrder, report: Callable[[StepProgress], None]) -> StepOutcome:
         """Run a step, or answer from the ledger what is known of it."""
@@ -244,14 +249,21 @@ class Link:
             if session is not self._session or self._stopping.is_set():
                 continue  # of a lost session, or too late: the bot asks again
             if isinstance(message, PlanOrder):
-                await orders.deliver(message)
-                self._plan_is_known(session, message.plan.job_id)
+                await self._deliver(orders, session, message)
             elif isinstance(message, StepOrder):
                 self._start(orders, message, group)
             elif isinstance(message, StepCancel):
                 group.create_task(orders.cancel(message))
             else:
                 _log.warning("message_ignored", kind=message.kind)
+
+    async def _deliver(self, orders: Orders, session: Session, order: PlanOrder) -> None:
+        try:
+            await orders.deliver(order)
+        except LedgerError as error:
+            # Its steps will say so, one by one; what runs already must go on.
+            _log.error("plan_not_kept", job=order.plan.job_id, reason=str(error))
+        self._plan_is_known(session, order.plan.job_id)
 
     def _start(self, orders: Orders, order: StepOrder, group: asyncio.TaskGroup) -> None:
         key = (order.job_id, order.plan_digest, order.step_id)

@@ -52,7 +52,7 @@ _log = structlog.get_logger(__name__)
 class AgentHub:
     """The ``AgentPool`` of agents that dial in here; mount ``handler`` at GET /agent/v1/link."""
 
-    def __init__(  # noqa: PLR0913 (composed once, by keyword)
+    def __init__(
         self,
         *,
         store: AgentStore,
