@@ -1,0 +1,292 @@
+"""The cards as people read them, word by word.
+
+The expected texts are in tests/cases/cards. After a wanted change of words, run this module with
+WRITE_CARDS=1 in the environment and read what has changed as a tired operator would.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from actions.catalog import action_of
+from actions.deploy import Deploy
+from actions.rollback import Rollback
+from actions.service import ManageService
+from agent.wire.operations import Health, NodeProbe, ServiceState
+from agent.wire.plan import Step
+from bot.core.cards import (
+    denial_report,
+    final_report,
+    plan_card,
+    progress_card,
+    question_report,
+    refusal_report,
+)
+from bot.core.domain.intent import Choice, Clarification
+from bot.core.domain.job import Job, JobState, StepRecord, StepState
+from bot.core.domain.plan import Plan
+from bot.core.domain.report import Report
+from bot.core.errors import UserError
+from bot.core.recovery import undo_steps
+from bot.core.texts import load_texts
+from tests.fakes.planning import (
+    LEADER,
+    NOW,
+    deploy_request,
+    deployment_of,
+    job_of,
+    node_of,
+    pair,
+    ran,
+    request_for,
+    target_of,
+)
+from tests.fakes.report_text import as_text
+
+CASES = Path(__file__).parents[2] / "cases" / "cards"
+KO = load_texts("ko")
+FILES = {
+    "WEB-INF/classes/kr/go/moef/Budget.class": "changed",
+    "css/main.css": "changed",
+    "html/notice.html": "new",
+    "js/app.js": "same",
+}
+LOG = (
+    "01-Apr-2026 14:03:41.120 SEVERE [main] org.apache.catalina.core.StandardContext.startInternal",
+    "java.lang.ClassNotFoundException: kr.go.moef.Budget",
+    "  jdbc:oracle:thin:@10.100.1.31:1521:BUDGET password=hunter2",
+)
+
+
+def deploy() -> Plan:
+    return Deploy().plan(deploy_request(FILES, pair()))
+
+
+def steps_of(plan: Plan, node: int, until: str = "") -> list[str]:
+    """Step ids of one node run, up to but without the step whose name is given."""
+    ids = [step.step_id for step in plan.wire.runs()[node].steps]
+    names = [step_id.split("-", 1)[1] for step_id in ids]
+    return ids[: names.index(until)] if until else ids
+
+
+def step_named(plan: Plan, node: int, name: str) -> Step:
+    return next(step for step in plan.wire.runs()[node].steps if step.step_id.endswith(f"-{name}"))
+
+
+def unhealthy(plan: Plan, node: int) -> tuple[StepRecord, ...]:
+    """A node whose application does not come up."""
+    bad = StepRecord(
+        step_id=step_named(plan, node, "health").step_id,
+        state=StepState.FAILED,
+        code="not_healthy",
+        values=(("asked", "240"), ("good", "0"), ("last_status", "503")),
+        lines=LOG,
+        result=Health(healthy=False, good=0, asked=240, last_status=503),
+        elapsed_ms=120_400,
+    )
+    return (*ran(steps_of(plan, node, "health")), bad)
+
+
+def undone(plan: Plan, node: int, records: tuple[StepRecord, ...]) -> tuple[StepRecord, ...]:
+    run = plan.wire.runs()[node]
+    known = {record.step_id: record for record in records}
+    return ran([step.step_id for step in undo_steps(run, known)])
+
+
+def broken(plan: Plan) -> tuple[StepRecord, ...]:
+    """Node 1 went well, node 2 did not."""
+    return (*ran(steps_of(plan, 0)), *unhealthy(plan, 1))
+
+
+def finished(plan: Plan, state: JobState, records: tuple[StepRecord, ...]) -> Report:
+    return final_report(job_of(plan, state, steps=records), texts=KO)
+
+
+def asking() -> Report:
+    return plan_card(job_of(deploy()), approvers=[LEADER], texts=KO, now=NOW)
+
+
+def decided() -> Report:
+    return plan_card(job_of(deploy(), JobState.RUNNING), approvers=[], texts=KO, now=NOW)
+
+
+def in_progress() -> Report:
+    plan = deploy()
+    started = NOW + timedelta(minutes=3, seconds=20)
+    name = step_named(plan, 1, "stop").step_id
+    running = StepRecord(step_id=name, state=StepState.RUNNING, started_at=started)
+    records = (*ran(steps_of(plan, 0)), *ran(steps_of(plan, 1, "stop")), running)
+    job = job_of(plan, JobState.RUNNING, steps=records, ended_at=None)
+    return progress_card(job, texts=KO, now=started + timedelta(seconds=2.5))
+
+
+def going_back() -> Report:
+    plan = deploy()
+    records = broken(plan)
+    back = undone(plan, 1, records)[:4]
+    job = job_of(plan, JobState.RUNNING, steps=(*records, *back), ended_at=None)
+    return progress_card(job, texts=KO, now=NOW + timedelta(minutes=6))
+
+
+def succeeded() -> Report:
+    plan = deploy()
+    return finished(plan, JobState.SUCCEEDED, ran([*steps_of(plan, 0), *steps_of(plan, 1)]))
+
+
+def rolled_back() -> Report:
+    plan = deploy()
+    records = broken(plan)
+    back = (*undone(plan, 1, records), *undone(plan, 0, records))
+    return finished(plan, JobState.ROLLED_BACK, (*records, *back))
+
+
+def rollback_failed() -> Report:
+    plan = deploy()
+    records = broken(plan)
+    back = list(undone(plan, 1, records))
+    names = [record.step_id.rsplit("-", 1)[1] for record in back]
+    at = names.index("restore")
+    back[at] = replace(back[at], state=StepState.FAILED, code="backup_unreadable")
+    return finished(plan, JobState.ROLLBACK_FAILED, (*records, *back[: at + 1]))
+
+
+def unknown() -> Report:
+    plan = deploy()
+    silent = StepRecord(
+        step_id=step_named(plan, 1, "replace").step_id,
+        state=StepState.UNKNOWN,
+        code="agent_silent",
+    )
+    records = (*ran(steps_of(plan, 0)), *ran(steps_of(plan, 1, "replace")), silent)
+    return finished(plan, JobState.UNKNOWN, records)
+
+
+def failed_untouched() -> Report:
+    plan = deploy()
+    full = StepRecord(
+        step_id=step_named(plan, 0, "stage").step_id,
+        state=StepState.FAILED,
+        code="disk_full",
+        values=(("path", "/app/budget"), ("free", "1048576")),
+    )
+    return finished(plan, JobState.FAILED, (*ran(steps_of(plan, 0, "stage")), full))
+
+
+def rollback_stopped() -> Report:
+    two = pair()
+    plan = Rollback().plan(request_for(two, history=[deployment_of("J260401-AAAAAA", two.nodes)]))
+    records = (*ran(steps_of(plan, 0)), *unhealthy(plan, 1))
+    back = (*undone(plan, 1, records), *undone(plan, 0, records))
+    return finished(plan, JobState.ROLLED_BACK, (*records, *back))
+
+
+def rollback_asked() -> Report:
+    two = pair()
+    plan = Rollback().plan(request_for(two, history=[deployment_of("J260401-AAAAAA", two.nodes)]))
+    return plan_card(job_of(plan), approvers=[LEADER], texts=KO, now=NOW)
+
+
+def health() -> Report:
+    action = action_of("check_infra_health")
+    assert action is not None
+    nodes = [node_of(number) for number in (1, 2, 3)]
+    plan = action.plan(request_for(target_of([*nodes, node_of(4, connected=False)])))
+    assert isinstance(plan, Plan)
+    answers = [(12, 3, 200), (14, None, None), (11, 4, 200)]
+    records = tuple(
+        replace(
+            ran([run.steps[0].step_id])[0],
+            result=NodeProbe(
+                node_id=run.node_id, ssh_ms=ssh, service_ms=service, health_status=status
+            ),
+        )
+        for run, (ssh, service, status) in zip(plan.wire.runs(), answers, strict=True)
+    )
+    return final_report(_read(job_of(plan, JobState.SUCCEEDED, steps=records)), texts=KO)
+
+
+def status() -> Report:
+    plan = ManageService().plan(request_for(pair(), params={"operation": "status"}))
+    records = []
+    for run, running in zip(plan.wire.runs(), (True, False), strict=True):
+        state = ServiceState(running=running, pid=4321 if running else None, port_open=running)
+        probe = NodeProbe(
+            node_id=run.node_id,
+            ssh_ms=12,
+            service_ms=3 if running else None,
+            health_status=200 if running else None,
+        )
+        for step, result in zip(run.steps, (state, probe), strict=True):
+            records.append(replace(ran([step.step_id])[0], result=result))
+    return final_report(_read(job_of(plan, JobState.SUCCEEDED, steps=tuple(records))), texts=KO)
+
+
+def _read(job: Job) -> Job:
+    return replace(job, approvals=(), stages=())
+
+
+def question() -> Report:
+    choices = (Choice(label="운영", value="운영"), Choice(label="개발", value="개발"))
+    return question_report(Clarification(question="어느 환경입니까?", choices=choices), texts=KO)
+
+
+def refused() -> Report:
+    error = UserError("nothing_changed", count=3)
+    return refusal_report(error, texts=KO, only_for="u012")
+
+
+def denied() -> Report:
+    return denial_report("no_right", texts=KO, job_id="J260401-AB12CD")
+
+
+def info() -> Report:
+    action = action_of("server_info")
+    assert action is not None
+    made = action.plan(request_for(pair()))
+    assert isinstance(made, Report)
+    return made
+
+
+def helped() -> Report:
+    action = action_of("help")
+    assert action is not None
+    made = action.plan(request_for(None))
+    assert isinstance(made, Report)
+    return made
+
+
+CARDS: list[Callable[[], Report]] = [
+    asking,
+    decided,
+    in_progress,
+    going_back,
+    succeeded,
+    rolled_back,
+    rollback_failed,
+    unknown,
+    failed_untouched,
+    rollback_asked,
+    rollback_stopped,
+    health,
+    status,
+    question,
+    refused,
+    denied,
+    info,
+    helped,
+]
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.__name__)
+def test_reads_as_written(card: Callable[[], Report]) -> None:
+    path = CASES / f"{card.__name__}.txt"
+    said = as_text(card())
+    if os.environ.get("WRITE_CARDS"):
+        path.write_text(said, "utf-8")
+    assert said == path.read_text("utf-8")
