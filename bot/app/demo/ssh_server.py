@@ -12,6 +12,7 @@ import hmac
 import json
 import os
 import posixpath
+import re
 import secrets
 import signal
 from collections.abc import Callable
@@ -26,6 +27,7 @@ from bot.app.demo.nodes import LOOPBACK, NodeLayout
 
 NodeServer = asyncssh.SSHAcceptor
 _CHUNK = 64 * 1024  # bytes
+_PROCESS = re.compile(rb"^/proc/[0-9]+$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,8 +217,9 @@ class _NodeFiles(asyncssh.SFTPServer):
     def map_path(self, path: bytes) -> bytes:
         mapped = posixpath.normpath(posixpath.join(self._home, path))
         # The folders above may be looked at, as on any server: clients do so before a mkdir.
-        above = self._home.startswith(mapped.rstrip(b"/") + b"/")
-        if not above and mapped != self._home and not mapped.startswith(self._home + b"/"):
+        # And a pid file is worth nothing where nobody can see whether the process lives.
+        open_to_all = self._home.startswith(mapped.rstrip(b"/") + b"/") or _PROCESS.match(mapped)
+        if not open_to_all and mapped != self._home and not mapped.startswith(self._home + b"/"):
             raise asyncssh.SFTPPermissionDenied("outside the node's folder")
         return mapped
 

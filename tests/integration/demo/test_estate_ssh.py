@@ -9,6 +9,9 @@ from pathlib import Path
 import asyncssh
 import pytest
 
+from agent.operations.tree import free_bytes, writable
+from agent.transports.ssh import connect
+from agent.transports.transport import TransportError
 from tests.integration.demo.running import RunningEstate, running_estate
 
 WAS1 = "prod-was01"
@@ -85,6 +88,7 @@ async def test_moves_files_and_keeps_to_the_nodes_folder(
             await file.write(b"x" * 200_000)
         await sftp.posix_rename(f"{deploy}/a/b/x.new", f"{deploy}/a/b/x")
         assert Path(deploy, "a/b/x").read_bytes() == b"x" * 200_000
+        assert await sftp.exists(f"/proc/{os.getpid()}")
         outside = tmp_path / "outside.txt"
         outside.write_text("no")
         with pytest.raises(asyncssh.SFTPPermissionDenied):
@@ -124,3 +128,26 @@ async def test_an_estate_that_was_killed_comes_back_around_its_running_applicati
     with running_estate(folder) as after:
         assert after.access == before.access
         assert Path(after.node(WAS1).target.service.home, "run/tomcat.pid").read_text() == pid
+
+
+async def test_the_agents_own_transport_works_at_every_node(estate: RunningEstate) -> None:
+    for access in estate.access.values():
+        target = access.target
+        async with connect(access) as server:
+            done = await server.run(["echo", "it's $HOME"], timeout_s=30)
+            assert (done.status, done.stdout) == (0, "it's $HOME\n")
+            pid_file = f"{target.service.home}/run/{target.service.name}.pid"
+            pid = (await server.read(pid_file, limit=32)).strip()
+            assert await server.files.stat(f"/proc/{pid.decode()}") is not None
+            assert await server.files.stat(target.backup_path) is not None
+            assert await writable(server, target.deploy_path)
+            assert await free_bytes(server, target.deploy_path) > 0
+
+
+async def test_the_agent_meets_a_changed_host_key_before_it_logs_in(estate: RunningEstate) -> None:
+    access = estate.node(WAS1)
+    other = access.target.model_copy(update={"host_key": estate.node(WEB).target.host_key})
+    with pytest.raises(TransportError) as raised:
+        async with connect(access.model_copy(update={"target": other})):
+            pass
+    assert raised.value.code == "host_key_changed"
