@@ -12,7 +12,7 @@ from typing import Literal
 _COMMENT = re.compile(r"#[^\n]*")
 _BLOCK = re.compile(r"\bupstream\s+[^\s{;]+\s*\{([^{}]*)\}")
 _SERVER = re.compile(r"(?<![\w.])server\s+([^\s;]+)([^;]*);")
-_DOWN = re.compile(r"\s+down(?=\s|$)")
+_DOWN = re.compile(r"\sdown(?=\s|$)")
 
 
 class MemberMissing(Exception):  # noqa: N818  says what is the case
