@@ -174,8 +174,7 @@ async def _obtain_identity(settings: AgentSettings, address: Address) -> Identit
             ) from error
     identity = identity.model_copy(update={"enrolled": True})
     save_identity(settings.state_dir, identity)
-    if settings.enrolment_token_file is not None:
-        settings.enrolment_token_file.unlink(missing_ok=True)
+    _remove_token(settings)
     _log.info("enrolled", agent=settings.name)
     return identity
 
@@ -191,6 +190,15 @@ def _read_token(settings: AgentSettings) -> EnrolmentToken:
         raise StartError(f"not enrolled, and {path}: {error.strerror}; {how}") from error
     except (TokenError, ValueError):
         raise StartError(f"{path} holds no enrolment token; {how}") from None
+
+
+def _remove_token(settings: AgentSettings) -> None:
+    try:
+        if settings.enrolment_token_file is not None:
+            settings.enrolment_token_file.unlink(missing_ok=True)
+    except OSError as error:
+        # It is spent and opens nothing any more; it only lies about.
+        _log.warning("token_file_not_removed", reason=error.strerror)
 
 
 def _keeper(settings: AgentSettings) -> Callable[[VerifyKey], Identity]:

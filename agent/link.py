@@ -40,6 +40,8 @@ from agent.wire.session import Session, SessionError
 _INBOX = 256  # orders that may wait; more, and the session begins anew
 _OUTBOX = 512  # unacknowledged messages of ours
 _BLOBS = 8  # pieces asked for at once; the bot serves 32
+_SETTLED_S = 2.0  # a line that held so long was no failure
+_PROGRESS_S = 0.2  # between two reports of one step
 _FLUSH_S = 3.0  # at the end: how long to wait until the bot has the last outcomes
 
 _log = structlog.get_logger(__name__)
@@ -82,6 +84,7 @@ class Backoff:
 class _Running:
     task: asyncio.Task[None]
     session: Session | None  # the one that asked last: only it is told
+    quiet_until: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +163,7 @@ class Link:
                 if self._session:
                     self._session.detach()
             refused = isinstance(ended, (BotRefusedError, HandshakeError))
-            failures = 0 if _now() - started > self._backoff.cap_s else failures + 1
+            failures = 0 if _now() - started > _SETTLED_S else failures + 1
             delay_s = self._backoff.delay_s(failures, self._rng, refused=refused)
             _log.warning("line_lost", reason=str(ended), refused=refused, retry_s=round(delay_s, 2))
             await asyncio.sleep(delay_s)
@@ -275,11 +278,10 @@ class Link:
 
     async def _run_step(self, orders: Orders, order: StepOrder, key: _StepKey) -> None:
         def report(progress: StepProgress) -> None:
-            # Progress may be lost, outcomes not: half of the outbox is theirs.
-            session = self._session
-            asked = self._running[key].session is session
-            if asked and session and session.unacknowledged < _OUTBOX // 2:
-                self._send(progress)
+            # The executor may still report when this task has been stopped.
+            running = self._running.get(key)
+            if running and self._session and _now() >= running.quiet_until:
+                self._report(progress, running, self._session)
 
         try:
             outcome = await orders.run(order, report)
@@ -287,6 +289,12 @@ class Link:
                 self._send(_sendable(outcome))
         finally:
             del self._running[key]
+
+    def _report(self, progress: StepProgress, running: _Running, session: Session) -> None:
+        # Progress may be lost, outcomes not: half of the outbox is theirs.
+        if running.session is session and session.unacknowledged < _OUTBOX // 2:
+            running.quiet_until = _now() + _PROGRESS_S
+            self._send(progress)
 
     def _send(self, message: Message) -> None:
         if self._session is None:

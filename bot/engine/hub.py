@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import secrets
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine
 from typing import Any
 
 import structlog
@@ -44,7 +44,9 @@ from bot.engine.hub_agents import (
 from bot.engine.hub_door import Door, DoorError, Journal, Line, LineLostError, refuse
 
 _PROBE_S = 5.0  # how long an old connection has to answer when a second one comes
+_ECHO_S = 0.3
 _CLOSE_S = 2.0
+_KNOCKING = 128  # connections that have not yet proved anything
 
 _log = structlog.get_logger(__name__)
 
@@ -75,6 +77,7 @@ class AgentHub:
         self._resume_s = resume_s
         self._agents: dict[str, RemoteAgent] = {}
         self._closing = False
+        self._knocking = 0
 
     # --- AgentPool ---
 
@@ -90,7 +93,7 @@ class AgentHub:
 
     async def run_step(
         self, delivery: Delivery, step_id: str
-    ) -> AsyncIterator[StepProgress | StepOutcome]:
+    ) -> AsyncGenerator[StepProgress | StepOutcome, None]:
         """See ``AgentPool.run_step``."""
         plan = delivery.plan
         step = plan.step(step_id)
@@ -108,7 +111,7 @@ class AgentHub:
 
     async def _await_outcome(
         self, agent: RemoteAgent, watch: Watch, delivery: Delivery, step_id: str
-    ) -> AsyncIterator[StepProgress | StepOutcome]:
+    ) -> AsyncGenerator[StepProgress | StepOutcome, None]:
         step = delivery.plan.step(step_id)
         # Never extended: an agent that keeps crashing or reporting must not hold a lock for ever.
         deadline = _now() + (step.timeout_s if step else 0) + self._grace_s
@@ -149,6 +152,8 @@ class AgentHub:
 
     async def handler(self, request: web.Request) -> web.WebSocketResponse:
         """One connection, from the handshake to its end."""
+        if self._closing or self._knocking >= _KNOCKING:
+            raise web.HTTPServiceUnavailable
         socket = web.WebSocketResponse(
             compress=False, max_msg_size=MAX_FRAME_BYTES, timeout=_CLOSE_S
         )
@@ -156,7 +161,7 @@ class AgentHub:
         line = Line(socket)
         claimed = "?"
         try:
-            hello, enrolled = await self._door.admit(line)
+            hello, enrolled = await self._admit(line)
             claimed = hello.agent
             if enrolled:
                 self._agent(claimed).forget_session()  # it was another key's
@@ -164,9 +169,8 @@ class AgentHub:
                 await self._serve(line, hello)
         except DoorError as error:
             await refuse(line, error.code)
-            remote = request.remote or ""
             claimed = error.agent or claimed
-            await self._journal.note_refusal(claimed, reason=error.reason, remote=remote)
+            await self._journal.note_misuse(claimed, "agent_refused", reason=error.reason)
         except (LineLostError, SessionError) as error:
             _log.info("agent_line_ended", agent=claimed, reason=str(error))
         except OperationError as error:
@@ -175,6 +179,13 @@ class AgentHub:
         finally:
             await socket.close()
         return socket
+
+    async def _admit(self, line: Line) -> tuple[Hello, bool]:
+        self._knocking += 1
+        try:
+            return await self._door.admit(line)
+        finally:
+            self._knocking -= 1
 
     async def _serve(self, line: Line, hello: Hello) -> None:
         agent = self._agent(hello.agent)
@@ -200,7 +211,7 @@ class AgentHub:
         # than its old connection is noticed to be dead.
         own = agent.session is not None and hello.session_id == agent.session_id
         if not own and await self._answers(agent, old):
-            await self._journal.note(agent.name, "second_connection_refused")
+            await self._journal.note_misuse(agent.name, "second_connection_refused")
             raise DoorError("already_connected", "already_connected", agent.name)
         old.drop()
         await old.gone.wait()
@@ -215,7 +226,8 @@ class AgentHub:
         gone = asyncio.ensure_future(link.gone.wait())
         try:
             await asyncio.wait({heard, gone}, timeout=_PROBE_S, return_when="FIRST_COMPLETED")
-            return heard.done() and not gone.done()
+            # What it had sent before it died may be heard first; then the end follows at once.
+            return heard.done() and not await _within(link.gone, _ECHO_S)
         finally:
             heard.cancel()
             gone.cancel()
@@ -288,7 +300,7 @@ class AgentHub:
     async def _take(self, agent: RemoteAgent, message: Message) -> None:
         if isinstance(message, StepProgress | StepOutcome):
             if not agent.take(message):
-                await self._journal.note(
+                await self._journal.note_misuse(
                     agent.name, "answer_not_asked_for", step=message.step_id, job=message.job_id
                 )
         elif isinstance(message, BlobRequest):
@@ -313,7 +325,7 @@ class AgentHub:
     async def _piece(self, agent: RemoteAgent, request: BlobRequest) -> BlobChunk:
         absent = BlobChunk(request_id=request.request_id, found=False)
         if not agent.may_read(request):
-            await self._journal.note(
+            await self._journal.note_misuse(
                 agent.name, "file_refused", job=request.job_id, sha256=request.sha256
             )
             return absent

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
 import structlog
 from aiohttp import WSMsgType, web
@@ -38,7 +39,7 @@ from bot.core.domain.audit import AuditEvent, AuditKind
 from bot.core.ports import AgentStore, AuditSink, Clock
 
 HANDSHAKE_S = 10.0
-_AUDITED_REFUSALS_A_MINUTE = 30  # a stranger who knocks for ever must not fill the audit
+_A_MINUTE = 30  # refusals audited, enrolments tried: who knocks for ever must not fill the audit
 
 _log = structlog.get_logger(__name__)
 
@@ -57,18 +58,30 @@ class LineLostError(Exception):
     """The other end is gone, silent, or does not speak frames."""
 
 
+class Throttle:
+    """So many a minute, of the clock that is passed in."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._minute = ""
+        self._count = 0
+
+    def allows(self, now: datetime) -> bool:
+        minute = now.strftime("%H:%M")
+        self._count = self._count + 1 if minute == self._minute else 1
+        self._minute = minute
+        return self._count <= self._limit
+
+
 class Journal:
     """Writes what happens to agents into the audit."""
 
     def __init__(self, audit: AuditSink, clock: Clock) -> None:
         self._audit = audit
         self._clock = clock
-        self._minute = ""
-        self._refusals = 0
+        self._throttle = Throttle(_A_MINUTE)
 
-    async def note(
-        self, agent: str, event: str, *, job_id: str | None = None, **detail: str
-    ) -> None:
+    async def note(self, agent: str, event: str, **detail: str) -> None:
         """Raises:
         OperationError: the audit cannot be written; whatever was to follow must not.
         """
@@ -78,20 +91,16 @@ class Journal:
                 kind=AuditKind.AGENT,
                 at=self._clock.now(),
                 actor=f"agent:{agent}",
-                job_id=job_id,
                 subject=agent,
                 detail=values,
             )
         )
 
-    async def note_refusal(self, agent: str, *, reason: str, remote: str) -> None:
+    async def note_misuse(self, agent: str, event: str, **detail: str) -> None:
         """As ``note``, but only so often a minute; the log has them all."""
-        _log.warning("agent_refused", agent=agent, reason=reason, remote=remote)
-        minute = self._clock.now().strftime("%H:%M")
-        self._refusals = self._refusals + 1 if minute == self._minute else 1
-        self._minute = minute
-        if self._refusals <= _AUDITED_REFUSALS_A_MINUTE:
-            await self.note(agent, "agent_refused", reason=reason)
+        _log.warning(event, agent=agent, **detail)
+        if self._throttle.allows(self._clock.now()):
+            await self.note(agent, event, **detail)
 
 
 class Line:
@@ -133,6 +142,7 @@ class Door:
     key: SigningKey
     journal: Journal
     clock: Clock
+    enrolments: Throttle = field(default_factory=lambda: Throttle(_A_MINUTE))
 
     async def admit(self, line: Line) -> tuple[Hello, bool]:
         """The proved hello, and whether it was an enrolment (which ends the connection).
@@ -180,6 +190,8 @@ class Door:
             check_enrolment(hello, sent, enrol)
         except HandshakeError as error:
             raise DoorError("enrolment_refused", error.code, hello.agent) from error
+        if not self.enrolments.allows(self.clock.now()):
+            raise DoorError("enrolment_refused", "too_many_enrolments", hello.agent)
         # First the audit: a key that is registered and not written down must not exist.
         await self.journal.note(hello.agent, "agent_enrolling", key=_label(enrol.verify_key))
         redeemed = await self.store.redeem(

@@ -14,6 +14,7 @@ from agent.dial import Address, BotRefusedError, LineError, enrol, introduce, op
 from agent.identity import new_identity
 from agent.link import Link
 from agent.wire.codec import decode, encode
+from agent.wire.enrolment import EnrolmentToken
 from agent.wire.handshake import HandshakeError, challenge, new_nonce, to_text
 from agent.wire.messages import (
     Envelope,
@@ -127,6 +128,15 @@ async def test_does_not_enrol_when_the_audit_cannot_be_written(bot: Bot) -> None
         async with open_line(Address(url=bot.url)) as line:
             await enrol(line, AGENT, token, lambda key: new_identity(AGENT, key))
     assert await bot.store.verify_key(AGENT) is None
+
+
+async def test_one_who_knocks_for_ever_does_not_fill_the_audit(bot: Bot) -> None:
+    token = EnrolmentToken.issue(bot.key.verify_key)
+    for _ in range(40):
+        with pytest.raises(BotRefusedError, match="enrolment_refused"):
+            async with open_line(Address(url=bot.url)) as line:
+                await enrol(line, AGENT, token, lambda key: new_identity(AGENT, key))
+    assert len(bot.audit.events) <= 60
 
 
 class Impostor:
