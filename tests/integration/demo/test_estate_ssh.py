@@ -11,7 +11,6 @@ import pytest
 
 from agent.operations.tree import free_bytes, writable
 from agent.transports.ssh import connect
-from agent.transports.transport import TransportError
 from tests.integration.demo.running import RunningEstate, running_estate
 
 WAS1 = "prod-was01"
@@ -142,12 +141,3 @@ async def test_the_agents_own_transport_works_at_every_node(estate: RunningEstat
             assert await server.files.stat(target.backup_path) is not None
             assert await writable(server, target.deploy_path)
             assert await free_bytes(server, target.deploy_path) > 0
-
-
-async def test_the_agent_meets_a_changed_host_key_before_it_logs_in(estate: RunningEstate) -> None:
-    access = estate.node(WAS1)
-    other = access.target.model_copy(update={"host_key": estate.node(WEB).target.host_key})
-    with pytest.raises(TransportError) as raised:
-        async with connect(access.model_copy(update={"target": other})):
-            pass
-    assert raised.value.code == "host_key_changed"
