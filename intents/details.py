@@ -1,0 +1,264 @@
+"""The parameters of an action, read from the text that asked for it.
+
+Owns: which words fill which parameter. What it returns has still to pass the catalogue.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from bot.core.domain.intent import Param
+from intents import times
+from intents.phrase import Phrase
+from intents.verbs import Wish, restart_wish
+
+_SERVICES: Mapping[str, str] = {
+    r"톰캣|tomcat|톰켓": "tomcat",
+    r"nginx|엔진\s?엑스|엔진x": "nginx",
+    r"httpd|아파치|apache": "httpd",
+    r"jboss|제이보스|wildfly": "jboss",
+    r"postgres(?:ql)?|포스트그레(?:스|sql)?": "postgresql",
+    r"제우스|jeus": "jeus",
+    r"웹투비|webtob": "webtob",
+    r"웹로직|weblogic": "weblogic",
+    r"오라클|oracle": "oracle",
+    r"티베로|tibero": "tibero",
+    r"mysql|마이에스큐엘": "mysql",
+    r"mariadb|마리아": "mariadb",
+    r"redis|레디스": "redis",
+}
+_ROLES: Mapping[str, str] = {
+    r"파트장|파트\s?리더|sm_lead|팀장": "sm_lead",
+    r"\bpm\b|피엠|pm(?=[가-힣])|사업관리자|프로젝트\s?매니저": "pm",
+    r"감사(?:자|인|담당)|auditor": "auditor",
+    r"개발자|developer": "developer",
+    r"운영자|sm\s?담당|\bsm\b|sm(?=[가-힣])": "sm",
+}
+_VERBS: Mapping[str, str] = {
+    r"배포|반영|deploy": "deploy",
+    r"롤백|되돌|rollback": "rollback",
+    r"재기동|재시작|중지|기동": "manage_service",
+    r"db\s?백업|디비\s?백업|백업": "backup_db",
+    r"세션\s?(?:종료|킬|끊)": "kill_session",
+    r"크론": "register_cron",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What parameters are read from. ``flat`` is squeezed, with names of the estate masked."""
+
+    phrase: Phrase
+    masked: str
+    flat: str
+    now: dt.datetime
+    operation: str | None = None
+
+
+def service_in(text: str) -> str | None:
+    """The one service a text names."""
+    found = {service for pattern, service in _SERVICES.items() if re.search(pattern, text)}
+    return found.pop() if len(found) == 1 else None
+
+
+def details(action: str, reading: Reading) -> dict[str, Param]:
+    """The parameters of an action that the text gives."""
+    reader = _READERS.get(action)
+    found = reader(reading) if reader else {}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+_Found = dict[str, Param | None]
+
+
+def _deploy(reading: Reading) -> _Found:
+    wish = restart_wish(reading.flat)
+    ref = re.search(
+        r"(?<![a-z])(?:tag|태그|브랜치|branch|ref)\s*[:=]?\s*([a-z0-9][a-z0-9._-]{0,63})",
+        reading.masked,
+    )
+    found: _Found = {"ref": ref[1] if ref else None}
+    if wish in (Wish.WANTED, Wish.DENIED):
+        found["restart"] = wish is Wish.WANTED
+    return found
+
+
+def _rollback(reading: Reading) -> _Found:
+    job = re.search(r"\bj\d{6}-[a-z0-9]{6}\b", reading.masked)
+    return {"deployment": job.group().upper() if job else None}
+
+
+def _service(reading: Reading) -> _Found:
+    return {"service": service_in(reading.masked), "operation": reading.operation or "status"}
+
+
+def _disk(reading: Reading) -> _Found:
+    path = re.search(r"(?<![\w/.])(/[A-Za-z0-9][A-Za-z0-9._/-]*)", reading.phrase.cased)
+    return {"path": path[1].rstrip("/") if path else None}
+
+
+def _logs(reading: Reading) -> _Found:
+    text = reading.masked
+    lines = re.search(r"(\d{1,4})\s*(?:줄|라인|lines?)", text)
+    spreadsheet = re.search(r"엑셀|xlsx|excel|스프레드", text)
+    days = times.days_of(text)
+    if days is None and re.search(r"오늘|금일|어제|하루|24시간", text):
+        days = 1
+    return {
+        "pattern": _log_pattern(reading.phrase),
+        "days": days,
+        "hours": times.hours_of(text) if days is None else None,
+        "lines": int(lines[1]) if lines else None,
+        "format": "xlsx" if spreadsheet else None,
+    }
+
+
+def _log_pattern(phrase: Phrase) -> str | None:
+    if phrase.quotes:
+        return phrase.quotes[0].strip() or None
+    known = re.search(
+        r"\b([A-Za-z][\w.]*(?:Exception|Error)|OutOfMemory\w*|ORA-\d{4,5}|ERROR|WARN|FATAL)\b",
+        phrase.cased,
+    )
+    return known[1] if known else None
+
+
+def _database(reading: Reading) -> _Found:
+    kill = reading.operation == "kill"
+    return {"operation": "kill" if kill else "check", "pid": _pid(reading) if kill else None}
+
+
+def _pid(reading: Reading) -> int | None:
+    match = re.search(
+        r"(?:pid|세션|프로세스)\s*(?:번호)?\s*[:=#]?\s*(\d{1,7})|(\d{2,7})\s*번?\s*(?:pid|세션|프로세스)",
+        reading.masked,
+        re.ASCII,
+    )
+    return int(match[1] or match[2]) if match else None
+
+
+def _cleaning(reading: Reading) -> _Found:
+    days = r"(\d{1,3})\s*일.{0,14}?"
+    packed = re.search(days + r"압축", reading.masked)
+    deleted = re.search(r".*?" + days + r"(?:삭제|지워|지우|제거)", _behind(packed, reading.masked))
+    return {
+        "compress_days": int(packed[1]) if packed else None,
+        "delete_days": int(deleted[1]) if deleted else None,
+    }
+
+
+def _behind(match: re.Match[str] | None, text: str) -> str:
+    return text[match.end() :] if match else text
+
+
+def _cron(reading: Reading) -> _Found:
+    jobs = (
+        ("db_backup", r"백업|덤프"),
+        ("log_cleanup", r"로그.{0,8}(?:정리|삭제|압축|청소)|정리"),
+        ("health_check", r"헬스|상태|점검"),
+    )
+    job = next((job for job, pattern in jobs if re.search(pattern, reading.flat)), None)
+    return {"cron": times.cron_of(reading.masked), "job": job}
+
+
+def _healing(reading: Reading) -> _Found:
+    match = re.search(r"(\d{2})\s*(?:%|퍼센트|프로)", reading.masked)
+    return {"threshold": int(match[1]) if match else None}
+
+
+def _pipeline(reading: Reading) -> _Found:
+    match = re.search(r"(?<![\w-])([a-z0-9]+(?:[-_][a-z0-9]+)+)(?![\w-])", reading.masked)
+    return {"pipeline": match[1] if match else None}
+
+
+def _sr_list(reading: Reading) -> _Found:
+    status = re.search(
+        r"(접수|개발중|개발완료|검증중|검증|반영대기|배포대기|완료|반려|보류)(?=된|인|상태|건|sr|\s)",
+        reading.masked,
+    )
+    return {
+        "month": times.month_of(reading.masked, reading.now),
+        "status": status[1] if status else None,
+    }
+
+
+def _timeline(reading: Reading) -> _Found:
+    return {"month": times.month_of(reading.masked, reading.now)}
+
+
+def _history(reading: Reading) -> _Found:
+    month = times.month_of(reading.masked, reading.now)
+    return {"month": month, "days": None if month else times.past_days_of(reading.masked)}
+
+
+def _rule(reading: Reading) -> _Found:
+    text = reading.masked
+    role = next((role for pattern, role in _ROLES.items() if re.search(pattern, text)), None)
+    stages = re.search(r"(\d)\s*단계", text)
+    quorum = re.search(r"(\d|두|세)\s*(?:명|인)\b", text)
+    action = next((verb for pattern, verb in _VERBS.items() if re.search(pattern, text)), None)
+    return {
+        "target_action": action,
+        "approver_role": role,
+        "stages": int(stages[1]) if stages else None,
+        "quorum": ({"두": 2, "세": 3}.get(quorum[1]) or int(quorum[1])) if quorum else None,
+    }
+
+
+def _audit(reading: Reading) -> _Found:
+    action = next((v for p, v in _VERBS.items() if re.search(p, reading.masked)), None)
+    return {"days": times.past_days_of(reading.masked), "action": action}
+
+
+def _ticket(reading: Reading) -> _Found:
+    lines = " ".join(reading.phrase.full.split())
+    said = re.sub(
+        r"(?:장애\s*)?티켓\s*(?:좀\s*)?(?:하나\s*)?(?:끊어|발행해|만들어|생성해|열어|등록해)\s*(?:줘|주세요|달라)?",
+        " ",
+        lines,
+    )
+    summary = " ".join(said.split()).strip(" -–:,.") or lines
+    severities = (
+        ("critical", r"긴급|심각|치명|전면|critical|1등급"),
+        ("minor", r"경미|단순|minor|사소|3등급"),
+        ("major", r"중대|major|2등급"),
+    )
+    severity = next((s for s, p in severities if re.search(p, reading.masked)), None)
+    return {"summary": summary[:200], "severity": severity}
+
+
+def _schedule(reading: Reading) -> _Found:
+    return {"cron": times.cron_of(reading.masked), "target_action": reading.operation}
+
+
+def _task(reading: Reading) -> _Found:
+    job = re.search(r"\bj\d{6}-[a-z0-9]{6}\b", reading.masked)
+    return {"task": job.group().upper() if job else None}
+
+
+_READERS: Mapping[str, Callable[[Reading], _Found]] = {
+    "deploy": _deploy,
+    "rollback": _rollback,
+    "manage_service": _service,
+    "check_disk_space": _disk,
+    "collect_target_logs": _logs,
+    "check_db_status": _database,
+    "fetch_mes_qc": lambda reading: {"date": times.date_of(reading.masked, reading.now)},
+    "backup_and_clear": _cleaning,
+    "config_integrity_check": lambda reading: {"operation": reading.operation or "check"},
+    "register_cron": _cron,
+    "self_healing_defense": _healing,
+    "run_pipeline": _pipeline,
+    "kill_session": lambda reading: {"pid": _pid(reading)},
+    "sr_list": _sr_list,
+    "sr_timeline": _timeline,
+    "deploy_history": _history,
+    "set_approval_rule": _rule,
+    "search_audit": _audit,
+    "create_ticket": _ticket,
+    "schedule_action": _schedule,
+    "cancel_task": _task,
+}

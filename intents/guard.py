@@ -1,0 +1,58 @@
+"""What is never a request: instructions to the bot's maker, shell text, reports, questions.
+
+Owns: telling text that only looks like a request from one. It refuses more than it must; a
+refused sentence can be said again in plain words. Rights are not decided here.
+"""
+
+from __future__ import annotations
+
+import re
+
+from intents.phrase import sentences
+
+_ATTACK = re.compile(
+    r"(?:이전|위의?|앞선?|기존)\s*의?\s*(?:모든\s*)?(?:지시|명령|규칙|프롬프트|지침).{0,12}(?:무시|잊|버려|취소)"
+    r"|(?:지시|명령|프롬프트|지침)(?:사항)?[은는을를]?\s*(?:모두|전부|다)?\s*(?:무시|잊어)"
+    r"|ignore\b.{0,30}\b(?:instruction|previous|above|rule)|disregard\b.{0,30}\b(?:instruction|previous)"
+    r"|\brm\s+-|\bsudo\b|\bsu\s+-|/etc/|/proc/|\bcat\s+/|\bchmod\b|\bcurl\s|\bwget\s|\bnc\s+-|\bbash\b|\bsh\s+-c"
+    r"|\bmkfs|\bdd\s+if=|\breboot\b|\bkill\s+-9|\$\(|\$\{|&&|\|\||[;|]\s*(?:rm|cat|sh|id|touch|kill|shutdown)\b"
+    r"|drop\s+table|delete\s+from|select\s.+\sfrom\s|insert\s+into|update\s+\w+\s+set|<\s*script|union\s+select"
+    r"|\[/?inst\]|<\|.*?\|>|#{2,}\s*(?:assistant|system|user)|^\s*(?:system|assistant|시스템)\s*[:：]"
+    r"|base64|시스템\s*프롬프트|system\s*prompt|verbatim|비밀번호|패스워드|password|jailbreak|탈옥"
+    r"|(?:승인|otp|인증|결재)(?:\s*(?:절차|과정|단계|코드))?[은는이가을를]?\s*(?:없이|생략|건너|스킵|비활성|무시|빼고|우회|안\s*받)"
+    r"|라고\s*(?:하면|말하면|치면).{0,20}(?:알아들|실행|처리|이해)|번역해|관리자\s*모드|developer\s*mode",
+    re.MULTILINE,
+)
+_JSON = re.compile(r"[{\[]\s*[\"']?\w+[\"']?\s*[:,]|^\s*[{\[].*[}\]]\s*$", re.DOTALL)
+_REPORTED_TEXT = re.compile(
+    r"\d{4}-\d\d-\d\d[ t]\d\d:\d\d:\d\d\S*\s+(?:error|warn|info|debug|fatal)|user-agent:|\baction=|\btarget="
+)
+_ASKS = re.compile(
+    r"해\s*줘|해\s*주|부탁|주세요|바랍|바람|요청|줄래|달라|해라|시켜|해\s*봐|봐\s*줘|알려|보여|좀\s|해요\??$"
+    r"|누구|누가|뭐|언제|몇|어떻게|어디|\?|있어$|있나|인가|니$|나요|까요|내역|이력"
+)
+_REPORT_ENDS = re.compile(
+    r"(?:했|하였|됐|되었|났|봤|왔|갔|냈|렸|았|었|였)(?:습니다|어요|음|다|네요|네|어|죠|지요|답니다|대요|대|구요|고요|는데요?)?[\s~^ㅎㅋ!.ㅠㅜ]*$"
+    r"|(?:완료|종료|성공|실패)(?:입니다|함|요|임|했음)?[\s~!.]*$"
+    r"|(?:할게요?|할께요?|하겠습니다|하겠음|할\s*예정|할\s*예정입니다|예정이에요|하시죠|하시지요|합시다|중입니다|중이에요|중임|중이야|할\s*겁니다|할\s*거예요|하려고\s*(?:합니다|해요|함)|해야겠|하라고\s*(?:합니다|하네요|했|하셨).*|한대요?|한다고\s*.*|하래요?)[\s~!.]*$"
+)
+_THANKS = re.compile(
+    r"^(?:네|넵|예|응|ㅇㅇ|아|오)?[,.\s]*(?:감사|고마|고생|수고|땡큐|thanks?|ok|오케이|알겠|확인했|좋아|굿|ㅋ|ㅎ|ㅠ|안녕|반가)"
+)
+
+
+def is_attack(text: str) -> bool:
+    """Whether a text tries to be more than a person's request."""
+    return bool(_ATTACK.search(text) or _JSON.search(text) or _REPORTED_TEXT.search(text))
+
+
+def requests_in(text: str) -> str:
+    """The text without sentences that report, announce or thank."""
+    return " \n ".join(part for part in sentences(text) if not is_report(part))
+
+
+def is_report(sentence: str) -> bool:
+    """Whether a sentence tells what was or will be done rather than asking for it."""
+    if _THANKS.match(sentence) and not _ASKS.search(sentence):
+        return True
+    return bool(_REPORT_ENDS.search(sentence)) and not _ASKS.search(sentence)

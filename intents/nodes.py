@@ -1,0 +1,114 @@
+"""Node numbers in a text: "1, 2번", "1~3번", "WAS #2", "일번기", "2번 빼고", "두 대 다".
+
+Owns: which numbers name nodes and which are times, counts or ids. Must not know the estate.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_NO_NUMBERS = re.compile(
+    r"sr-?\s?\d{4}-\d+|\d{4}[-./]\d{1,2}(?:[-./]\d{1,2})?|\d{1,3}(?:\.\d{1,3}){3}|\d+\.\d+"
+    r"|pid\s*(?:번호)?\s*[:=#은는이가]?\s*\d+|\b\d+\s*번?\s*(?:pid|프로세스|세션|포트)|포트\s*\d+"
+    r"|\d+\s*(?:월|일|시|분|초|주|개월|년|줄|라인|lines?|%|퍼센트|프로|건|개|회|차|명|단계|gb|mb|kb|days?|hours?)"
+    r"|\d+\s*번\s*(?:더|이상|연속|시도|정도|반복|이나)|j\d{6}-[a-z0-9]{6}|http\S+"
+)
+_MARK = r"\s*(?:번\s*기|번째|번|호기|호)"
+_SEPARATOR = r"\s*(?:,|/|·|및|와|과|이랑|랑|하고|그리고|&|\+|~|-|부터|에서)\s*"
+_AGAIN = r"(?:(?:was|web|db|와스|웹|디비|서버|노드)\s*[-_#]?\s*)?"
+_ONE = rf"{_AGAIN}\d{{1,3}}(?!\d)(?:{_MARK})?"
+_LIST = rf"{_ONE}(?:{_SEPARATOR}{_ONE})*"
+_BEHIND_A_WORD = re.compile(
+    rf"(?:was|web|db|와스|웹|디비|서버|노드|node|server)(?:\s*(?:서버|노드))?\s*[-_#]?\s*(?P<list>{_LIST})"
+    rf"|#\s*(?P<hash>{_LIST})"
+)
+_WITH_MARK = re.compile(rf"(?<![\w.-])(?P<list>{_LIST})")
+_SPOKEN = {
+    "일": 1,
+    "이": 2,
+    "삼": 3,
+    "사": 4,
+    "오": 5,
+    "육": 6,
+    "칠": 7,
+    "팔": 8,
+    "구": 9,
+    "십": 10,
+}
+_ORDINAL = {"첫": 1, "두": 2, "세": 3, "네": 4, "다섯": 5}
+_COUNTS = {"한": 1, "두": 2, "세": 3, "네": 4, "다섯": 5, "여섯": 6}
+_COUNT = re.compile(r"(한|두|세|네|다섯|여섯|\d{1,2})\s*대(?=\s|$|만|씩|다|모두|전부|를|의|에)")
+_NOT_THESE = re.compile(
+    rf"^(?:{_MARK})?\s*(?:서버|노드)?\s*(?:은|는|을|를)?\s*(?:빼고|빼|제외|말고)"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numbers:
+    """Node numbers that are meant, that are excluded, and how many nodes a count speaks of."""
+
+    wanted: tuple[int, ...] = ()
+    excluded: tuple[int, ...] = ()
+    count: int | None = None
+
+
+def find_numbers(text: str) -> Numbers:
+    """The node numbers of a text in which names that hold digits are already masked."""
+    counted = _COUNT.search(text)
+    count = _counted(counted.group(1)) if counted else None
+    text = _COUNT.sub(" ", _spoken_as_digits(text))
+    text = _NO_NUMBERS.sub(" ▒ ", text)
+    wanted: list[int] = []
+    excluded: list[int] = []
+    for match in _matches(text):
+        group = "hash" if match.re is _BEHIND_A_WORD and match["hash"] else "list"
+        into = excluded if _NOT_THESE.match(text[match.end() :]) else wanted
+        into += _expanded(match[group])
+    return Numbers(
+        wanted=tuple(sorted(set(wanted) - set(excluded))),
+        excluded=tuple(sorted(set(excluded))),
+        count=count,
+    )
+
+
+def _matches(text: str) -> list[re.Match[str]]:
+    found = list(_BEHIND_A_WORD.finditer(text))
+    taken = [match.span() for match in found]
+    for match in _WITH_MARK.finditer(text):
+        free = all(match.end() <= start or match.start() >= end for start, end in taken)
+        if free and re.search(_MARK, match["list"]):
+            found.append(match)
+    return found
+
+
+def _expanded(listed: str) -> list[int]:
+    numbers: list[int] = []
+    ranged = False
+    for piece in re.findall(r"\d+|~|-|부터", re.sub(r"[a-z가-힣]\s*-\s*(?=\d)", " ", listed)):
+        if not piece.isdigit():
+            ranged = bool(numbers)
+            continue
+        number = int(piece)
+        if ranged and numbers[-1] < number <= numbers[-1] + 50:
+            numbers += range(numbers[-1] + 1, number)
+        ranged = False
+        numbers.append(number)
+    return [number for number in numbers if number > 0]
+
+
+def _counted(word: str) -> int:
+    return _COUNTS[word] if word in _COUNTS else int(word)
+
+
+def _spoken_as_digits(text: str) -> str:
+    text = re.sub(
+        r"(?<![가-힣])([일이삼사오육칠팔구십])\s*(?=번\s*기|호기)",
+        lambda match: str(_SPOKEN[match[1]]),
+        text,
+    )
+    return re.sub(
+        r"(?<![가-힣])(첫|두|세|네|다섯)\s*번째(?=\s*(?:서버|노드|was|web|db|와스|웹|디비))",
+        lambda match: f"{_ORDINAL[match[1]]}번",
+        text,
+    )

@@ -1,0 +1,237 @@
+"""The target a text means: names found become at most one institution, system, layer, environment.
+
+Owns: what implies what, and when the answer is that nobody can tell. A pair that the vocabulary
+does not have is never corrected to one it has; two answers are no answer. Must not read a server
+or know actions.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+
+from bot.core.domain.estate import Environment, Layer, NodeEntry, SystemEntry, Vocabulary
+from bot.core.domain.intent import Selector
+from intents.names import Kind, Name, find_hosts, find_names, gap_is_empty
+from intents.nodes import Numbers, find_numbers
+
+_SR = re.compile(r"(?<![a-z0-9-])sr[- ]?([0-9]{4})-([0-9]{1,6})(?![0-9a-z]|-[0-9a-z])", re.ASCII)
+_NOT_SR = re.compile(r"\s*(?:번|건)?\s*(?:은|는|이|가)?\s*(?:말고|빼고|제외|아니)")
+# A body of the state that the vocabulary does not have (or that this person may not see).
+_STRANGER = re.compile(
+    r"(?<![가-힣])([가-힣]{1,10}(?:부|청|처|위|공단|공사|위원회|진흥원|연구원|관리원|교육청|시청|도청|은행)"
+    r"|해경|도공|수공|건보)(?:의|에서|쪽)?\s*$"
+)
+_NO_STRANGER = {
+    "요청", "신청", "전부", "일부", "내부", "외부", "부처", "근처", "대부", "처리부", "시청", "대처",
+    "첨부", "정부", "각부", "접수처", "담당부", "연락처", "출처", "조처", "거부", "여부", "세부", "하부",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slots:
+    """What one text gives. ``doubtful`` names slots with more than one answer; ``masked`` is the
+    text with every name replaced, for the rules that look for verbs."""
+
+    selector: Selector = field(default_factory=Selector)
+    sr: str | None = None
+    doubtful: frozenset[str] = frozenset()
+    numbers: Numbers = field(default_factory=Numbers)
+    names: tuple[Name, ...] = ()
+    stranger: bool = False
+    masked: str = ""
+
+    @property
+    def empty(self) -> bool:
+        return self.selector == Selector() and self.sr is None and not self.names
+
+
+def read_slots(text: str, vocabulary: Vocabulary) -> Slots:
+    """The slots of one text (in the form ``phrase`` gives)."""
+    hosts = find_hosts(text, vocabulary)
+    for _, match in hosts:
+        text = text[: match.start()] + " " * len(match.group()) + text[match.end() :]
+    names = find_names(text, vocabulary)
+    stranger = _has_stranger(text, names)
+    selector, doubtful = _selector(text, names, vocabulary, stranger=stranger)
+    numbers = find_numbers(_without(text, names, (Kind.INSTITUTION, Kind.SYSTEM)))
+    if "layer" not in doubtful:
+        selector = replace(selector, nodes=numbers.wanted)
+    if hosts:
+        selector, doubtful = _by_hosts(selector, doubtful, [node for node, _ in hosts])
+    sr, several = _service_request(text)
+    return Slots(
+        selector=selector,
+        sr=sr,
+        doubtful=doubtful | ({"sr"} if several else frozenset()),
+        numbers=numbers,
+        names=tuple(names),
+        stranger=stranger,
+        masked=_without(text, names, (Kind.INSTITUTION, Kind.SYSTEM)),
+    )
+
+
+def settle_nodes(
+    selector: Selector, numbers: Numbers, vocabulary: Vocabulary
+) -> tuple[Selector, frozenset[str]]:
+    """Exclusions and counts, which only the estate can turn into numbers."""
+    siblings = sorted(
+        node.number
+        for node in vocabulary.nodes
+        if (node.institution, node.system) == (selector.institution, selector.system)
+        and (node.layer, node.env) == (selector.layer, selector.env)
+    )
+    doubt = frozenset({"nodes"})
+    if numbers.excluded and not numbers.wanted:
+        rest = tuple(number for number in siblings if number not in numbers.excluded)
+        return (replace(selector, nodes=rest), frozenset()) if rest else (selector, doubt)
+    if numbers.count is not None and not numbers.wanted and siblings:
+        return selector, frozenset() if numbers.count == len(siblings) else doubt
+    return selector, frozenset()
+
+
+def target_of(
+    institutions: list[str], systems: list[Name], text: str, *, institution_names: list[Name]
+) -> tuple[str | None, str | None, frozenset[str]]:
+    """Institution and system that the names agree on, and the slots on which they do not."""
+    if len(institutions) > 1:
+        return None, None, frozenset({"institution", "system"})
+    if not systems:
+        return (institutions[0] if institutions else None), None, frozenset()
+    if institutions:
+        return _within(institutions[0], systems, text, institution_names)
+    return _anywhere(systems)
+
+
+def _within(
+    institution: str, systems: list[Name], text: str, institution_names: list[Name]
+) -> tuple[str | None, str | None, frozenset[str]]:
+    beside = [
+        system
+        for system in systems
+        if any(gap_is_empty(text, name, system) for name in institution_names)
+    ]
+    strong = [system for system in systems if not system.weak]
+    spans = list(dict.fromkeys([*beside, *strong])) or systems
+    found = [
+        {entry.name for entry in span.systems if entry.institution == institution} for span in spans
+    ]
+    agreed = set.intersection(*found)
+    if len(agreed) == 1:
+        return institution, agreed.pop(), frozenset()
+    return institution, None, frozenset({"system"})
+
+
+def _anywhere(systems: list[Name]) -> tuple[str | None, str | None, frozenset[str]]:
+    spans = [system for system in systems if not system.weak] or systems
+    agreed: set[tuple[str, str]] = set.intersection(*[_pairs(span.systems) for span in spans])
+    if len(agreed) == 1:
+        institution, system = agreed.pop()
+        return institution, system, frozenset()
+    names = {name for _, name in agreed}
+    if len(names) == 1:
+        return None, names.pop(), frozenset({"institution"})
+    return None, None, frozenset({"institution", "system"})
+
+
+def _pairs(systems: tuple[SystemEntry, ...]) -> set[tuple[str, str]]:
+    return {(entry.institution, entry.name) for entry in systems}
+
+
+def _selector(
+    text: str, names: list[Name], vocabulary: Vocabulary, *, stranger: bool
+) -> tuple[Selector, frozenset[str]]:
+    meant = _without_excluded_pairs(text, names)
+    institution_names = [name for name in meant if name.kind is Kind.INSTITUTION]
+    systems = [name for name in meant if name.kind is Kind.SYSTEM]
+    institutions = list(dict.fromkeys(name.value for name in institution_names))
+    if stranger:
+        institution, system, doubtful = None, None, frozenset({"institution", "system"})
+    else:
+        institution, system, doubtful = target_of(
+            institutions, systems, text, institution_names=institution_names
+        )
+    layer, layers_doubtful = _layer(text, [name for name in meant if name.kind is Kind.LAYER])
+    envs = {name.value for name in meant if name.kind is Kind.ENV}
+    doubtful |= {"layer"} if layers_doubtful else set()
+    doubtful |= {"env"} if len(envs) > 1 else set()
+    return (
+        Selector(
+            institution=institution,
+            system=system,
+            layer=layer,
+            env=Environment(envs.pop()) if len(envs) == 1 else None,
+        ),
+        frozenset(doubtful),
+    )
+
+
+def _layer(text: str, layers: list[Name]) -> tuple[Layer | None, bool]:
+    numbered = [
+        name for name in layers if re.match(r"\s*(?:서버)?\s*[-_#]?\s*\d", text[name.end :])
+    ]
+    values = {name.value for name in numbered or layers}
+    if len(values) == 1:
+        return Layer(values.pop()), False
+    return None, bool(values)
+
+
+def _without_excluded_pairs(text: str, names: list[Name]) -> list[Name]:
+    """Names that are meant. "행안부 주민등록 말고 법무부 통계": the first institution goes with its
+    system."""
+    gone = {name for name in names if name.excluded}
+    others = {name.value for name in names if name.kind is Kind.INSTITUTION and name not in gone}
+    for left, right in zip(names, names[1:], strict=False):
+        pair = left.kind is Kind.INSTITUTION and right.kind is Kind.SYSTEM and right in gone
+        if pair and len(others) > 1:
+            gone.add(left)
+    return [name for name in names if name not in gone]
+
+
+def _has_stranger(text: str, names: list[Name]) -> bool:
+    for name in names:
+        if name.kind is Kind.SYSTEM and not name.excluded:
+            before = text[: name.start]
+            if any(
+                other.end > len(before.rstrip()) - 1 for other in names if other.end <= name.start
+            ):
+                continue
+            match = _STRANGER.search(before)
+            if match and match[1] not in _NO_STRANGER:
+                return True
+    return False
+
+
+def _by_hosts(
+    selector: Selector, doubtful: frozenset[str], hosts: list[NodeEntry]
+) -> tuple[Selector, frozenset[str]]:
+    places = {(node.institution, node.system, node.layer, node.env) for node in hosts}
+    if len(places) > 1:
+        return Selector(), doubtful | {"institution", "system", "layer", "env"}
+    institution, system, layer, env = places.pop()
+    told = (selector.institution, selector.system, selector.layer, selector.env)
+    contradicts = any(
+        said is not None and said != found
+        for said, found in zip(told, (institution, system, layer, env), strict=True)
+    )
+    if contradicts or selector.nodes:
+        return Selector(), doubtful | {"institution", "system", "nodes"}
+    numbers = tuple(sorted({node.number for node in hosts}))
+    chosen = Selector(institution=institution, system=system, layer=layer, env=env, nodes=numbers)
+    return chosen, frozenset()
+
+
+def _service_request(text: str) -> tuple[str | None, bool]:
+    found = {
+        f"SR-{match[1]}-{match[2]}"
+        for match in _SR.finditer(text)
+        if not _NOT_SR.match(text[match.end() :])
+    }
+    return (found.pop(), False) if len(found) == 1 else (None, bool(found))
+
+
+def _without(text: str, names: list[Name], kinds: tuple[Kind, ...]) -> str:
+    for name in names:
+        if name.kind in kinds:
+            text = text[: name.start] + "□" * (name.end - name.start) + text[name.end :]
+    return text

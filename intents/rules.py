@@ -1,0 +1,270 @@
+"""Understanding by rules: deterministic, and silent where it is not sure.
+
+Owns: the order in which a message is judged: guard, action, target, earlier messages, what is
+missing. Reads no server, executes nothing, and gives no rights. Must not hold wording: questions
+come from the catalogue.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from bot.core.domain.intent import (
+    NONE,
+    Choice,
+    Clarification,
+    Intent,
+    Param,
+    Selector,
+    Utterance,
+)
+from bot.core.texts import Texts
+from intents.details import Reading, details, service_in
+from intents.guard import is_attack, is_report, requests_in
+from intents.merge import completed
+from intents.phrase import LONGEST, Phrase, read_phrase, squeeze
+from intents.resolve import Slots, read_slots, settle_nodes
+from intents.schema import missing, validated
+from intents.verbs import Scene, Verdict, decide
+
+_CANCEL = re.compile(
+    r"^(?:아니(?:야|요)?[,\s]*)?(?:그냥\s*)?(?:이거\s*|그거\s*|요청\s*)?(?:취소|그만|됐어|됐습니다|관둬|안\s*할래|하지\s*마|중단|철회|cancel)"
+    r"\s*(?:해|할게요?|해\s*줘|해\s*주세요|하자|합니다|할래|부탁\s*(?:해요?|드립니다))?[\s.!~]*$"
+)
+_WITHOUT_TARGET = frozenset({NONE, "help"})
+_WITHOUT_LAYER = frozenset(
+    {"fetch_mes_qc", "sr_list", "sr_timeline", "set_approval_rule", "list_approval_rules"}
+)
+_BARE_NUMBERS = re.compile(r"^\s*\d{1,2}(?:\s*[,~]\s*\d{1,2})*\s*$", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reading:
+    """One message, read: what it says, names, and asks for."""
+
+    phrase: Phrase
+    live: str
+    slots: Slots
+    verdict: Verdict
+
+
+class RuleParser:
+    """``IntentParser`` by rules alone."""
+
+    def __init__(self, texts: Texts) -> None:
+        self._texts = texts
+
+    async def parse(self, utterance: Utterance) -> Intent | Clarification | None:
+        """See ``IntentParser``."""
+        return self.understand(utterance)
+
+    def understand(self, utterance: Utterance) -> Intent | Clarification | None:
+        """The same without waiting for anything."""
+        if not utterance.addressed:
+            return None
+        if len(utterance.text) > LONGEST:
+            return Clarification(question=self._texts.say("intents.too_long", limit=LONGEST))
+        phrase = read_phrase(utterance.text)
+        if utterance.pending and _CANCEL.match(phrase.text.strip()):
+            return Intent(action=NONE, params={"cancelled": True})
+        if is_attack(phrase.full.lower()):
+            return Intent(action=NONE)
+        return self._judge(_read(phrase, utterance), utterance)
+
+    def _judge(self, reading: _Reading, utterance: Utterance) -> Intent | Clarification:
+        if reading.verdict.doubtful:
+            return self._ask_again(reading, utterance)
+        if reading.verdict.action is not None:
+            return self._fresh(reading, utterance)
+        answer = self._answer(reading, utterance) or _follow_up(reading, utterance)
+        return answer or self._unclear(reading, utterance)
+
+    def _fresh(self, reading: _Reading, utterance: Utterance) -> Intent:
+        intent, doubtful = _intent(reading, utterance)
+        earlier = utterance.pending or _earlier(utterance)
+        if earlier is not None and intent.action not in _WITHOUT_TARGET:
+            same = earlier.action == intent.action
+            intent, doubtful = completed(
+                intent, earlier, reading.slots, utterance.vocabulary, doubtful
+            )
+            if same:
+                intent = replace(intent, params={**earlier.params, **intent.params})
+        return _finished(intent, utterance, doubtful, reading.slots)
+
+    def _answer(self, reading: _Reading, utterance: Utterance) -> Intent | Clarification | None:
+        """The open question's intent, filled with what this message adds."""
+        pending = utterance.pending
+        if pending is None or pending.action == NONE:
+            return None
+        filled = _filled(pending, reading, utterance)
+        if filled is None:
+            if is_report(reading.phrase.text.strip()):
+                return Intent(action=NONE)
+            question = self._texts.say("intents.answer_not_understood")
+            return Clarification(question=question, partial=pending)
+        return filled
+
+    def _ask_again(self, reading: _Reading, utterance: Utterance) -> Clarification:
+        """Yes and no in one message: only a clear sentence helps."""
+        intent, doubtful = _intent(reading, utterance)
+        return Clarification(
+            question=self._texts.say("intents.yes_and_no"),
+            choices=self._choices(("do_not", intent.action)),
+            partial=replace(_finished(intent, utterance, doubtful, reading.slots), action=NONE),
+        )
+
+    def _unclear(self, reading: _Reading, utterance: Utterance) -> Intent | Clarification:
+        selector = reading.slots.selector
+        named = selector.institution or selector.system or selector.layer or selector.nodes
+        told = bool(named or reading.slots.sr or utterance.files)
+        if not told or reading.verdict.mentioned or not reading.live.strip():
+            return Intent(action=NONE)
+        offered = ("check_infra_health", "server_info", "collect_target_logs", "manage_service")
+        if utterance.files:
+            offered = ("deploy", "check_infra_health", "server_info", "deploy_history")
+        return Clarification(
+            question=self._texts.say("intents.which_action"),
+            choices=self._choices(offered),
+            partial=Intent(action=NONE, selector=selector, sr=reading.slots.sr),
+        )
+
+    def _choices(self, actions: tuple[str, ...]) -> tuple[Choice, ...]:
+        return tuple(
+            Choice(
+                label=self._texts.say(f"intents.choice.{action}"),
+                value=self._texts.say(f"intents.says.{action}"),
+            )
+            for action in actions
+            if self._texts.has(f"intents.choice.{action}")
+        )
+
+
+def _read(phrase: Phrase, utterance: Utterance) -> _Reading:
+    live = requests_in(phrase.text)
+    slots = read_slots(live, utterance.vocabulary)
+    whole = slots if live == phrase.text else read_slots(phrase.text, utterance.vocabulary)
+    if not any(name.systems or name.kind == "institution" for name in slots.names):
+        slots = replace(whole, masked=slots.masked)
+    pending = utterance.pending
+    if pending is not None and _BARE_NUMBERS.match(live) and "pid" not in pending.missing:
+        slots = read_slots(f"{live}번", utterance.vocabulary)
+    scene = Scene(
+        text=squeeze(slots.masked).text,
+        files=bool(utterance.files),
+        service=service_in(slots.masked) is not None,
+        mes=_is_factory(slots, live),
+        layer=slots.selector.layer is not None,
+        sr=slots.sr is not None,
+    )
+    return _Reading(phrase=phrase, live=live, slots=slots, verdict=decide(scene))
+
+
+def _is_factory(slots: Slots, text: str) -> bool:
+    if re.search(r"(?<![a-z])mes(?![a-z])|엠이에스", text):
+        return True
+    return "mes" in (slots.selector.system or "").lower()
+
+
+def _intent(reading: _Reading, utterance: Utterance) -> tuple[Intent, frozenset[str]]:
+    action = reading.verdict.action or NONE
+    slots = reading.slots
+    selector = Selector() if action in _WITHOUT_TARGET else slots.selector
+    doubtful = frozenset() if action in _WITHOUT_TARGET else slots.doubtful
+    if action in _WITHOUT_LAYER:
+        selector, doubtful = replace(selector, layer=None), doubtful - {"layer"}
+    intent = Intent(
+        action=action,
+        selector=selector,
+        sr=None if action in _WITHOUT_TARGET else slots.sr,
+        params=_params(action, reading, utterance),
+    )
+    return intent, doubtful
+
+
+def _params(action: str, reading: _Reading, utterance: Utterance) -> Mapping[str, Param]:
+    found = details(
+        action,
+        Reading(
+            phrase=reading.phrase,
+            masked=reading.slots.masked,
+            flat=squeeze(reading.slots.masked).text,
+            now=utterance.now,
+            operation=reading.verdict.operation,
+        ),
+    )
+    kept: dict[str, Param] = {}
+    for name, value in found.items():
+        try:
+            kept.update(validated(action, {name: value}))
+        except ValueError:
+            continue  # what does not fit is as good as not said: it will be listed as missing
+    return kept
+
+
+def _finished(
+    intent: Intent, utterance: Utterance, doubtful: frozenset[str], slots: Slots
+) -> Intent:
+    selector, unsettled = settle_nodes(intent.selector, slots.numbers, utterance.vocabulary)
+    intent = replace(intent, selector=selector)
+    absent = missing(
+        intent,
+        utterance.vocabulary,
+        has_files=bool(utterance.files),
+        doubtful=doubtful | unsettled,
+    )
+    return replace(intent, missing=absent)
+
+
+def _filled(pending: Intent, reading: _Reading, utterance: Utterance) -> Intent | None:
+    """The pending intent with this message's slots; None where it adds nothing."""
+    slots = reading.slots
+    fresh = Intent(action=pending.action, selector=slots.selector, sr=slots.sr)
+    intent, doubtful = completed(fresh, pending, slots, utterance.vocabulary, slots.doubtful)
+    added = {
+        name: value
+        for name, value in _params(pending.action, _for_answer(reading, pending), utterance).items()
+        if name in pending.missing or (name == "restart" and pending.action == "deploy")
+    }
+    if "pid" in pending.missing and re.fullmatch(r"\d{1,7}", reading.live.strip(), re.ASCII):
+        added["pid"] = int(reading.live.strip())
+        intent = replace(intent, selector=pending.selector)
+    intent = replace(intent, params={**pending.params, **added}, files=pending.files)
+    changed = intent.selector != pending.selector or intent.sr != pending.sr
+    if not (changed or added or utterance.files or doubtful):
+        return None
+    return _finished(intent, utterance, doubtful, slots)
+
+
+def _for_answer(reading: _Reading, pending: Intent) -> _Reading:
+    operation = pending.params.get("operation", pending.params.get("target_action"))
+    verdict = Verdict(action=pending.action, operation=str(operation) if operation else None)
+    return replace(reading, verdict=verdict)
+
+
+def _follow_up(reading: _Reading, utterance: Utterance) -> Intent | None:
+    """The thread's last request, if something was missing and this message gives it."""
+    earlier = _earlier(utterance)
+    if earlier is None or earlier.action == NONE or not earlier.missing or not reading.live:
+        return None
+    return _filled(earlier, reading, utterance)
+
+
+def _earlier(utterance: Utterance) -> Intent | None:
+    """What the earlier messages of the thread come to, oldest first."""
+    known: Intent | None = None
+    for text in utterance.thread[-10:]:
+        phrase = read_phrase(text[:LONGEST])
+        if is_attack(phrase.full.lower()):
+            continue
+        alone = replace(utterance, text=text, thread=(), pending=None, files=())
+        reading = _read(phrase, alone)
+        if reading.verdict.action is not None and not reading.verdict.doubtful:
+            intent, doubtful = _intent(reading, alone)
+            known = _finished(intent, alone, doubtful, reading.slots)
+        elif known is not None and reading.live:
+            known = _filled(known, reading, alone) or known
+        elif reading.live and not reading.slots.empty:
+            known = Intent(action=NONE, selector=reading.slots.selector, sr=reading.slots.sr)
+    return known

@@ -1,0 +1,160 @@
+"""Times people say: relative dates, durations, and recurrences as cron fields.
+
+Owns: turning words into ISO dates, day and hour counts, and five cron fields. The clock is given.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+
+_AGO = {"그저께": 2, "그제": 2, "엊그제": 2, "어제": 1, "전일": 1, "오늘": 0, "금일": 0, "당일": 0}
+_WEEKDAYS = "일월화수목금토"
+_RECURS = re.compile(
+    r"매일|매주|매월|매달|매시간|매시|평일|주말|주기적|정기적|마다|날마다|every\s?day|daily|weekly"
+)
+_CLOCK = re.compile(
+    r"(새벽|아침|오전|오후|저녁|밤|낮|점심)?\s*(\d{1,2})\s*(?:시(?!간)|:(?=\d\d))\s*(?:(\d{1,2})\s*분?|(반))?"
+)
+
+
+def recurs(text: str) -> bool:
+    """Whether the text asks for something again and again."""
+    return bool(_RECURS.search(text))
+
+
+def cron_of(text: str) -> str | None:
+    """The five cron fields a text means, or None where it does not say them all."""
+    literal = re.search(r"(?<![\w*/])((?:[0-9*/,-]+\s+){4}[0-9*/,-]+)(?![\w*/])", text)
+    if literal and "*" in literal[1]:
+        return " ".join(literal[1].split())
+    every = re.search(r"(\d{1,2})\s*(분|시간)\s*(?:마다|간격|에\s*한\s*번)", text)
+    if every:
+        step = int(every[1])
+        if every[2] == "분":
+            return f"*/{step} * * * *" if 1 <= step <= 59 else None
+        return f"0 */{step} * * *" if 1 <= step <= 23 else None
+    if re.search(r"매\s?시간|매시\b|한\s?시간마다", text):
+        return "0 * * * *"
+    clock = _clock(text)
+    days = _recurring_days(text)
+    return f"{clock[1]} {clock[0]} {days}" if clock and days else None
+
+
+def _recurring_days(text: str) -> str | None:
+    weekly = re.search(rf"매주\s*((?:[{_WEEKDAYS}](?:요일)?[,·\s와과]*)+?)(?:요일|\s|에|$)", text)
+    weekday = re.search(rf"([{_WEEKDAYS}])요일\s*마다", text)
+    if weekly or weekday:
+        named = re.sub("요일", "", weekly[1] if weekly else weekday[1] if weekday else "")
+        numbers = [str(_WEEKDAYS.index(character)) for character in named if character in _WEEKDAYS]
+        return f"* * {','.join(numbers)}"
+    monthly = re.search(r"(?:매월|매달)\s*(\d{1,2})\s*일", text)
+    if monthly and 1 <= int(monthly[1]) <= 31:
+        return f"{int(monthly[1])} * *"
+    if "평일" in text:
+        return "* * 1-5"
+    return "* * *" if re.search(r"매일|날마다|every\s?day|daily", text) else None
+
+
+def _clock(text: str) -> tuple[int, int] | None:
+    if "자정" in text:
+        return 0, 0
+    if "정오" in text:
+        return 12, 0
+    match = _CLOCK.search(text)
+    if match is None:
+        return None
+    part, hour, minute = match[1], int(match[2]), int(match[3] or (30 if match[4] else 0))
+    afternoon = (
+        part in ("오후", "저녁", "낮", "점심") and hour < 12 and not (part == "낮" and hour == 11)
+    )
+    if afternoon or (part == "밤" and 6 <= hour < 12):
+        hour += 12
+    elif hour == 12 and part in ("새벽", "오전", "밤"):
+        hour = 0
+    return (hour, minute) if hour <= 23 and minute <= 59 else None
+
+
+def date_of(text: str, now: dt.datetime) -> str | None:
+    """The one day a text speaks of, as ISO date."""
+    iso = re.search(r"(\d{4})\s*[-./년]\s*(\d{1,2})\s*[-./월]\s*(\d{1,2})", text)
+    if iso:
+        return _iso(int(iso[1]), int(iso[2]), int(iso[3]))
+    day = re.search(r"(\d{1,2})\s*월\s*(\d{1,2})\s*일|(?<!\d)(\d{1,2})/(\d{1,2})(?!\d)", text)
+    if day:
+        month, number = int(day[1] or day[3]), int(day[2] or day[4])
+        year = now.year if (month, number) <= (now.month, now.day) else now.year - 1
+        return _iso(year, month, number)
+    for word, ago in _AGO.items():
+        if word in text:
+            return (now.date() - dt.timedelta(days=ago)).isoformat()
+    before = re.search(r"(\d{1,3})\s*일\s*전", text)
+    return (now.date() - dt.timedelta(days=int(before[1]))).isoformat() if before else None
+
+
+def _iso(year: int, month: int, day: int) -> str | None:
+    try:
+        return dt.date(year, month, day).isoformat()
+    except ValueError:
+        return None
+
+
+def month_of(text: str, now: dt.datetime) -> str | None:
+    """The one month a text speaks of, as YYYY-MM."""
+    if re.search(r"이번\s*달|이달|금월|당월", text):
+        return f"{now:%Y-%m}"
+    if re.search(r"지난\s*달|저번\s*달|전월|전달", text):
+        return f"{now.replace(day=1) - dt.timedelta(days=1):%Y-%m}"
+    told = re.search(
+        r"(?:(\d{4})\s*년\s*|(작년)\s*)?(?<!\d)(\d{1,2})\s*월(?!\s*\d{1,2}\s*일)", text
+    )
+    if not told or not 1 <= int(told[3]) <= 12:
+        return None
+    year = int(told[1]) if told[1] else now.year - bool(told[2])
+    if not told[1] and not told[2] and int(told[3]) > now.month:
+        year -= 1
+    return f"{year}-{int(told[3]):02d}"
+
+
+def days_of(text: str) -> int | None:
+    """How many days back a text reaches."""
+    counted = re.search(
+        r"(?:최근|지난|근|직전)?\s*(\d{1,3})\s*(일|주|개월)\s*(?:간|동안|치|이내|내|새)?", text
+    )
+    said = re.search(
+        r"(?:최근|지난|근|직전)\s*(\d{1,3})\s*(일|주|개월)|(\d{1,3})\s*(일|주|개월)\s*(?:간|동안|치|이내)",
+        text,
+    )
+    if counted and said:
+        number, unit = int(said[1] or said[3]), said[2] or said[4]
+        return number * {"일": 1, "주": 7, "개월": 30}[unit]
+    if re.search(r"사흘", text):
+        return 3
+    if re.search(r"이틀", text):
+        return 2
+    if re.search(r"일주일|한\s?주", text):
+        return 7
+    return None
+
+
+def hours_of(text: str) -> int | None:
+    """How many hours back a text reaches."""
+    match = re.search(r"(\d{1,3}|한|두|세)\s*시간(?!\s*(?:마다|간격))", text)
+    if not match:
+        return None
+    return {"한": 1, "두": 2, "세": 3}.get(match[1]) or int(match[1])
+
+
+def past_days_of(text: str) -> int | None:
+    """Like ``days_of``, also for words that only point back."""
+    if (days := days_of(text)) is not None:
+        return days
+    for pattern, number in (
+        (r"어제|전일", 1),
+        (r"오늘|금일", 1),
+        (r"그제|그저께", 2),
+        (r"(?:지난|저번|이번)\s*주", 7),
+    ):
+        if re.search(pattern, text):
+            return number
+    return None
