@@ -84,7 +84,7 @@ class Welcome(WireModel):
     session_id: Annotated[str, Field(max_length=64)]
     resumed: bool
     received: Annotated[int, Field(ge=0)] = 0
-    heartbeat_s: Annotated[float, Field(gt=0, le=300, allow_inf_nan=False)]
+    heartbeat_s: Annotated[float, Field(ge=0.1, le=300, allow_inf_nan=False)]
 
 
 class Refused(WireModel):

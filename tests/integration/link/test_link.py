@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import random
 from collections.abc import AsyncIterator
 
 import pytest
@@ -322,6 +323,37 @@ async def test_an_agent_that_stays_away_ends_as_unknown() -> None:
         events = await run(bot.hub, delivery("s1", timeout_s=1), "s1")
     assert outcome(events).state == "unknown"
     assert outcome(events).code == "agent_silent"
+
+
+async def test_every_step_ends_once_while_the_line_is_cut_again_and_again(bot: Bot) -> None:
+    rng = random.Random(20260401)
+    executor = ScriptedExecutor()
+    steps = [f"s{number}" for number in range(60)]
+    order = delivery(*steps)
+
+    async def work(_order: StepOrder) -> None:
+        await asyncio.sleep(rng.random() / 5)
+
+    async with (
+        relayed(bot.port) as (relay, url),
+        running_agent(await bot.enrolled(), executor, url),
+    ):
+
+        async def cut_for_ever() -> None:
+            while True:
+                await asyncio.sleep(rng.random() / 5)
+                relay.cut()
+
+        cutter = asyncio.create_task(cut_for_ever())
+        for start in range(0, len(steps), 10):
+            executor.work.update(dict.fromkeys(steps[start : start + 10], work))
+            ended = await asyncio.gather(
+                *(run(bot.hub, order, step_id) for step_id in steps[start : start + 10])
+            )
+            assert {outcome(events).state for events in ended} == {"succeeded"}
+        cutter.cancel()
+    assert sorted(executor.begun) == sorted(steps)
+    assert not bot.audit.named("answer_not_asked_for")
 
 
 # --- orders -----------------------------------------------------------------------------------
