@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from agent.wire.operations import LogFindings, ReplaceFiles
+from agent.wire.operations import LogFindings, ReplaceFiles, RestoreBackup
 from bot.core.cards.nodes import Fate, NodeStory, stories
 from bot.core.cards.readings import health_sections, health_summary, status_sections
 from bot.core.cards.recovery import manual_sections
@@ -61,9 +61,10 @@ def _reading(job: Job, texts: Texts) -> Report:
     summary, tone = health_summary(job, texts, probing=probing)
     if job.state is JobState.CANCELLED:
         summary, tone = texts.say("cards.final.summary.cancelled_read"), Tone.NEUTRAL
+    title = texts.say("cards.final.title.read", plan=texts.note(job.plan.title))
     return Report(
-        title=texts.say("cards.final.title.read", plan=texts.note(job.plan.title)),
-        summary=summary,
+        title=title,
+        summary=texts.say("cards.final.alone", title=title, said=summary),
         tone=tone,
         sections=(
             Notice(text=summary, tone=tone),
@@ -75,7 +76,7 @@ def _reading(job: Job, texts: Texts) -> Report:
 
 
 def _change(job: Job, texts: Texts) -> Report:
-    title = texts.note(job.plan.title)
+    title = texts.say(_variant(job, "title", texts), plan=texts.note(job.plan.title))
     summary = _summary(job, texts)
     tone = _TONES.get(job.state, Tone.NEUTRAL)
     sections: list[Section] = [Notice(text=summary, tone=tone)]
@@ -89,8 +90,8 @@ def _change(job: Job, texts: Texts) -> Report:
     if following:
         sections.append(Paragraph(text=following))
     return Report(
-        title=texts.say(_variant(job, "title", texts), plan=title),
-        summary=summary,
+        title=title,
+        summary=texts.say("cards.final.alone", title=title, said=summary),
         tone=tone,
         sections=tuple(sections),
         footer=footer(job, texts, _ended(job)),
@@ -123,7 +124,18 @@ def _summary(job: Job, texts: Texts) -> str:
     key = _variant(job, "summary", texts)
     if job.state in {JobState.FAILED, JobState.CANCELLED} and not _touched(known):
         key = f"cards.final.summary.{job.state.value}_untouched"
+    if job.state is JobState.ROLLED_BACK and not _all_proved(known) and _restores(job):
+        key = "cards.final.summary.rolled_back_unproved"
     return texts.say(key, **names)
+
+
+def _all_proved(known: tuple[NodeStory, ...]) -> bool:
+    return all(story.proved for story in known if story.fate is not Fate.UNTOUCHED)
+
+
+def _restores(job: Job) -> bool:
+    """Whether going back means the version before (and not only being in service again)."""
+    return job.plan.backup_id is not None
 
 
 def _touched(known: tuple[NodeStory, ...]) -> bool:
@@ -177,9 +189,8 @@ def _facts(job: Job, texts: Texts) -> tuple[tuple[str, str], ...]:
         said = "\n".join(approval_words(approval, texts) for approval in job.approvals)
         rows.append(("decided", said))
     rows += [("sr", job.sr or "-"), ("targets", "\n".join(job.plan.node_names))]
-    checked = _checksums(job)
-    if checked:
-        rows.append(("checksums", texts.say("cards.final.checksums", count=checked)))
+    checked = _checksums(job, texts)
+    rows += [("checksums", checked)] if checked else []
     if job.plan.deployment:
         rows.append(("deployment", job.plan.deployment))
     if job.started_at:
@@ -191,17 +202,21 @@ def _facts(job: Job, texts: Texts) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _checksums(job: Job) -> int:
-    """How many files were compared in place after their replacement, over all nodes."""
+def _checksums(job: Job, texts: Texts) -> str:
+    """What was compared in place: replaced files, or backups put back. Empty: nothing was."""
     records = records_of(job)
-    return sum(
-        len(step.operation.files)
-        for run in job.plan.wire.runs()
-        for step in run.steps
-        if isinstance(step.operation, ReplaceFiles)
-        and step.step_id in records
-        and records[step.step_id].state is StepState.SUCCEEDED
+    done = [
+        step.operation
+        for step in job.plan.wire.steps()
+        if step.step_id in records and records[step.step_id].state is StepState.SUCCEEDED
+    ]
+    restored = sum(isinstance(operation, RestoreBackup) for operation in done)
+    if restored:
+        return texts.say("cards.final.restored_checksums", count=restored)
+    replaced = sum(
+        len(operation.files) for operation in done if isinstance(operation, ReplaceFiles)
     )
+    return texts.say("cards.final.checksums", count=replaced) if replaced else ""
 
 
 def _nodes(job: Job, texts: Texts) -> Table:

@@ -16,6 +16,7 @@ from bot.core.cards.wording import (
     short,
     size_of,
 )
+from bot.core.domain.decision import Verdict
 from bot.core.domain.job import Job, JobState
 from bot.core.domain.people import Actor
 from bot.core.domain.plan import FileChange, Note, Plan
@@ -51,7 +52,7 @@ def plan_card(job: Job, *, approvers: Sequence[Actor], texts: Texts, now: dateti
     """The card of a job's plan in the job's present state."""
     title = texts.note(job.plan.title)
     return Report(
-        title=texts.say(f"cards.plan.title.{job.state.value}", plan=title),
+        title=texts.say(f"cards.plan.title.{_state(job)}", plan=title),
         summary=texts.say(
             f"cards.plan.summary.{'ask' if _waits(job) else 'told'}",
             plan=title,
@@ -63,6 +64,12 @@ def plan_card(job: Job, *, approvers: Sequence[Actor], texts: Texts, now: dateti
         buttons=_buttons(job, texts),
         footer=footer(job, texts, now),
     )
+
+
+def _state(job: Job) -> str:
+    """The state, or ``void`` for a job that was stopped without anybody having rejected it."""
+    rejected = any(approval.verdict is Verdict.REJECT for approval in job.approvals)
+    return "void" if job.state is JobState.DENIED and not rejected else job.state.value
 
 
 def _waits(job: Job) -> bool:

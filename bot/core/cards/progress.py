@@ -50,7 +50,7 @@ def progress_card(job: Job, *, texts: Texts, now: datetime) -> Report:
         ),
         tone=_tone(job, undoing),
         sections=tuple(_sections(job, records, texts=texts, now=now)),
-        buttons=_buttons(job, texts),
+        buttons=() if undoing else _buttons(job, texts),
         footer=footer(job, texts, now),
     )
 
@@ -60,7 +60,9 @@ def _phase(job: Job, undoing: bool) -> str:
         return job.state.value
     if job.state is not JobState.RUNNING:
         return JobState.QUEUED.value
-    return "undoing" if undoing else JobState.RUNNING.value
+    if not undoing:
+        return JobState.RUNNING.value
+    return "undoing_cancelled" if job.cancel_requested_by else "undoing"
 
 
 def _tone(job: Job, undoing: bool) -> Tone:

@@ -108,10 +108,21 @@ def _remark(job: Job, run: NodeRun, texts: Texts) -> str:
     records = _records(job, run)
     bad = next((record for record in records if record.state is not StepState.SUCCEEDED), None)
     if bad is None:
-        return "" if records else texts.say("cards.reading.not_asked")
+        return _diagnosis(_probe(_answers(job, run)), texts)
     if bad.state in {StepState.PENDING, StepState.SKIPPED, StepState.RUNNING}:
         return texts.say("cards.reading.not_asked")
     return outcome_words(bad, texts)
+
+
+def _diagnosis(probe: NodeProbe | None, texts: Texts) -> str:
+    if probe is None:
+        return texts.say("cards.reading.not_asked")
+    if _answers_well(probe):
+        return ""
+    if probe.ssh_ms is None:
+        return texts.say("cards.reading.no_login")
+    missing = "no_service" if probe.service_ms is None else "no_health"
+    return texts.say(f"cards.reading.{missing}")
 
 
 def _records(job: Job, run: NodeRun) -> list[StepRecord]:

@@ -13,6 +13,7 @@ from bot.core.domain.job import Job, JobState, StepState
 from bot.core.domain.plan import Novelty
 from bot.core.domain.report import Lines, Paragraph, Section
 from bot.core.recovery import undo_steps
+from bot.core.redaction import redact
 from bot.core.texts import Texts
 
 _FILES_SHOWN = 20
@@ -37,20 +38,24 @@ def _repair(job: Job, story: NodeStory, texts: Texts) -> Lines:
         for step in (undo_steps(story.run, records) if story.undo_known else story.run.steps)
         if step.step_id not in records or records[step.step_id].state is not StepState.SUCCEEDED
     ]
-    lines = [line for step in left for line in _instruction(job, step, texts)]
+    lines = [
+        line
+        for step in left
+        for line in _instruction(job, step, node=story.run.node_id, texts=texts)
+    ]
     return Lines(
         title=texts.say("cards.manual.title", node=story.run.node_id),
         lines=tuple(f"{number}. {line}" for number, line in enumerate(lines, start=1)),
     )
 
 
-def _instruction(job: Job, step: Step, texts: Texts) -> list[str]:
+def _instruction(job: Job, step: Step, *, node: str, texts: Texts) -> list[str]:
     target = job.plan.wire.target(step.node_id)
     key = f"cards.manual.{step.operation.kind}"
     if target is None:
         return []
     if isinstance(step.operation, DrainMember):
-        return [_balancer(step.operation, target, texts)]
+        return [_balancer(step.operation, target, node=node, texts=texts)]
     if isinstance(step.operation, RestoreBackup):
         return _restore(job, step.operation, target, texts)
     return [texts.say(key, **_places(target))] if texts.has(key) else []
@@ -69,12 +74,13 @@ def _places(target: NodeTarget) -> dict[str, object]:
     }
 
 
-def _balancer(operation: DrainMember, target: NodeTarget, texts: Texts) -> str:
+def _balancer(operation: DrainMember, target: NodeTarget, *, node: str, texts: Texts) -> str:
     file = target.balancer.upstream_file if target.balancer else "-"
     return texts.say(
         f"cards.manual.drain_member_{operation.state}",
         helper=target.node_id,
-        member=operation.member,
+        node=node,
+        member=redact(operation.member),
         file=file,
     )
 

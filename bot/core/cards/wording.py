@@ -75,11 +75,17 @@ def outcome_words(record: StepRecord, texts: Texts) -> str:
     key = f"steps.code.{record.code}"
     said = texts.say(key) if texts.has(key) else texts.say("steps.other", code=record.code)
     details = [
-        f"{_value_name(name, texts)} {redact(value)[:_VALUE_MAX]}"
+        f"{_value_name(name, texts)} {_value(name, value)}"
         for name, value in record.values
         if value
     ]
     return f"{said} ({', '.join(details)})" if details else said
+
+
+def _value(name: str, value: str) -> str:
+    if value.isdecimal() and (name == "free" or name.endswith("_bytes")):
+        return size_of(int(value))
+    return redact(value)[:_VALUE_MAX]
 
 
 def _value_name(name: str, texts: Texts) -> str:
