@@ -39,7 +39,7 @@ Problem = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What is wrong, and the number of the first event where it shows.."""
+    """What is wrong, and the number of the first event where it shows."""
 
     source: Source
     seq: int
