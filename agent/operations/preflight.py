@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import posixpath
-
 from agent.operations.context import OperationFailed, StepContext
-from agent.operations.tree import free_bytes, writable
+from agent.operations.tree import free_bytes, nearest, writable
 from agent.transports.transport import Files, Transport
 from agent.wire.operations import Preflight, Space
 
@@ -18,23 +16,18 @@ async def preflight(context: StepContext, operation: Preflight) -> Space:
     """
     needed = operation.bytes_needed + operation.bytes_needed // 10
     async with context.server() as server:
-        entry = await server.files.stat(context.target.deploy_path)
-        if entry is None or entry.kind not in {"folder", "link"}:
-            raise OperationFailed("path_missing", path=context.target.deploy_path)
-        backup = await _nearest(server.files, context.target.backup_path)
+        # The backup path is made when it is first used.
+        backup = await nearest(server.files, context.target.backup_path)
         folders = (context.target.deploy_path, backup)
+        for path in folders:
+            await _require_folder(server.files, path)
         return Space(free_bytes=min([await _check(server, path, needed) for path in folders]))
 
 
-async def _nearest(files: Files, path: str) -> str:
-    """The path, or the nearest folder above it: the backup path is made when it is first used."""
-    while True:
-        entry = await files.stat(path)
-        if entry is not None and entry.kind in {"folder", "link"}:
-            return path
-        if entry is not None or path == "/":
-            raise OperationFailed("path_missing", path=path)
-        path = posixpath.dirname(path)
+async def _require_folder(files: Files, path: str) -> None:
+    entry = await files.stat(path)
+    if entry is None or entry.kind not in {"folder", "link"}:
+        raise OperationFailed("path_missing", path=path)
 
 
 async def _check(server: Transport, path: str, needed: int) -> int:

@@ -78,12 +78,20 @@ async def writable(server: Transport, path: str) -> bool:
     return output.status == 0
 
 
+async def nearest(files: Files, path: str) -> str:
+    """The path itself, or the nearest one above it that exists."""
+    while path != "/" and await files.stat(path) is None:
+        path = posixpath.dirname(path)
+    return path
+
+
 async def write_failure(
     server: Transport, folder: str, *, needed: int = 0, output: Output | None = None
 ) -> OperationFailed:
     """Why a write below this folder failed: ``disk_full``, ``permission_denied`` or
     ``write_failed``. ``needed`` is in bytes."""
     lines = output.lines()[-5:] if output else ()
+    folder = await nearest(server.files, folder)
     free = await free_bytes(server, folder)
     if free < max(needed, _NEARLY_FULL_BYTES):
         return OperationFailed(

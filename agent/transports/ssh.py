@@ -64,22 +64,25 @@ class _PinnedClient(asyncssh.SSHClient):
         return key.get_fingerprint("sha256") == self._fingerprint
 
 
+class _UnreachableError(TransportError):
+    """No connection, or none that got as far as a host key."""
+
+
 async def _log_in(access: NodeAccess) -> asyncssh.SSHClientConnection:
     """The pinned key may be of a family that the server does not show first: ask for each."""
     target = access.target
     client = _PinnedClient(target.host_key)
-    families: list[tuple[str, ...] | None] = [None, *_KEY_FAMILIES]
-    for family in families:
-        if family and client.seen and client.seen.get_algorithm() in _base_names(family):
+    try:
+        return await _open(access, client, None)
+    except asyncssh.HostKeyNotVerifiable:
+        shown = client.seen
+    for family in _KEY_FAMILIES:
+        if shown is not None and shown.get_algorithm() in _base_names(family):
             continue
-        try:
+        # Servers hang up in various ways on a family that they have no key of.
+        with suppress(asyncssh.HostKeyNotVerifiable, _UnreachableError):
             return await _open(access, client, family)
-        except asyncssh.HostKeyNotVerifiable:
-            continue
-        except asyncssh.KeyExchangeFailed as error:
-            if family is None:
-                raise TransportError("unreachable", host=target.host, detail=str(error)) from error
-    seen = client.seen.get_fingerprint("sha256") if client.seen else ""
+    seen = shown.get_fingerprint("sha256") if shown else ""
     raise TransportError("host_key_changed", host=target.host, expected=target.host_key, seen=seen)
 
 
@@ -114,12 +117,12 @@ async def _open(
                 **algorithms,
                 **_credentials(access),
             )
-    except (asyncssh.HostKeyNotVerifiable, asyncssh.KeyExchangeFailed):
+    except asyncssh.HostKeyNotVerifiable:
         raise
     except (asyncssh.PermissionDenied, asyncssh.KeyImportError) as error:
         raise TransportError("login_refused", host=target.host, user=target.user) from error
     except (asyncssh.Error, OSError) as error:
-        raise TransportError("unreachable", host=target.host, detail=_reason(error)) from error
+        raise _UnreachableError("unreachable", host=target.host, detail=_reason(error)) from error
 
 
 def _credentials(access: NodeAccess) -> dict[str, Any]:
@@ -282,7 +285,10 @@ class SftpFiles:
                 missing.append(path)
                 path = path.rpartition("/")[0] or "/"
             for folder in reversed(missing):
-                with suppress(asyncssh.SFTPFailure, asyncssh.SFTPFileAlreadyExists):
+                # SFTP has no word for "a file is in the way" or "somebody was faster": see below.
+                with suppress(
+                    asyncssh.SFTPFailure, asyncssh.SFTPFileAlreadyExists, asyncssh.SFTPNoSuchFile
+                ):
                     await sftp.mkdir(folder, asyncssh.SFTPAttrs(permissions=mode))
             if missing and not await sftp.isdir(missing[0]):
                 raise TransportError("write_failed", path=missing[0])
