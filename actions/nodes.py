@@ -98,7 +98,9 @@ def seats_of(node: Node, target: Target) -> tuple[Seat, ...]:
     """The balancers a node can be taken out of: connected, and with somebody left to serve."""
     if target.siblings < 2:
         return ()
-    usable = {helper.node_id for helper in target.helpers if helper.wire and helper.wire.balancer}
+    usable = {
+        web.node_id for web in (*target.helpers, *target.nodes) if web.wire and web.wire.balancer
+    }
     return tuple(
         Seat(helper=place.web_node_id, member=place.member)
         for place in node.balancers

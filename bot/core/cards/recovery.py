@@ -26,16 +26,22 @@ def manual_sections(job: Job, texts: Texts) -> list[Section]:
     for story in stories(job):
         if story.fate is Fate.UNKNOWN or (job.state is JobState.UNKNOWN and story.fate in _BY_HAND):
             sections.append(_check(job, story, texts))
-        elif story.fate in _BY_HAND:
+        elif story.fate in _BY_HAND or _left_behind(job, story):
             sections.append(_repair(job, story, texts))
     return sections
+
+
+def _left_behind(job: Job, story: NodeStory) -> bool:
+    """A node with the new version in a fleet that could not be put back as a whole."""
+    failed = job.state is JobState.ROLLBACK_FAILED
+    return failed and story.fate is Fate.DONE and job.plan.backup_id is not None
 
 
 def _repair(job: Job, story: NodeStory, texts: Texts) -> Lines:
     records = records_of(job)
     left = [
         step
-        for step in (undo_steps(story.run, records) if story.undo_known else story.run.steps)
+        for step in (undo_steps(story.run, records) or story.run.steps)
         if step.step_id not in records or records[step.step_id].state is not StepState.SUCCEEDED
     ]
     lines = [
@@ -44,16 +50,20 @@ def _repair(job: Job, story: NodeStory, texts: Texts) -> Lines:
         for line in _instruction(job, step, node=story.run.node_id, texts=texts)
     ]
     return Lines(
-        title=texts.say("cards.manual.title", node=story.run.node_id),
+        title=texts.say(
+            f"cards.manual.{'also' if story.fate is Fate.DONE else 'title'}", node=story.run.node_id
+        ),
         lines=tuple(f"{number}. {line}" for number, line in enumerate(lines, start=1)),
     )
 
 
 def _instruction(job: Job, step: Step, *, node: str, texts: Texts) -> list[str]:
     target = job.plan.wire.target(step.node_id)
-    key = f"cards.manual.{step.operation.kind}"
     if target is None:
         return []
+    key = f"cards.manual.{step.operation.kind}"
+    special = f"{key}_{target.service.kind}"
+    key = special if texts.has(special) else key
     if isinstance(step.operation, DrainMember):
         return [_balancer(step.operation, target, node=node, texts=texts)]
     if isinstance(step.operation, RestoreBackup):
@@ -86,7 +96,7 @@ def _balancer(operation: DrainMember, target: NodeTarget, *, node: str, texts: T
 
 
 def _restore(job: Job, operation: RestoreBackup, target: NodeTarget, texts: Texts) -> list[str]:
-    folder = f"{target.backup_path}/{operation.backup_id}"
+    folder = f"{target.backup_path}/{operation.backup_id}/files"
     lines = [texts.say("cards.manual.restore_backup", folder=folder, deploy=target.deploy_path)]
     by_novelty: dict[Novelty, list[str]] = {}
     for file in job.plan.files:
@@ -112,7 +122,7 @@ def _check(job: Job, story: NodeStory, texts: Texts) -> Paragraph | Lines:
     )
     lines = [texts.say(f"cards.check.{name}", **_places(target)) for name in names]
     if job.plan.backup_id:
-        folder = f"{target.backup_path}/{job.plan.backup_id}"
+        folder = f"{target.backup_path}/{job.plan.backup_id}/files"
         lines.append(texts.say("cards.check.backup", folder=folder))
     return Lines(
         title=texts.say("cards.check.title", node=story.run.node_id),
