@@ -247,8 +247,9 @@ class Executor:
                 verified = await work.handler.verify(context, work.step.operation)
         except TransportError as error:
             return _failed_transport(error, context, state="unknown")
-        except OperationFailed as error:
-            return _failed_operation(error, context, state="unknown")
+        except OperationFailed as error:  # readable, but nothing that the operation leaves behind
+            values = {**_place(context), **error.values, "reason": error.code}
+            return _Verdict(state="failed", code="interrupted", values=values)
         except TimeoutError:
             return _Verdict(state="unknown", code="timeout", values=_place(context))
         if verified is Verified.DONE:
@@ -324,11 +325,9 @@ def _internal(error: Exception, *, state: State = "failed") -> _Verdict:
     return _Verdict(state=state, code="internal", values={"detail": type(error).__name__})
 
 
-def _failed_operation(
-    error: OperationFailed, context: StepContext, *, state: State = "failed"
-) -> _Verdict:
+def _failed_operation(error: OperationFailed, context: StepContext) -> _Verdict:
     return _Verdict(
-        state=state,
+        state="failed",
         code=error.code,
         values={**_place(context), **error.values},
         lines=error.lines,

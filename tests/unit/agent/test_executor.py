@@ -201,6 +201,15 @@ async def _crash(world: World, plan: WirePlan, step_id: str) -> None:
     world.cut_off(plan, step_id)
 
 
+async def test_a_cut_off_replacement_that_cannot_be_told_is_interrupted(world: World) -> None:
+    plan = await world.deliver(ReplaceFiles(files=FILES))
+    (world.app / "b").write_text("a file where a folder should be")
+    world.cut_off(plan, "s1")
+    outcome = await world.run(plan, "s1")
+    assert (outcome.state, outcome.code) == ("failed", "interrupted")
+    assert outcome.values["reason"] == "kind_conflict"
+
+
 async def test_a_cut_off_step_at_a_dead_node_is_unknown_until_it_answers(world: World) -> None:
     plan = await world.deliver(StageFiles(files=FILES))
     world.cut_off(plan, "s1")
