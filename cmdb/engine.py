@@ -7,11 +7,14 @@ row locks instead (``with_for_update``, which SQLite ignores).
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -24,6 +27,8 @@ from bot.core.errors import ConfigurationError, OperationError
 
 DRIVERS = ("sqlite+aiosqlite", "postgresql+asyncpg")
 BUSY_TIMEOUT_MS = 15_000
+WAL_TRIES = 60
+WAL_WAIT_S = 0.05
 CONNECT_TIMEOUT_S = 3
 MIGRATION_LOCK = 0x6775_6172  # one replica migrates at a time (PostgreSQL advisory lock)
 
@@ -51,15 +56,10 @@ def _open_sqlite(url: str) -> AsyncEngine:
     engine = create_async_engine(url)
 
     @event.listens_for(engine.sync_engine, "connect")
-    def _configure(connection: Any, _record: object) -> None:
+    def _connected(connection: Any, _record: object) -> None:
         # The driver's own implicit BEGIN is deferred; ours below is not.
         connection.isolation_level = None
-        cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        cursor.execute("PRAGMA journal_mode = WAL")
-        cursor.execute("PRAGMA synchronous = FULL")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.close()
+        connection.run_async(_configure_sqlite)
 
     @event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -67,6 +67,23 @@ def _open_sqlite(url: str) -> AsyncEngine:
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
     return engine
+
+
+async def _configure_sqlite(connection: aiosqlite.Connection) -> None:
+    for setting in (
+        f"busy_timeout = {BUSY_TIMEOUT_MS}",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+    ):
+        await connection.execute(f"PRAGMA {setting}")
+    # Turning a fresh file over to WAL does not wait for others who are at it: we do.
+    for _ in range(WAL_TRIES):
+        try:
+            await connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            await asyncio.sleep(WAL_WAIT_S)
+    await connection.execute("PRAGMA journal_mode = WAL")
 
 
 @asynccontextmanager

@@ -188,9 +188,9 @@ def _check_duplicates(files: _Files, findings: list[Finding]) -> None:
     _unique(files.servers, "node_no", _place, findings)
     _unique(files.people, "user_id", lambda row: row.user_id, findings)
     _unique(files.people, "employee_no", lambda row: row.employee_no, findings)
-    _unique(files.people, "slack_id", lambda row: row.slack_id or row.user_id, findings)
-    _unique(files.people, "teams_id", lambda row: row.teams_id or row.user_id, findings)
-    _unique(files.people, "jandi_name", lambda row: row.jandi_name or row.user_id, findings)
+    _unique(files.people, "slack_id", lambda row: row.slack_id or None, findings)
+    _unique(files.people, "teams_id", lambda row: row.teams_id or None, findings)
+    _unique(files.people, "jandi_name", lambda row: row.jandi_name or None, findings)
     _unique(files.srs, "sr_id", lambda row: row.sr_id, findings)
     _unique(files.connections, "node_id", lambda row: row.node_id, findings)
     _unique(files.rooms, "room_id", lambda row: row.room_id, findings)
@@ -205,9 +205,13 @@ def _place(row: ServerLine) -> Hashable:
 def _unique(
     file: _File[Row], column: str, key: Callable[[Row], Hashable], findings: list[Finding]
 ) -> None:
+    """``key`` None: the line has no such value."""
     first: dict[Hashable, int] = {}
     for line in file.lines:
-        earlier = first.setdefault(key(line.row), line.number)
+        value = key(line.row)
+        if value is None:
+            continue
+        earlier = first.setdefault(value, line.number)
         if earlier != line.number:
             problem = f"the same as in line {earlier}"
             findings.append(
