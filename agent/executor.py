@@ -208,6 +208,13 @@ class Executor:
     def _no(self, order: StepOrder, known: StepEntry | None, refusal: Refusal) -> StepOutcome:
         """Refused means that nothing was done. Of a step that has begun, nobody can say so."""
         verdict = _refused(refusal.code, refusal.detail)
+        _log.warning(
+            "step refused",
+            job=order.job_id,
+            step=order.step_id,
+            code=refusal.code,
+            detail=plain(refusal.detail),
+        )
         if known is None:
             return _outcome(order, verdict)
         unknown = _Verdict(state="unknown", code=verdict.code, values=verdict.values)
@@ -234,6 +241,14 @@ class Executor:
     ) -> StepOutcome:
         elapsed_ms = round((time.monotonic() - began) * 1000)
         outcome = _outcome(order, verdict, attempt=attempt, elapsed_ms=elapsed_ms)
+        _log.info(
+            "step ended",
+            job=order.job_id,
+            step=order.step_id,
+            state=outcome.state,
+            code=outcome.code,
+            attempt=attempt,
+        )
         if outcome.state != "unknown":  # an unknown step is looked at again when asked again
             await asyncio.shield(asyncio.to_thread(self.ledger.finish, outcome))
         return outcome

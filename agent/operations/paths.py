@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import posixpath
+import re
 from collections.abc import Iterable, Sequence
 
 from agent.operations.context import OperationFailed
 from agent.transports.transport import Entry, Files
 from agent.wire.plan import NodeTarget
 
+STAGING_NAME = re.compile(r"\.guardia-J[0-9]{6}-[A-Z0-9]{6}")
 _AT_ONCE = 32  # requests on one SFTP channel
 
 

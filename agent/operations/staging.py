@@ -11,7 +11,13 @@ from collections.abc import AsyncIterator, Sequence
 
 from agent.operations.context import OperationFailed, StepContext, Verified
 from agent.operations.digests import fingerprint, hash_files, require
-from agent.operations.paths import look, refuse_unless_file, staged_name, staging_folder
+from agent.operations.paths import (
+    STAGING_NAME,
+    look,
+    refuse_unless_file,
+    staged_name,
+    staging_folder,
+)
 from agent.operations.tree import remove_tree, write_failure
 from agent.transports.transport import Entry, Transport, TransportError
 from agent.wire.operations import Done, FileSpec, ReplaceFiles, StageFiles
@@ -30,6 +36,7 @@ async def stage(context: StepContext, operation: StageFiles) -> Done:
     transfer = _Transfer(context, total=sum(file.size for file in operation.files))
     async with context.server() as server:
         await look(server.files, context.target.deploy_path, [])
+        await _sweep(server, context)
         await _make_folder(server, transfer.folder)
         staged = await _staged(server, context, operation.files)
         for file in operation.files:
@@ -136,6 +143,16 @@ class _Transfer:
     def _advance(self, size: int) -> None:
         self._done += size
         self._context.report(self._done, self._total)
+
+
+async def _sweep(server: Transport, context: StepContext) -> None:
+    """Remove what jobs left behind that were cut off: one job at a time holds the system's lock,
+    so that nobody needs another job's folder any more."""
+    own = staging_folder(context.target, context.job_id)
+    for name in await server.files.names(context.target.deploy_path):
+        path = posixpath.join(context.target.deploy_path, name)
+        if STAGING_NAME.fullmatch(name) and path != own:
+            await remove_tree(server.files, path)
 
 
 async def _staged(

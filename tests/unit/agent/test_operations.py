@@ -104,6 +104,13 @@ async def test_staging_again_transfers_only_what_is_missing(
     assert await staging.is_staged(context, operation) is Verified.DONE
 
 
+async def test_staging_sweeps_up_after_jobs_that_were_cut_off(context: StepContext) -> None:
+    left = {".guardia-J250101-AAAAAA/part": b"x", ".guardia-notes/a": b"x", "kept": b"x"}
+    fill(app(context), left)
+    await staging.stage(context, wire.StageFiles(files=()))
+    assert sorted(contents(app(context))) == [".guardia-notes/a", "kept"]
+
+
 async def test_a_file_that_arrives_otherwise_is_refused(target: NodeTarget, node: FakeNode) -> None:
     file = wire.FileSpec(path="a", sha256=digest(b"right"), size=5)
     blobs = FakeBlobs()
