@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import csv
 import datetime as dt
 import json
 import sys
@@ -18,56 +17,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from bot.core.domain.estate import (
-    Environment,
-    InstitutionEntry,
-    Layer,
-    NodeEntry,
-    SystemEntry,
-    Vocabulary,
-)
 from bot.core.domain.intent import Utterance
+from cmdb.importers.estate import vocabulary_of
+from cmdb.importers.estate_csv import read_estate
 from intents.answer import describe
 from intents.chain import build_parser
 
 TARGET = ("institution", "system", "layer", "nodes", "env")
 FIELDS = ("action", *TARGET, "sr", "params", "missing_includes")
-
-
-def read_vocabulary(folder: Path) -> Vocabulary:
-    def rows(name: str) -> list[dict[str, str]]:
-        with (folder / name).open(encoding="utf-8-sig", newline="") as file:
-            return list(csv.DictReader(file))
-
-    def aliases(row: dict[str, str]) -> tuple[str, ...]:
-        return tuple(alias for alias in row["aliases"].split("|") if alias)
-
-    return Vocabulary(
-        institutions=tuple(
-            InstitutionEntry(name=row["institution"], code=row["code"], aliases=aliases(row))
-            for row in rows("institutions.csv")
-        ),
-        systems=tuple(
-            SystemEntry(
-                institution=row["institution"],
-                name=row["system"],
-                code=row["code"],
-                aliases=aliases(row),
-            )
-            for row in rows("systems.csv")
-        ),
-        nodes=tuple(
-            NodeEntry(
-                node_id=row["node_id"],
-                institution=row["institution"],
-                system=row["system"],
-                env=Environment(row["env"]),
-                layer=Layer(row["layer"]),
-                number=int(row["node_no"]),
-            )
-            for row in rows("servers.csv")
-        ),
-    )
 
 
 def agrees(field: str, expected: object, answer: dict[str, object]) -> bool:
@@ -93,7 +50,7 @@ async def main() -> None:
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
     understand = build_parser()
-    vocabulary = read_vocabulary(options.estate)
+    vocabulary = vocabulary_of(read_estate(options.estate), None)
     right: Counter[str] = Counter()
     asked: Counter[str] = Counter()
     whole = wrong_targets = 0

@@ -16,8 +16,12 @@ def describe(answer: Intent | Clarification | None, question: str | None = None)
     intent = answer
     if isinstance(answer, Clarification):
         question, intent = question or answer.question, answer.partial
-    if not isinstance(intent, Intent) or (intent.action == NONE and question is None):
-        intent = Intent(action=NONE, params=intent.params if isinstance(intent, Intent) else {})
+    if not isinstance(intent, Intent):
+        intent = Intent(action=NONE)
+    if intent.action == NONE:  # nothing is asked for, so nothing is aimed at
+        intent = Intent(
+            action=NONE, params=dict.fromkeys(intent.params.keys() & {"cancelled"}, True)
+        )
     selector = intent.selector
     return {
         "action": intent.action,

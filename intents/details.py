@@ -102,7 +102,9 @@ def _disk(reading: Reading) -> _Found:
 
 def _logs(reading: Reading) -> _Found:
     text = reading.masked
-    lines = re.search(r"(\d{1,4})\s*(?:줄|라인|lines?)", text)
+    lines = re.search(
+        r"(\d{1,4})\s*(?:줄|라인|lines?)|(?:tail|마지막)\s*-?n?\s*(\d{1,4})(?!\d)", text
+    )
     spreadsheet = re.search(r"엑셀|xlsx|excel|스프레드", text)
     days = times.days_of(text)
     if days is None and re.search(r"오늘|금일|어제|하루|24시간", text):
@@ -111,7 +113,7 @@ def _logs(reading: Reading) -> _Found:
         "pattern": _log_pattern(reading.phrase),
         "days": days,
         "hours": times.hours_of(text) if days is None else None,
-        "lines": int(lines[1]) if lines else None,
+        "lines": int(lines[1] or lines[2]) if lines else None,
         "format": "xlsx" if spreadsheet else None,
     }
 

@@ -13,10 +13,14 @@ from intents.phrase import sentences
 _ATTACK = re.compile(
     r"(?:이전|위의?|앞선?|기존)\s*의?\s*(?:모든\s*)?(?:지시|명령|규칙|프롬프트|지침).{0,12}(?:무시|잊|버려|취소)"
     r"|(?:지시|명령|프롬프트|지침)(?:사항)?[은는을를]?\s*(?:모두|전부|다)?\s*(?:무시|잊어)"
-    r"|ignore\b.{0,30}\b(?:instruction|previous|above|rule)|disregard\b.{0,30}\b(?:instruction|previous)"
-    r"|\brm\s+-|\bsudo\b|\bsu\s+-|/etc/|/proc/|\bcat\s+/|\bchmod\b|\bcurl\s|\bwget\s|\bnc\s+-|\bbash\b|\bsh\s+-c"
-    r"|\bmkfs|\bdd\s+if=|\breboot\b|\bkill\s+-9|\$\(|\$\{|&&|\|\||[;|]\s*(?:rm|cat|sh|id|touch|kill|shutdown)\b"
-    r"|drop\s+table|delete\s+from|select\s.+\sfrom\s|insert\s+into|update\s+\w+\s+set|<\s*script|union\s+select"
+    r"|ignore\b.{0,30}\b(?:instruction|previous|above|rule)"
+    r"|disregard\b.{0,30}\b(?:instruction|previous)"
+    r"|\brm\s+-|\bsudo\b|\bsu\s+-|/etc/|/proc/|\bcat\s+/|\bchmod\b|\bcurl\s|\bwget\s"
+    r"|\bnc\s+-|\bbash\b|\bsh\s+-c"
+    r"|\bmkfs|\bdd\s+if=|\breboot\b|\bkill\s+-9|\$\(|\$\{|&&|\|\||[;|]\s*(?:rm|cat|sh|id"
+    r"|touch|kill|shutdown)\b"
+    r"|drop\s+table|delete\s+from|select\s.+\sfrom\s|insert\s+into|update\s+\w+\s+set"
+    r"|<\s*script|union\s+select"
     r"|\[/?inst\]|<\|.*?\|>|#{2,}\s*(?:assistant|system|user)|^\s*(?:system|assistant|시스템)\s*[:：]"
     r"|base64|시스템\s*프롬프트|system\s*prompt|verbatim|비밀번호|패스워드|password|jailbreak|탈옥"
     r"|(?:승인|otp|인증|결재)(?:\s*(?:절차|과정|단계|코드))?[은는이가을를]?\s*(?:없이|생략|건너|스킵|비활성|무시|빼고|우회|안\s*받)"
@@ -25,16 +29,19 @@ _ATTACK = re.compile(
 )
 _JSON = re.compile(r"[{\[]\s*[\"']?\w+[\"']?\s*[:,]|^\s*[{\[].*[}\]]\s*$", re.DOTALL)
 _REPORTED_TEXT = re.compile(
-    r"\d{4}-\d\d-\d\d[ t]\d\d:\d\d:\d\d\S*\s+(?:error|warn|info|debug|fatal)|user-agent:|\baction=|\btarget="
+    r"\d{4}-\d\d-\d\d[ t]\d\d:\d\d:\d\d\S*\s+(?:error|warn|info|debug|fatal)|user-agent:"
+    r"|\baction=|\btarget="
 )
 _ASKS = re.compile(
     r"해\s*줘|해\s*주|부탁|주세요|바랍|바람|요청|줄래|달라|해라|시켜|해\s*봐|봐\s*줘|알려|보여|좀\s|해요\??$"
-    r"|누구|누가|뭐|언제|몇|어떻게|어디|\?|있어$|있나|인가|니$|나요|까요|내역|이력"
+    r"|누구|누가|얼마|며칠|무슨|어느|왜|뭐|언제|몇|어떻게|어디|\?|있어$|있나|인가|니$|나요|까요|내역|이력"
 )
 _REPORT_ENDS = re.compile(
     r"(?:했|하였|됐|되었|났|봤|왔|갔|냈|렸|았|었|였)(?:습니다|어요|음|다|네요|네|어|죠|지요|답니다|대요|대|구요|고요|는데요?)?[\s~^ㅎㅋ!.ㅠㅜ]*$"
     r"|(?:완료|종료|성공|실패)(?:입니다|함|요|임|했음)?[\s~!.]*$"
-    r"|(?:할게요?|할께요?|하겠습니다|하겠음|할\s*예정|할\s*예정입니다|예정이에요|하시죠|하시지요|합시다|중입니다|중이에요|중임|중이야|할\s*겁니다|할\s*거예요|하려고\s*(?:합니다|해요|함)|해야겠|하라고\s*(?:합니다|하네요|했|하셨).*|한대요?|한다고\s*.*|하래요?)[\s~!.]*$"
+    r"|(?:할게요?|할께요?|하겠습니다|하겠음|할\s*예정|할\s*예정입니다|예정이에요|하시죠|하시지요|합시다|중입니다|중이에요|중임|중이야|할\s*겁니다"
+    r"|할\s*거예요|하려고\s*(?:합니다|해요|함)|해야겠|하라고\s*(?:합니다|하네요|했|하셨).*|한대요?|한다고\s*.*"
+    r"|하래요?)[\s~!.]*$"
 )
 _THANKS = re.compile(
     r"^(?:네|넵|예|응|ㅇㅇ|아|오)?[,.\s]*(?:감사|고마|고생|수고|땡큐|thanks?|ok|오케이|알겠|확인했|좋아|굿|ㅋ|ㅎ|ㅠ|안녕|반가)"

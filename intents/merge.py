@@ -44,7 +44,8 @@ def completed(
 
 
 def _nodes(now: Selector, before: Selector, slots: Slots) -> tuple[int, ...]:
-    if now.nodes or slots.numbers.excluded or slots.numbers.count is not None:
+    numbers = slots.numbers
+    if now.nodes or numbers.excluded or numbers.vague or numbers.count is not None:
         return now.nodes
     return before.nodes if now.layer in (None, before.layer) else ()
 

@@ -17,7 +17,7 @@ _NO_NUMBERS = re.compile(
 _MARK = r"\s*(?:번\s*기|번째|번|호기|호)"
 _SEPARATOR = r"\s*(?:,|/|·|및|와|과|이랑|랑|하고|그리고|&|\+|~|-|부터|에서)\s*"
 _AGAIN = r"(?:(?:was|web|db|와스|웹|디비|서버|노드)\s*[-_#]?\s*)?"
-_ONE = rf"{_AGAIN}\d{{1,3}}(?!\d)(?:{_MARK})?"
+_ONE = rf"{_AGAIN}\d{{1,3}}(?!\d)(?:{_MARK}(?:\s*(?:서버|노드))?)?"
 _LIST = rf"{_ONE}(?:{_SEPARATOR}{_ONE})*"
 _BEHIND_A_WORD = re.compile(
     rf"(?:was|web|db|와스|웹|디비|서버|노드|node|server)(?:\s*(?:서버|노드))?\s*[-_#]?\s*(?P<list>{_LIST})"
@@ -40,36 +40,57 @@ _ORDINAL = {"첫": 1, "두": 2, "세": 3, "네": 4, "다섯": 5}
 _COUNTS = {"한": 1, "두": 2, "세": 3, "네": 4, "다섯": 5, "여섯": 6}
 _COUNT = re.compile(r"(한|두|세|네|다섯|여섯|\d{1,2})\s*대(?=\s|$|만|씩|다|모두|전부|를|의|에)")
 _NOT_THESE = re.compile(
-    rf"^(?:{_MARK})?\s*(?:서버|노드)?\s*(?:은|는|을|를)?\s*(?:빼고|빼|제외|말고)"
+    rf"(?:{_MARK})?\s*(?:서버|노드)?\s*(?:은|는|을|를|도)?\s*"
+    r"(?:빼고|빼|제외|말고|놔|두고|그대로|건드리지|하지\s*(?:마|말)|냅|아니)"
+)
+_OUT_OF = re.compile(rf"(?:{_MARK})?\s*(?:서버|노드)?\s*(?:들)?\s*(?:중|가운데)(?:에서|에|의)?\s")
+_ONLY = re.compile(rf"(?:{_MARK})?\s*(?:서버|노드)?\s*만(?![가-힣])")
+_VAGUE = re.compile(
+    r"홀수|짝수|절반|반만|한쪽|나머지|하나만|일부|아무\s*(?:거나|데나)|번갈아|중\s*하나"
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Numbers:
-    """Node numbers that are meant, that are excluded, and how many nodes a count speaks of."""
+    """Node numbers that are meant, that are excluded, and how many nodes a count speaks of.
+
+    ``vague``: some nodes are meant and the text does not say which, or says it in two ways.
+    """
 
     wanted: tuple[int, ...] = ()
     excluded: tuple[int, ...] = ()
     count: int | None = None
+    vague: bool = False
 
 
 def find_numbers(text: str) -> Numbers:
     """The node numbers of a text in which names that hold digits are already masked."""
     counted = _COUNT.search(text)
     count = _counted(counted.group(1)) if counted else None
+    vague = bool(_VAGUE.search(text))
     text = _COUNT.sub(" ", _spoken_as_digits(text))
     text = _NO_NUMBERS.sub(" ▒ ", text)
-    wanted: list[int] = []
-    excluded: list[int] = []
+    groups: list[tuple[int, ...]] = []
+    only: list[tuple[int, ...]] = []
+    excluded: set[int] = set()
     for match in _matches(text):
-        group = "hash" if match.re is _BEHIND_A_WORD and match["hash"] else "list"
-        into = excluded if _NOT_THESE.match(text[match.end() :]) else wanted
-        into += _expanded(match[group])
-    return Numbers(
-        wanted=tuple(sorted(set(wanted) - set(excluded))),
-        excluded=tuple(sorted(set(excluded))),
-        count=count,
-    )
+        rest = text[match.end() :]
+        numbers = tuple(_expanded(match["hash"] if _is_hash(match) else match["list"]))
+        if _OUT_OF.match(rest):
+            vague = True
+        elif _NOT_THESE.match(rest):
+            excluded.update(numbers)
+        else:
+            (only if _ONLY.match(rest) else groups).append(numbers)
+    chosen = {tuple(sorted(set(group) - excluded)) for group in only or groups} - {()}
+    if len(chosen) == 1:
+        wanted = chosen.pop()
+        return Numbers(wanted=wanted, excluded=tuple(sorted(excluded)))
+    return Numbers(excluded=tuple(sorted(excluded)), count=count, vague=vague or bool(chosen))
+
+
+def _is_hash(match: re.Match[str]) -> bool:
+    return match.re is _BEHIND_A_WORD and bool(match["hash"])
 
 
 def _matches(text: str) -> list[re.Match[str]]:

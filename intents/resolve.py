@@ -7,6 +7,7 @@ or know actions.
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass, field, replace
 
@@ -19,13 +20,12 @@ _SR = re.compile(r"(?<![a-z0-9-])sr[- ]?([0-9]{4})-([0-9]{1,6})(?![0-9a-z]|-[0-9
 _NOT_SR = re.compile(r"\s*(?:번|건)?\s*(?:은|는|이|가)?\s*(?:말고|빼고|제외|아니)")
 # A body of the state that the vocabulary does not have (or that this person may not see).
 _STRANGER = re.compile(
-    r"(?<![가-힣])([가-힣]{1,10}(?:부|청|처|위|공단|공사|위원회|진흥원|연구원|관리원|교육청|시청|도청|은행)"
+    r"(?<![가-힣])([가-힣]{1,10}(?:부|청|처|위|공단|공사|위원회|진흥원|연구원|관리원|은행)"
     r"|해경|도공|수공|건보)(?:의|에서|쪽)?\s*$"
 )
-_NO_STRANGER = {
-    "요청", "신청", "전부", "일부", "내부", "외부", "부처", "근처", "대부", "처리부", "시청", "대처",
-    "첨부", "정부", "각부", "접수처", "담당부", "연락처", "출처", "조처", "거부", "여부", "세부", "하부",
-}  # fmt: skip
+_NO_STRANGER = re.compile(
+    "요청|신청|전부|일부|내부|외부|부처|근처|대부|시청|대처|첨부|정부|각부|접수처|담당부|연락처|출처|조처|거부|여부|세부"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +82,8 @@ def settle_nodes(
         and (node.layer, node.env) == (selector.layer, selector.env)
     )
     doubt = frozenset({"nodes"})
+    if numbers.vague:
+        return replace(selector, nodes=()), doubt
     if numbers.excluded and not numbers.wanted:
         rest = tuple(number for number in siblings if number not in numbers.excluded)
         return (replace(selector, nodes=rest), frozenset()) if rest else (selector, doubt)
@@ -181,7 +183,7 @@ def _without_excluded_pairs(text: str, names: list[Name]) -> list[Name]:
     system."""
     gone = {name for name in names if name.excluded}
     others = {name.value for name in names if name.kind is Kind.INSTITUTION and name not in gone}
-    for left, right in zip(names, names[1:], strict=False):
+    for left, right in itertools.pairwise(names):
         pair = left.kind is Kind.INSTITUTION and right.kind is Kind.SYSTEM and right in gone
         if pair and len(others) > 1:
             gone.add(left)
@@ -189,15 +191,12 @@ def _without_excluded_pairs(text: str, names: list[Name]) -> list[Name]:
 
 
 def _has_stranger(text: str, names: list[Name]) -> bool:
+    """Whether a body of the state that is not in the vocabulary stands before a system's name."""
+    unnamed = _without(text, names, tuple(Kind))
     for name in names:
         if name.kind is Kind.SYSTEM and not name.excluded:
-            before = text[: name.start]
-            if any(
-                other.end > len(before.rstrip()) - 1 for other in names if other.end <= name.start
-            ):
-                continue
-            match = _STRANGER.search(before)
-            if match and match[1] not in _NO_STRANGER:
+            match = _STRANGER.search(unnamed[: name.start])
+            if match and not _NO_STRANGER.fullmatch(match[1]):
                 return True
     return False
 

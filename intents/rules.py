@@ -37,6 +37,7 @@ _WITHOUT_TARGET = frozenset({NONE, "help"})
 _WITHOUT_LAYER = frozenset(
     {"fetch_mes_qc", "sr_list", "sr_timeline", "set_approval_rule", "list_approval_rules"}
 )
+_BEGS = re.compile(r"부탁|해\s*줘|해\s*주|바랍니다")
 _BARE_NUMBERS = re.compile(r"^\s*\d{1,2}(?:\s*[,~]\s*\d{1,2})*\s*$", re.ASCII)
 
 
@@ -119,7 +120,8 @@ class RuleParser:
         selector = reading.slots.selector
         named = selector.institution or selector.system or selector.layer or selector.nodes
         told = bool(named or reading.slots.sr or utterance.files)
-        if not told or reading.verdict.mentioned or not reading.live.strip():
+        idle = reading.verdict.mentioned and not _BEGS.search(reading.live)
+        if not told or idle or not reading.live.strip():
             return Intent(action=NONE)
         offered = ("check_infra_health", "server_info", "collect_target_logs", "manage_service")
         if utterance.files:
@@ -155,7 +157,7 @@ def _read(phrase: Phrase, utterance: Utterance) -> _Reading:
         files=bool(utterance.files),
         service=service_in(slots.masked) is not None,
         mes=_is_factory(slots, live),
-        layer=slots.selector.layer is not None,
+        layer=slots.selector.layer,
         sr=slots.sr is not None,
     )
     return _Reading(phrase=phrase, live=live, slots=slots, verdict=decide(scene))

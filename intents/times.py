@@ -28,7 +28,9 @@ def cron_of(text: str) -> str | None:
     literal = re.search(r"(?<![\w*/])((?:[0-9*/,-]+\s+){4}[0-9*/,-]+)(?![\w*/])", text)
     if literal and "*" in literal[1]:
         return " ".join(literal[1].split())
-    every = re.search(r"(\d{1,2})\s*(분|시간)\s*(?:마다|간격|에\s*한\s*번)", text)
+    every = re.search(
+        r"(?<![시\d])(?<!시 )(\d{1,2})\s*(분|시간)\s*(?:마다|간격|에\s*한\s*번)", text
+    )
     if every:
         step = int(every[1])
         if every[2] == "분":

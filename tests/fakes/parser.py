@@ -1,0 +1,21 @@
+"""A parser that answers what it was told to, and remembers what it was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bot.core.domain.intent import NONE, Clarification, Intent, Utterance
+
+
+class ScriptedParser:
+    """``IntentParser``: answers by the exact text; other texts are ``none`` when addressed."""
+
+    def __init__(self, answers: Mapping[str, Intent | Clarification | None] | None = None) -> None:
+        self.answers = dict(answers or {})
+        self.asked: list[Utterance] = []
+
+    async def parse(self, utterance: Utterance) -> Intent | Clarification | None:
+        self.asked.append(utterance)
+        if utterance.text in self.answers:
+            return self.answers[utterance.text]
+        return Intent(action=NONE) if utterance.addressed else None
