@@ -18,7 +18,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import structlog
@@ -40,6 +40,8 @@ __all__ = ["BlobSource", "Executor", "utc_now"]
 _LINES = 50
 _STOP_S = 5.0  # for a stopped operation to let go of its connection
 _VERIFY_S = 60.0
+_KEPT = timedelta(days=90)
+_REPORT_EVERY_S = 0.2
 _log = structlog.get_logger("agent.executor")
 
 Report = Callable[[StepProgress], None]
@@ -114,6 +116,7 @@ class Executor:
             LedgerError: it could not be kept.
         """
         digest = order.plan.digest()
+        await asyncio.to_thread(self.ledger.forget, self.now() - _KEPT)
         await asyncio.to_thread(self.ledger.keep_order, digest, order, self.now())
 
     async def run(self, order: StepOrder, report: Report) -> StepOutcome:
@@ -297,7 +300,13 @@ class Executor:
         def server() -> AbstractAsyncContextManager[Transport]:
             return self.connect(work.admission.access)
 
+        reported = float("-inf")
+
         def report(done: int, total: int) -> None:
+            nonlocal reported
+            if done < total and time.monotonic() - reported < _REPORT_EVERY_S:
+                return
+            reported = time.monotonic()
             progress = StepProgress(
                 job_id=work.plan.job_id, step_id=work.step.step_id, done=done, total=total
             )

@@ -155,6 +155,14 @@ class Ledger:
                 (scope, token),
             )
 
+    def forget(self, before: datetime) -> None:
+        """Drop orders received and finished steps begun before then (their grants have long
+        lapsed, so nothing of them can run again). Unfinished steps and fences stay."""
+        with self._transaction() as database:
+            moment = (before.isoformat(),)
+            database.execute("DELETE FROM plan_order WHERE received_at < ?", moment)
+            database.execute("DELETE FROM step WHERE begun_at < ? AND outcome IS NOT NULL", moment)
+
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._lock:

@@ -117,6 +117,16 @@ async def test_stages_and_replaces_with_progress(world: World) -> None:
     assert not (world.app / f".guardia-{JOB}").exists()
 
 
+async def test_progress_does_not_flood_the_link(world: World) -> None:
+    world.executor.blobs = FakeBlobs([b"x" * 50_000], piece=5)  # ten thousand pieces
+    plan = await world.deliver(StageFiles(files=specs({"big": b"x" * 50_000})))
+    seen: list[StepProgress] = []
+    outcome = await world.executor.run(step_order(plan, "s1"), seen.append)
+    assert outcome.state == "succeeded"
+    assert len(seen) < 1000
+    assert seen[-1].done == seen[-1].total
+
+
 async def test_a_repeated_order_is_answered_from_the_ledger(world: World) -> None:
     plan = await world.deliver(FingerprintFiles(paths=("a.txt",)))
     first = await world.run(plan, "s1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,19 @@ def test_a_closed_ledger_says_so_in_its_own_words(path: Path) -> None:
     ledger.close()
     with pytest.raises(LedgerError):
         ledger.find(JOB, "s1")
+
+
+def test_forgets_what_has_long_ended_but_nothing_unfinished(path: Path, tmp_path: Path) -> None:
+    ledger, plan = Ledger(path), a_plan(a_target(tmp_path), ())
+    ledger.keep_order(plan.digest(), Site().order(plan), NOW)
+    ledger.begin(JOB, "s1", plan_digest=DIGEST, at=NOW)
+    ledger.begin(JOB, "s2", plan_digest=DIGEST, at=NOW)
+    ledger.finish(outcome())
+    ledger.raise_fence("a", 5)
+    ledger.forget(NOW)
+    assert ledger.find(JOB, "s1") is not None
+    ledger.forget(NOW + timedelta(seconds=1))
+    assert ledger.find(JOB, "s1") is None
+    assert ledger.find_order(plan.digest()) is None
+    assert ledger.find(JOB, "s2") is not None
+    assert ledger.fence("a") == 5
