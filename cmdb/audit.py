@@ -16,6 +16,10 @@ The two states in between are completed from the database at open and before eve
 line is written, or a torn start of exactly that line is replaced by it, and the anchor follows.
 Anything else (``audit_diverged``) is left as it is for ``guardia audit verify``, and stops the
 bot: an event that cannot be recorded must not happen.
+
+Bot and command line on one machine take turns by a lock beside the file. Several replicas on one
+PostgreSQL must share the three files (one mounted folder): a replica with files of its own would
+find them behind by the others' events, and stop.
 """
 
 from __future__ import annotations
