@@ -15,7 +15,10 @@ _NO_NUMBERS = re.compile(
     r"|\d+\s*번\s*(?:더|이상|연속|시도|정도|반복|이나)|j\d{6}-[a-z0-9]{6}|http\S+"
 )
 _MARK = r"\s*(?:번\s*기|번째|번|호기|호)"
-_SEPARATOR = r"\s*(?:,|/|·|및|와|과|이랑|랑|하고|그리고|&|\+|~|-|부터|에서)\s*"
+_SEPARATOR = (
+    r"(?:\s*(?:,|/|·|및|와|과|이랑|랑|하고|그리고|&|\+|~|-|부터|에서)\s*"
+    r"|\s+(?=\d{1,3}\s*(?:번|호)))"
+)
 _AGAIN = r"(?:(?:was|web|db|와스|웹|디비|서버|노드)\s*[-_#]?\s*)?"
 _ONE = rf"{_AGAIN}\d{{1,3}}(?!\d)(?:{_MARK}(?:\s*(?:서버|노드))?)?"
 _LIST = rf"{_ONE}(?:{_SEPARATOR}{_ONE})*"
@@ -126,6 +129,13 @@ def _spoken_as_digits(text: str) -> str:
     text = re.sub(
         r"(?<![가-힣])([일이삼사오육칠팔구십])\s*(?=번\s*기|호기)",
         lambda match: str(_SPOKEN[match[1]]),
+        text,
+    )
+    # "이번" alone is "this time"; behind "일번" it is the second.
+    text = re.sub(r"(?<![가-힣])일번([\s,]*(?:과|이랑|랑|하고)?[\s,]*)이번", r"1번\1 2번", text)
+    text = re.sub(
+        r"(?<![가-힣])([일삼오육칠팔구])번(?=[\s,과이을에만]|서버|$)",
+        lambda match: f"{_SPOKEN[match[1]]}번",
         text,
     )
     return re.sub(

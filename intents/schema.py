@@ -238,6 +238,8 @@ def missing(
     absent = [slot for slot in needs if not _given(slot, intent, has_files)]
     if "env" in absent and "env" not in doubtful and _one_environment(intent.selector, vocabulary):
         absent.remove("env")
+    if needs == _SYSTEM and intent.action != "rollback":  # reading more does no harm
+        doubtful -= {"layer", "env", "nodes"}
     absent += [slot for slot in sorted(doubtful) if slot not in absent and intent.action != "none"]
     absent += [
         name
@@ -250,6 +252,9 @@ def missing(
 
 
 def _needs_of(intent: Intent, spec: ActionSpec) -> tuple[str, ...]:
+    if intent.action == "schedule_action":
+        spec = CATALOGUE.get(str(intent.params.get("target_action")), spec)
+        return tuple(slot for slot in spec.needs if slot not in ("sr", "files"))
     operation = str(intent.params.get("operation", "check"))
     if operation in _READING.get(intent.action, ()):
         return _SYSTEM
