@@ -26,18 +26,24 @@ from intents.guard import is_attack, is_report, requests_in
 from intents.merge import completed
 from intents.phrase import LONGEST, Phrase, read_phrase, squeeze
 from intents.resolve import Slots, read_slots, settle_nodes
-from intents.schema import missing, validated
+from intents.schema import CATALOGUE, missing, validated
 from intents.verbs import Scene, Verdict, decide
 
 _CANCEL = re.compile(
-    r"^(?:아니(?:야|요)?[,\s]*)?(?:그냥\s*)?(?:이거\s*|그거\s*|요청\s*)?(?:취소|그만|됐어|됐습니다|관둬|안\s*할래|하지\s*마|중단|철회|cancel)"
-    r"\s*(?:해|할게요?|해\s*줘|해\s*주세요|하자|합니다|할래|부탁\s*(?:해요?|드립니다))?[\s.!~]*$"
+    r"^(?:아니(?:야|요|오)?[,.\s]*)?(?:그냥\s*)?(?:이거\s*|그거\s*|요청\s*)?"
+    r"(?:취소|그만|됐어|됐습니다|관둬|안\s*할래|하지\s*마|하지\s*말|중단|철회|cancel|아니(?=요|오|야|[\s.!]*$))"
+    r"\s*(?:요|오|야|세요|시오|자|해|둬|두자|할게요?|해\s*줘|해\s*주세요|하자|합니다|할래|부탁\s*(?:해요?|드립니다))?[\s.!~]*$"
 )
 _WITHOUT_TARGET = frozenset({NONE, "help"})
 _WITHOUT_LAYER = frozenset(
     {"fetch_mes_qc", "sr_list", "sr_timeline", "set_approval_rule", "list_approval_rules"}
 )
 _BEGS = re.compile(r"부탁|해\s*줘|해\s*주|바랍니다")
+_ALL = re.compile(
+    r"^\s*(?:전부|모두|다|전체|둘\s*다|all)\s*(?:다|요|로|로요|해\s*줘|해\s*주세요)?[\s.!]*$"
+)
+_BY_ID = re.compile(r"\s*/?(?:sm\s+)?([a-z_]{4,})(?![a-z_])")
+_OPERATIONS = re.compile(r"(?<![a-z])(restart|start|stop|status|kill|check|init)(?![a-z])")
 _BARE_NUMBERS = re.compile(r"^\s*\d{1,2}(?:\s*[,~]\s*\d{1,2})*\s*$", re.ASCII)
 
 
@@ -160,7 +166,17 @@ def _read(phrase: Phrase, utterance: Utterance) -> _Reading:
         layer=slots.selector.layer,
         sr=slots.sr is not None,
     )
-    return _Reading(phrase=phrase, live=live, slots=slots, verdict=decide(scene))
+    verdict = _called_by_id(slots.masked) or decide(scene)
+    return _Reading(phrase=phrase, live=live, slots=slots, verdict=verdict)
+
+
+def _called_by_id(text: str) -> Verdict | None:
+    """An action called by its id, as the slash command does: "manage_service … restart"."""
+    match = _BY_ID.match(text)
+    if match is None or match[1] not in CATALOGUE or match[1] == NONE:
+        return None
+    operation = _OPERATIONS.search(text, match.end())
+    return Verdict(action=match[1], operation=operation[1] if operation else None)
 
 
 def _is_factory(slots: Slots, text: str) -> bool:
@@ -234,7 +250,9 @@ def _filled(pending: Intent, reading: _Reading, utterance: Utterance) -> Intent 
         intent = replace(intent, selector=pending.selector)
     intent = replace(intent, params={**pending.params, **added}, files=pending.files)
     changed = intent.selector != pending.selector or intent.sr != pending.sr
-    if not (changed or added or utterance.files or doubtful):
+    dropped = "files" in pending.missing and bool(utterance.files)
+    everything = "nodes" in pending.missing and bool(_ALL.match(reading.live))
+    if not (changed or added or dropped or everything or doubtful):
         return None
     return _finished(intent, utterance, doubtful, slots)
 

@@ -182,7 +182,9 @@ def test_an_answer_completes_the_open_question() -> None:
     assert intent_of("1, 2", pending=third).selector.nodes == (1, 2)
 
 
-@pytest.mark.parametrize("text", ["취소", "취소해줘", "그만", "아니야 취소", "됐어"])
+@pytest.mark.parametrize(
+    "text", ["취소", "취소해줘", "그만", "아니야 취소", "됐어", "아니요", "하지 마세요"]
+)
 def test_an_open_question_can_be_dropped(text: str) -> None:
     pending = intent_of("홈택스 WAS 재기동해줘")
     assert intent_of(text, pending=pending) == Intent(action="none", params={"cancelled": True})
@@ -193,6 +195,31 @@ def test_an_answer_that_says_nothing_keeps_the_question_open() -> None:
     answer = ask("글쎄요 잘 모르겠는데요", pending=pending)
     assert isinstance(answer, Clarification)
     assert answer.partial == pending
+
+
+def test_all_nodes_are_meant_when_somebody_says_so() -> None:
+    pending = intent_of("홈택스 운영 WAS 두 대 재기동")
+    assert pending.missing == ("nodes",)
+    assert intent_of("전부 다", pending=pending).missing == ()
+
+
+def test_kept_files_are_no_answer() -> None:
+    pending = intent_of("홈택스 운영 WAS에 배포해줘", files=("a.zip",))
+    assert isinstance(ask("글쎄요", pending=pending, files=("a.zip",)), Clarification)
+
+
+@pytest.mark.parametrize(
+    ("text", "action", "operation"),
+    [
+        ("check_infra_health 홈택스 운영", "check_infra_health", None),
+        ("/sm manage_service 홈택스 운영 was 1번 restart", "manage_service", "restart"),
+        ("server_info 홈택스", "server_info", None),
+    ],
+)
+def test_an_action_can_be_called_by_its_id(text: str, action: str, operation: str | None) -> None:
+    answer = intent_of(text)
+    assert (answer.action, answer.params.get("operation")) == (action, operation)
+    assert answer.selector.system == "홈택스"
 
 
 def test_an_attack_does_not_answer_a_question() -> None:
