@@ -58,6 +58,7 @@ class Deploy:
     action_id = "deploy"
     risk = Risk.CHANGE
     needs = frozenset({"system", "layer", "env", "sr", "files"})
+    reaches_nodes = True
 
     def survey(self, request: ActionRequest) -> Sequence[Operation]:
         """The digests of the files to be replaced. Refuses before any server is read.

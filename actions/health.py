@@ -31,6 +31,7 @@ class CheckInfraHealth:
     action_id = "check_infra_health"
     risk = Risk.READ
     needs = frozenset({"system"})
+    reaches_nodes = True
 
     def survey(self, request: ActionRequest) -> Sequence[Operation]:
         return []

@@ -33,6 +33,7 @@ class Help:
     action_id = "help"
     risk = Risk.READ
     needs: frozenset[str] = frozenset()
+    reaches_nodes = False
 
     def __init__(self, texts: Texts) -> None:
         self._texts = texts

@@ -136,7 +136,8 @@ def wire_targets(
 ) -> tuple[NodeTarget, ...]:
     """Nodes first, then the helpers that the seats name, each once."""
     needed = {seat.helper for seat in seats} - {node.node_id for node in nodes}
-    helpers = [helper for helper in target.helpers if helper.node_id in needed]
+    # Where all of a system is meant, the web nodes are among its nodes, not its helpers.
+    helpers = [node for node in (*target.helpers, *target.nodes) if node.node_id in needed]
     return tuple(wire_of(node) for node in (*nodes, *helpers))
 
 

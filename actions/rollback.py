@@ -41,6 +41,7 @@ class Rollback:
     action_id = "rollback"
     risk = Risk.CHANGE
     needs = frozenset({"system"})
+    reaches_nodes = True
 
     def survey(self, request: ActionRequest) -> Sequence[Operation]:
         """Nothing: the backup's manifest is checked where it lies, before anything changes."""
@@ -199,6 +200,12 @@ def _outline(deployment: Deployment, nodes: tuple[Node, ...], target: Target) ->
 def _warnings(deployment: Deployment, nodes: tuple[Node, ...], target: Target) -> tuple[Note, ...]:
     found = interruption_warnings(nodes, target) if deployment.restarted else []
     if len(nodes) < len(target.nodes):
-        left = [node.node_id for node in target.nodes if node not in nodes]
-        found.append(note("warnings.not_part_of_deployment", nodes=listed(left)))
+        places = {(node.entry.env, node.entry.layer) for node in nodes}
+        left = [
+            node.node_id
+            for node in target.nodes
+            if node not in nodes and (node.entry.env, node.entry.layer) in places
+        ]
+        if left:
+            found.append(note("warnings.not_part_of_deployment", nodes=listed(left)))
     return tuple(found)

@@ -33,7 +33,7 @@ from agent.wire.plan import NodeRun, NodeTarget, Step
 SETTLE_S = 5
 _STOP_S = 60
 _START_S = 120  # a large Tomcat context takes a minute and a half to open its port
-_HEALTH_S = 120
+_HEALTH_S = 45  # the port is open by then; an application that is up says so within seconds
 _GRACE_S = 30  # login and answer around an operation that has a limit of its own
 _SLOWEST_LINK = 512 * 1024  # bytes a second that a transfer is given time for
 _STEP_MAX_S = 3600

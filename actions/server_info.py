@@ -24,6 +24,7 @@ class ServerInfo:
     action_id = "server_info"
     risk = Risk.READ
     needs = frozenset({"system"})
+    reaches_nodes = False
 
     def __init__(self, texts: Texts) -> None:
         self._texts = texts

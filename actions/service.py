@@ -44,6 +44,7 @@ class ManageService:
     action_id = "manage_service"
     risk = Risk.CHANGE
     needs = frozenset({"system", "layer", "env"})
+    reaches_nodes = True
 
     def survey(self, request: ActionRequest) -> Sequence[Operation]:
         """Whether the service runs now, where that decides what undoing means."""

@@ -38,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _log_to_stderr()
     try:
         settings = load_settings(getattr(parsed, "config", None))
-        return asyncio.run(parsed.command(parsed, settings))
+        command: Command = parsed.command
+        return asyncio.run(_finish(command(parsed, settings)))
     except GuardiaError as error:
         summary, hint = load_texts("ko").explain(error)
         print(summary, file=sys.stderr)
@@ -47,6 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+
+
+async def _finish(command: Awaitable[int]) -> int:
+    return await command
 
 
 def _log_to_stderr() -> None:

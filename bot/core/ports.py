@@ -134,6 +134,7 @@ class Action(Protocol):
     action_id: str
     risk: Risk  # the highest it can have; the plan carries its own
     needs: frozenset[str]  # slots without which it cannot be planned: "system", "env", "files", …
+    reaches_nodes: bool  # False: answered from what the bot itself knows
 
     def survey(self, request: ActionRequest) -> Sequence[Operation]:
         """Read operations to run on every node of the target before planning."""

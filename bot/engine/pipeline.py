@@ -179,6 +179,8 @@ class Pipeline:
     ) -> str | None:
         if target is not None:
             await self._may_ask(request, action, target)
+            if action.reaches_nodes:
+                self._surveyor.require_online(target)
         asked = await self._gather(request, intent, action, target)
         operations = action.survey(asked)
         if target is not None and operations:

@@ -66,11 +66,19 @@ class Surveyor:
         )
         return await self._collect(delivery)
 
-    def _reachable(self, target: Target) -> None:
-        missing = [node.node_id for node in target.nodes if node.wire is None]
-        if not self._services.agents.online(target.agent) or len(missing) == len(target.nodes):
+    def require_online(self, target: Target) -> None:
+        """The agent that reaches these nodes has dialled in.
+
+        Raises:
+            UserError: it has not (``agent_offline``).
+        """
+        if not self._services.agents.online(target.agent):
             nodes = ", ".join(node.node_id for node in target.nodes)
             raise UserError("agent_offline", agent=target.agent, nodes=nodes)
+
+    def _reachable(self, target: Target) -> None:
+        self.require_online(target)
+        missing = [node.node_id for node in target.nodes if node.wire is None]
         if missing:
             raise UserError("node_not_connected", nodes=", ".join(missing))
 

@@ -58,6 +58,8 @@ class MemoryFiles:
 
     def __init__(self) -> None:
         self.contents: dict[str, bytes] = {}
+        self.readable = asyncio.Event()  # cleared: reads wait
+        self.readable.set()
 
     async def receive(self, name: str, chunks: AsyncIterator[bytes]) -> ReceivedFile:
         raise NotImplementedError
@@ -66,6 +68,7 @@ class MemoryFiles:
         raise NotImplementedError
 
     async def read(self, digest: str, offset: int, length: int) -> bytes:
+        await self.readable.wait()
         if digest not in self.contents:
             raise OperationError("file_missing", digest=digest)
         return self.contents[digest][offset : offset + length]

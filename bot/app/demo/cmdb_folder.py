@@ -18,8 +18,10 @@ from agent.wire.plan import (
     PasswordLogin,
     ServiceSpec,
 )
+from bot.app.demo.demo_settings import AGENT
 from bot.app.demo.nodes import BALANCED, BALANCER, DATA, LOOPBACK, LiveNode
 
+SYSTEM = "MOEF-BUDGET"  # the one whose nodes are live
 # developer, operator, part leader and PM of the budget system
 _PEOPLE = ("u032", "u010", "u031", "u013")
 _ROOMS = (
@@ -58,6 +60,7 @@ def write_cmdb_folder(
 ) -> None:
     """Write the whole import folder anew. The access records are readable by the owner only."""
     shutil.copytree(DATA, folder, dirs_exist_ok=True)
+    _hand_over_system(folder / "systems.csv", SYSTEM, to=AGENT)
     targets = [target_of(node) for node in nodes]
     _write_table(folder / "connections.csv", (_connection(target) for target in targets))
     _write_table(
@@ -103,6 +106,16 @@ def _connection(target: NodeTarget) -> dict[str, object]:
         "upstream_file": balancer.upstream_file if balancer else "",
         "balancer_home": balancer.home if balancer else "",
     }
+
+
+def _hand_over_system(file: Path, code: str, *, to: str) -> None:
+    """The live nodes' system is reached by the demo's own agent."""
+    with file.open(encoding="utf-8", newline="") as source:
+        systems = list(csv.DictReader(source))
+    for system in systems:
+        if system["code"] == code:
+            system["agent"] = to
+    _write_table(file, systems)
 
 
 def _write_table(file: Path, rows: Iterable[Mapping[str, object]]) -> None:

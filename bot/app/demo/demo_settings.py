@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-AGENT = "GOV-PC-01"
+# Of its own, so that the estate's other systems stay behind agents that nobody has started.
+AGENT = "DEMO-PC-01"
 
 
 def write_bot_settings(folder: Path, *, port: int) -> Path:

@@ -11,13 +11,15 @@ import pytest
 from aiohttp import web
 from nacl.signing import SigningKey
 
-from agent.dial import Address, BotRefusedError, LineError, enrol, introduce, open_line
+from agent.dial import Address, BotRefusedError, Line, LineError, enrol, introduce, open_line
 from agent.identity import new_identity
 from agent.link import Link
 from agent.wire.codec import decode, encode
 from agent.wire.enrolment import EnrolmentToken
 from agent.wire.handshake import HandshakeError, challenge, new_nonce, to_text
 from agent.wire.messages import (
+    Beat,
+    BlobRequest,
     Envelope,
     Frame,
     Hello,
@@ -40,6 +42,10 @@ from tests.fakes.link import (
     within,
 )
 from tests.fakes.pool import Scripted, ScriptedExecutor
+
+CONTENT = bytes(range(256)) * 6000  # 1.5 MB
+DIGEST = hashlib.sha256(CONTENT).hexdigest()
+FILES = (FileSpec(path="a.jsp", sha256=DIGEST, size=len(CONTENT)),)
 
 
 @pytest.fixture
@@ -298,6 +304,50 @@ async def test_a_step_outlives_a_restart_of_the_bot(bot: Bot) -> None:
     assert not bot.audit.named("answer_not_asked_for")
 
 
+async def test_an_outcome_is_not_told_to_a_restarted_bot_before_it_asks(bot: Bot) -> None:
+    identity = await bot.enrolled()
+    executor = ScriptedExecutor()
+    gate = executor.work["s1"] = Gate()
+    async with running_agent(identity, executor, bot.url):
+        lost = asyncio.create_task(_all(bot.hub, delivery("s1"), "s1"))
+        await within(gate.begun.wait())
+        lost.cancel()
+        await bot.restart()
+        await until(lambda: bot.hub.online(AGENT))
+        gate.end.set()
+        # Whatever the agent says of itself comes before the outcome of a step ordered later.
+        await run(bot.hub, delivery("s2", job_id="J260401-ABC124"), "s2")
+        assert not bot.audit.named("answer_not_asked_for")
+        assert outcome(await run(bot.hub, delivery("s1"), "s1")).state == "succeeded"
+    assert executor.begun == ["s1", "s2"]
+
+
+async def test_a_file_asked_for_before_a_restarted_bot_knows_the_plan_arrives(bot: Bot) -> None:
+    bot.files.contents[DIGEST] = CONTENT
+    identity = await bot.enrolled()
+    executor = ScriptedExecutor()
+    gate = Gate()
+    got: list[bytes | None] = []
+    order = delivery(files=FILES)
+    async with running_agent(identity, executor, bot.url) as link:
+
+        async def work(step: StepOrder) -> None:
+            await gate(step)
+            got.append(await fetch(link, DIGEST))
+
+        executor.work["stage"] = work
+        lost = asyncio.create_task(_all(bot.hub, order, "stage"))
+        await within(gate.begun.wait())
+        lost.cancel()
+        await bot.restart()
+        await until(lambda: bot.hub.online(AGENT))
+        gate.end.set()
+        await run(bot.hub, delivery("s2", job_id="J260401-ABC124"), "s2")
+        assert outcome(await run(bot.hub, order, "stage")).state == "succeeded"
+    assert got == [CONTENT]
+    assert not bot.audit.named("file_refused")
+
+
 async def test_a_restarted_agent_is_given_plan_and_step_again(bot: Bot) -> None:
     identity = await bot.enrolled()
     first, second = ScriptedExecutor(), ScriptedExecutor()
@@ -413,10 +463,6 @@ async def test_an_outcome_of_another_agent_is_dropped_and_audited(bot: Bot) -> N
 
 # --- files ------------------------------------------------------------------------------------
 
-CONTENT = bytes(range(256)) * 6000  # 1.5 MB
-DIGEST = hashlib.sha256(CONTENT).hexdigest()
-FILES = (FileSpec(path="a.jsp", sha256=DIGEST, size=len(CONTENT)),)
-
 
 async def fetch(link: Link, digest: str, piece: int = 1 << 18) -> bytes | None:
     whole = b""
@@ -468,6 +514,32 @@ async def test_a_file_that_no_plan_names_is_not_served(bot: Bot) -> None:
 
 async def test_a_file_that_is_gone_is_told_as_such(bot: Bot) -> None:
     assert await stage(bot, DIGEST) is None
+
+
+async def ask_for_too_much(line: Line) -> None:
+    for number in range(1, 200):
+        ask = BlobRequest(
+            request_id=number, job_id="J260401-ABC123", sha256=DIGEST, offset=0, length=1
+        )
+        await line.send(Envelope(seq=number, ack=0, message=ask))
+    while True:  # a well-behaved agent otherwise: it answers every beat
+        await line.receive(30)
+        await line.send(Beat(ack=0))
+
+
+async def test_an_agent_that_asks_for_too_much_at_once_loses_its_session(bot: Bot) -> None:
+    identity = await bot.enrolled()
+    bot.files.readable.clear()
+    order = delivery(files=FILES)
+    asking = asyncio.create_task(_all(bot.hub, order, "stage"))
+    async with open_line(Address(url=bot.url)) as line:
+        await introduce(line, Hello(agent=AGENT, version="0", nonce=new_nonce()), identity)
+        assert isinstance(await line.receive(30), Envelope)  # the plan, with its files
+        with pytest.raises(LineError, match="broke"):
+            await within(ask_for_too_much(line))
+        await until(lambda: not bot.hub.online(AGENT))
+    bot.files.readable.set()
+    asking.cancel()
 
 
 async def test_lists_agents_for_the_health_page(bot: Bot) -> None:
