@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import tempfile
+import time
 import unicodedata
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -37,6 +38,7 @@ from bot.engine.archive import (
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _BUFFER_BYTES = 1 << 20
 _LONGEST_LABEL = 200
+_ABANDONED_AFTER_S = 86_400
 _ZIP_INSIDE = tuple(
     f".{suffix}"
     for suffix in [
@@ -105,6 +107,7 @@ class DiskFileStore:
         self._incoming = folder / "incoming"
         for place in (self._contents, self._incoming):
             place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._sweep()
 
     async def receive(self, name: str, chunks: AsyncIterator[bytes]) -> ReceivedFile:
         """Take a dropped file. See ``FileStore.receive``."""
@@ -214,20 +217,26 @@ class DiskFileStore:
             self._discard(staged)
 
     def _publish(self, staged: Iterable[_Stored]) -> None:
-        for stored in staged:
-            self._publish_one(stored)
+        """Renames complete files to their digests; a rename lasts once its folder is synced."""
+        for folder in {self._publish_one(stored) for stored in staged}:
+            if folder is not None:
+                _sync(folder)
 
-    def _publish_one(self, stored: _Stored) -> None:
+    def _publish_one(self, stored: _Stored) -> Path | None:
         target = self._contents / stored.digest[:2] / stored.digest
+        if target.is_file() and target.stat().st_size == stored.size:
+            return None  # the same contents are here already
         target.parent.mkdir(exist_ok=True, mode=0o700)
-        if stored.file.closed:
-            _sync(Path(stored.file.name))
-        else:
-            stored.file.flush()
-            os.fsync(stored.file.fileno())
-            stored.file.close()
+        stored.file.close()
+        _sync(Path(stored.file.name))
         Path(stored.file.name).replace(target)
-        _sync(target.parent)
+        return target.parent
+
+    def _sweep(self) -> None:
+        """Removes what a killed process left half received; others may be receiving now."""
+        for path in self._incoming.iterdir():
+            if path.stat().st_mtime < time.time() - _ABANDONED_AFTER_S:
+                path.unlink(missing_ok=True)
 
     def _discard(self, staged: Iterable[_Stored]) -> None:
         for stored in staged:

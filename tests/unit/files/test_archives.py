@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import stat
 import struct
 import unicodedata
@@ -12,6 +13,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings, strategies
 
 from bot.core.domain.artifact import Artifact
 from bot.core.errors import UserError
@@ -339,3 +341,57 @@ async def test_leaves_nothing_behind_when_a_stream_breaks_off(folder: Path) -> N
     with pytest.raises(ConnectionResetError):
         await DiskFileStore(folder).receive("a.zip", broken())
     assert [path for path in folder.rglob("*") if path.is_file()] == []
+
+
+NAMES = strategies.text("abcABC 한글가나-_.()", min_size=1, max_size=12).filter(
+    lambda name: name.strip(". ") and name.casefold() not in {"thumbs.db", "desktop.ini"}
+)
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    contents=strategies.dictionaries(
+        NAMES.map(str.lower), strategies.binary(max_size=300), min_size=1, max_size=6
+    ),
+    deflate=strategies.booleans(),
+)
+async def test_what_was_put_in_comes_out(
+    folder: Path, contents: dict[str, bytes], deflate: bool
+) -> None:
+    store = DiskFileStore(folder)
+    data = zipped(*((f"root/{name}", body) for name, body in contents.items()), deflate=deflate)
+    artifact = await store.open_artifact([await store.receive("patch.zip", stream(data))])
+    out = {
+        entry.path: await store.read(entry.sha256, 0, entry.size + 1) for entry in artifact.entries
+    }
+    assert out == {
+        unicodedata.normalize("NFC", f"root/{name}"): body for name, body in contents.items()
+    }
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(at=strategies.integers(0, 10_000), value=strategies.integers(0, 255))
+async def test_a_damaged_byte_is_a_refusal_or_no_harm(folder: Path, at: int, value: int) -> None:
+    data = bytearray(zipped(("a/x.js", b"alert(1)" * 20), ("b.html", b"<p>" * 50)))
+    data[at % len(data)] = value
+    store = DiskFileStore(folder)
+    received = await store.receive("patch.zip", stream(bytes(data)))
+    try:
+        artifact = await store.open_artifact([received])
+    except UserError:
+        return
+    assert {entry.size for entry in artifact.entries} == {150, 160}
+
+
+def test_sweeps_up_what_a_killed_process_left_behind(folder: Path) -> None:
+    DiskFileStore(folder)
+    old, new = folder / "incoming" / "old", folder / "incoming" / "new"
+    for path in (old, new):
+        path.write_bytes(b"half")
+    os.utime(old, (1, 1))
+    DiskFileStore(folder)
+    assert (old.exists(), new.exists()) == (False, True)
