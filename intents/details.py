@@ -107,7 +107,7 @@ def _logs(reading: Reading) -> _Found:
     )
     spreadsheet = re.search(r"엑셀|xlsx|excel|스프레드", text)
     days = times.days_of(text)
-    if days is None and re.search(r"오늘|금일|어제|하루|24시간", text):
+    if days is None and re.search(r"오늘|금일|어제|하루", text):
         days = 1
     return {
         "pattern": _log_pattern(reading.phrase),

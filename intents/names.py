@@ -173,9 +173,14 @@ def _name_at(
                 to=to,
                 value=word.value,
                 systems=tuple(word.systems),
-                weak=len(spelling) <= 2 and not word.official,
+                weak=_is_weak(spelling, word),
             )
     return None
+
+
+def _is_weak(spelling: str, word: _Word) -> bool:
+    shared = len(word.systems) > 1 and len(spelling) <= 3
+    return not word.official and (shared or len(spelling) <= 2)
 
 
 def _may_begin(flat: Squeezed, at: int, spelling: str, found: list[Name]) -> bool:

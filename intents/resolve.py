@@ -49,6 +49,7 @@ class Slots:
 def read_slots(text: str, vocabulary: Vocabulary) -> Slots:
     """The slots of one text (in the form ``phrase`` gives)."""
     hosts = find_hosts(text, vocabulary)
+    more_follow = any(re.match(r"\s*[~,/]\s*\d", text[match.end() :]) for _, match in hosts)
     for _, match in hosts:
         text = text[: match.start()] + " " * len(match.group()) + text[match.end() :]
     names = find_names(text, vocabulary)
@@ -58,6 +59,8 @@ def read_slots(text: str, vocabulary: Vocabulary) -> Slots:
     if "layer" not in doubtful:
         selector = replace(selector, nodes=numbers.wanted)
     if hosts:
+        if more_follow:  # "…-was01~03": the numbers behind the hostname belong to it
+            selector, numbers = replace(selector, nodes=()), Numbers(vague=True)
         selector, doubtful = _by_hosts(selector, doubtful, [node for node, _ in hosts])
     sr, several = _service_request(text)
     return Slots(

@@ -55,7 +55,11 @@ def _recurring_days(text: str) -> str | None:
         return f"{int(monthly[1])} * *"
     if "평일" in text:
         return "* * 1-5"
-    return "* * *" if re.search(r"매일|날마다|every\s?day|daily", text) else None
+    return (
+        "* * *"
+        if re.search(r"매일|날마다|every\s?day|daily|시\s*(?:\d+\s*분|반)?\s*마다", text)
+        else None
+    )
 
 
 def _clock(text: str) -> tuple[int, int] | None:

@@ -51,6 +51,9 @@ _LATER = re.compile(
 )
 
 
+_NOT_AT_ALL = re.compile(r"(?<![업법노사실의총])무$")  # "무재기동", but not "업무 재기동"
+
+
 class Wish(StrEnum):
     """What a text says about one verb."""
 
@@ -66,7 +69,7 @@ def wish_for(verb: str, text: str) -> Wish:
     seen: set[Wish] = set()
     for match in re.finditer(verb, text):
         rest = text[match.end() :]
-        if re.match(_DENIED, rest) or text[: match.start()].endswith(("무", "비")):
+        if re.match(_DENIED, rest) or _NOT_AT_ALL.search(text[: match.start()]):
             seen.add(Wish.DENIED)
         elif re.match(_NO_WISH, rest) or _UNLESS.search(text[: match.start()]):
             seen.add(Wish.MENTIONED)
