@@ -16,7 +16,7 @@ from pathlib import Path
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from actions.catalog import action_of
+from actions.catalog import actions_in
 from adapters.web.adapter import WebAdapter
 from adapters.web.settings import WebSettings
 from bot.app import keys
@@ -159,8 +159,8 @@ def _wire(
     )
     services = Services(
         adapters={web.name: web},
-        parser=build_parser(),
-        action_of=action_of,
+        parser=build_parser(texts),
+        action_of={action.action_id: action for action in actions_in(texts)}.get,
         inventory=SqlInventory(engine),
         directory=directory,
         agents=hub,
