@@ -7,7 +7,7 @@ path; what is missing there has been moved, which is how an interrupted replacem
 from __future__ import annotations
 
 import posixpath
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 
 from agent.operations.context import OperationFailed, StepContext, Verified
 from agent.operations.digests import fingerprint, hash_files, require
@@ -24,6 +24,7 @@ from agent.wire.operations import Done, FileSpec, ReplaceFiles, StageFiles
 
 PIECE_BYTES = 256 * 1024
 _NEW_FILE_MODE = 0o644
+_CHECKED_AT_ONCE = 50  # files per call of sha256sum
 
 
 async def stage(context: StepContext, operation: StageFiles) -> Done:
@@ -39,11 +40,10 @@ async def stage(context: StepContext, operation: StageFiles) -> Done:
         await _sweep(server, context)
         await _make_folder(server, transfer.folder)
         staged = await _staged(server, context, operation.files)
-        for file in operation.files:
-            if staged.get(file.path) == file.sha256:
-                transfer.skip(file)
-            else:
-                await transfer.bring(server, file)
+        missing = [file for file in operation.files if staged.get(file.path) != file.sha256]
+        transfer.skip(set(operation.files) - set(missing))
+        for start in range(0, len(missing), _CHECKED_AT_ONCE):
+            await transfer.bring(server, missing[start : start + _CHECKED_AT_ONCE])
     return Done()
 
 
@@ -107,25 +107,34 @@ class _Transfer:
         self._total = total
         self._done = 0
 
-    def skip(self, file: FileSpec) -> None:
-        self._advance(file.size)
+    def skip(self, files: Iterable[FileSpec]) -> None:
+        self._advance(sum(file.size for file in files))
 
-    async def bring(self, server: Transport, file: FileSpec) -> None:
-        final = posixpath.join(self.folder, staged_name(file.path, file.sha256))
-        draft = f"{final}.part"
+    async def bring(self, server: Transport, files: Sequence[FileSpec]) -> None:
+        """Transfer these files under draft names, and name them once all are proved right."""
+        drafts = {f"{self._final(file)}.part": file for file in files}
+        for draft, file in drafts.items():
+            await self._put(server, file, draft)
+        digests = await hash_files(server, list(drafts))
+        for draft, file in drafts.items():
+            if digests[draft] != file.sha256:
+                await server.files.remove(draft)
+                raise OperationFailed(
+                    "digest_mismatch", path=file.path, expected=file.sha256, found=digests[draft]
+                )
+        for draft, file in drafts.items():
+            await server.files.rename(draft, self._final(file))
+
+    def _final(self, file: FileSpec) -> str:
+        return posixpath.join(self.folder, staged_name(file.path, file.sha256))
+
+    async def _put(self, server: Transport, file: FileSpec, draft: str) -> None:
         try:
             await server.put(self._pieces(file), draft)
         except TransportError as error:
             if error.code != "write_failed":
                 raise
             raise await write_failure(server, self.folder, needed=file.size) from error
-        digest = (await hash_files(server, [draft]))[draft]
-        if digest != file.sha256:
-            await server.files.remove(draft)
-            raise OperationFailed(
-                "digest_mismatch", path=file.path, expected=file.sha256, found=digest
-            )
-        await server.files.rename(draft, final)
 
     async def _pieces(self, file: FileSpec) -> AsyncIterator[bytes]:
         offset = 0
