@@ -129,7 +129,7 @@ async def restore(context: StepContext, operation: RestoreBackup) -> Done:
 
 
 async def is_restored(context: StepContext, operation: RestoreBackup) -> Verified:
-    """Anything but all of it in place can be restored again."""
+    """Anything but all of it in place, and cleaned up after, can be restored again."""
     target = context.target
     folder = posixpath.join(target.backup_path, operation.backup_id)
     async with context.server() as server:
@@ -138,7 +138,8 @@ async def is_restored(context: StepContext, operation: RestoreBackup) -> Verifie
             await require(server, target.deploy_path, manifest.digests())
         except OperationFailed:
             return Verified.NOT_DONE
-    return Verified.DONE
+        left = await server.files.stat(staging_folder(target, context.job_id))
+    return Verified.NOT_DONE if left else Verified.DONE
 
 
 async def _put_back(
