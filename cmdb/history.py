@@ -9,9 +9,10 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import col, select
 
+from bot.core.domain.conversation import ConversationRef
 from bot.core.domain.job import TERMINAL, Deployment, Job
 from cmdb.engine import reading, writing
-from cmdb.jobs import jobs_of
+from cmdb.jobs import jobs_of, thread_key
 from cmdb.models import DeploymentRow, JobRow
 from cmdb.rows import insert_new
 
@@ -63,6 +64,16 @@ class SqlHistoryStore:
                 .order_by(col(JobRow.created_at), col(JobRow.job_id))
             )
             return await jobs_of(session, rows.all())
+
+    async def latest_job(self, thread: ConversationRef) -> Job | None:
+        async with reading(self._engine) as session:
+            rows = await session.scalars(
+                select(JobRow)
+                .where(col(JobRow.thread_key) == thread_key(thread))
+                .order_by(col(JobRow.created_at).desc(), col(JobRow.job_id).desc())
+                .limit(1)
+            )
+            return next(iter(await jobs_of(session, rows.all())), None)
 
 
 def _deployment_of(row: DeploymentRow) -> Deployment:

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlmodel import col, select
 
 from agent.wire.plan import SealedAccess
+from bot.core.domain.conversation import ConversationRef
 from bot.core.domain.estate import (
     BalancerMember,
     Environment,
@@ -31,7 +32,7 @@ from bot.core.domain.people import Actor
 from bot.core.errors import UserError
 from cmdb.access import get_access
 from cmdb.engine import reading
-from cmdb.models import BalancerRow, InstitutionRow, NodeRow, SrRow, SystemRow
+from cmdb.models import BalancerRow, ChannelRow, InstitutionRow, NodeRow, SrRow, SystemRow
 from cmdb.serial import WIRE
 
 _ENVIRONMENTS = tuple(Environment)
@@ -101,6 +102,18 @@ class SqlInventory:
     async def nodes(self, node_ids: Sequence[str]) -> tuple[Node, ...]:
         async with reading(self._engine) as session:
             return await _load(session, node_ids)
+
+    async def system_of(self, conversation: ConversationRef) -> SystemEntry | None:
+        async with reading(self._engine) as session:
+            row = await session.scalar(
+                select(SystemRow)
+                .join(ChannelRow, col(ChannelRow.system_code) == col(SystemRow.code))
+                .where(
+                    col(ChannelRow.adapter) == conversation.adapter,
+                    col(ChannelRow.channel) == conversation.channel,
+                )
+            )
+            return None if row is None else _system_of(row)
 
     async def access(self, node_ids: Sequence[str]) -> tuple[SealedAccess, ...]:
         return await get_access(self._engine, node_ids)

@@ -6,6 +6,7 @@ of who decides or runs.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -162,6 +163,7 @@ def _row_of(job: Job) -> JobRow:
         requester_name=job.requester_name,
         sr=job.sr,
         conversation=CONVERSATION.dump(job.conversation),
+        thread_key=thread_key(job.conversation),
         created_at=job.created_at,
         expires_at=job.expires_at,
         stages=STAGES.dump(job.stages),
@@ -173,6 +175,11 @@ def _row_of(job: Job) -> JobRow:
         progress=CONVERSATION.maybe_dump(job.progress),
         cancel_requested_by=job.cancel_requested_by,
     )
+
+
+def thread_key(conversation: ConversationRef) -> str:
+    """A thread as one text; no two threads have the same."""
+    return json.dumps([conversation.adapter, conversation.channel, conversation.thread])
 
 
 def _job_of(row: JobRow, approvals: Iterable[ApprovalRow], steps: Iterable[StepRow]) -> Job:

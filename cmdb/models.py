@@ -59,6 +59,7 @@ class JobRow(Table, table=True):
     requester_name: str
     sr: str | None = None
     conversation: Json = _json()
+    thread_key: str = Field(index=True)  # the conversation as one text, to be found by
     created_at: datetime = _instant()
     expires_at: datetime = _instant()
     stages: Json = _json()
@@ -280,6 +281,16 @@ class AgentTokenRow(Table, table=True):
     agent: str = Field(primary_key=True)
     token_digest: str
     until: datetime = _instant()
+
+
+class ChannelRow(Table, table=True):
+    """The system that a channel of a messenger is about."""
+
+    __tablename__ = "channels"
+
+    adapter: str = Field(primary_key=True)
+    channel: str = Field(primary_key=True)
+    system_code: str = Field(foreign_key="systems.code")
 
 
 class RoomRow(Table, table=True):

@@ -127,13 +127,13 @@ class RuleParser:
         named = selector.institution or selector.system or selector.layer or selector.nodes
         told = bool(named or reading.slots.sr or utterance.files)
         idle = reading.verdict.mentioned and not _BEGS.search(reading.live)
-        if not told or idle or not reading.live.strip():
+        if idle or not reading.live.strip() or not (told or _BEGS.search(reading.live)):
             return Intent(action=NONE)
         offered = ("check_infra_health", "server_info", "collect_target_logs", "manage_service")
         if utterance.files:
             offered = ("deploy", "check_infra_health", "server_info", "deploy_history")
         return Clarification(
-            question=self._texts.say("intents.which_action"),
+            question=self._texts.say("intents.which_action" if told else "intents.not_understood"),
             choices=self._choices(offered),
             partial=Intent(action=NONE, selector=selector, sr=reading.slots.sr),
         )

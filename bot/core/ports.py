@@ -19,7 +19,7 @@ from bot.core.domain.artifact import Artifact
 from bot.core.domain.audit import AuditEvent
 from bot.core.domain.conversation import ConversationRef, Inbound, ReceivedFile
 from bot.core.domain.decision import Approval, Rule
-from bot.core.domain.estate import Node, Target, Vocabulary
+from bot.core.domain.estate import Node, SystemEntry, Target, Vocabulary
 from bot.core.domain.intent import Clarification, Intent, Param, Selector, Utterance
 from bot.core.domain.job import Deployment, Job, JobState, StepRecord
 from bot.core.domain.people import Actor, ExternalId
@@ -168,6 +168,9 @@ class Inventory(Protocol):
     async def nodes(self, node_ids: Sequence[str]) -> tuple[Node, ...]:
         """These nodes as they are now, in the order asked; unknown ones are left out."""
 
+    async def system_of(self, conversation: ConversationRef) -> SystemEntry | None:
+        """The system that this channel is about, where the site has said so."""
+
     async def access(self, node_ids: Sequence[str]) -> tuple[SealedAccess, ...]:
         """Their sealed access records; nodes without one are left out."""
 
@@ -268,6 +271,9 @@ class HistoryStore(Protocol):
 
     async def active_jobs(self) -> tuple[Job, ...]:
         """Jobs that are not in a terminal state."""
+
+    async def latest_job(self, thread: ConversationRef) -> Job | None:
+        """The job that was last asked for in this thread."""
 
 
 class DialogueStore(Protocol):

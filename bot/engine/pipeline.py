@@ -25,6 +25,7 @@ from bot.core.policy import Asked, asked_of, decide
 from bot.core.ports import Action, ActionRequest
 from bot.core.redaction import redact
 from bot.engine.chronicle import Chronicle
+from bot.engine.context import Surroundings
 from bot.engine.follow_up import NOTHING, FollowUp
 from bot.engine.naming import SEOUL, event_key_of, job_id_of
 from bot.engine.outbound import Outbound
@@ -59,6 +60,7 @@ class Pipeline:
         self._stores = services.stores
         self._chronicle = chronicle
         self._outbound = outbound
+        self._surroundings = Surroundings(services)
         self._surveyor = Surveyor(services, chronicle)
         self._tasks = Tasks(services, chronicle)
 
@@ -119,7 +121,8 @@ class Pipeline:
         if parsed is None or parsed.action == NONE:
             await self._leave_alone(request, parsed)
             return NOTHING
-        return await self._act(request, replace(parsed, files=kept), vocabulary)
+        meant = await self._surroundings.complete(parsed, request.thread, request.actor)
+        return await self._act(request, replace(meant, files=kept), vocabulary)
 
     async def _leave_alone(self, request: Request, intent: Intent | None) -> None:
         if intent is not None and intent.params.get("cancelled"):

@@ -44,6 +44,15 @@ class SrRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelRecord:
+    """A messenger's channel and the system that it is about."""
+
+    adapter: str
+    channel: str
+    system_code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Estate:
     """Everything of one folder, checked as a whole."""
 
@@ -53,6 +62,7 @@ class Estate:
     srs: tuple[SrRecord, ...]
     people: tuple[PersonRecord, ...]
     rooms: tuple[Room, ...] = ()
+    channels: tuple[ChannelRecord, ...] = ()
 
 
 def people_of(estate: Estate) -> dict[str, Actor]:

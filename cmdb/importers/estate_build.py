@@ -20,10 +20,11 @@ from bot.core.domain.estate import (
 )
 from bot.core.domain.people import Actor, ExternalId
 from bot.core.ports import Room
-from cmdb.importers.estate import Estate, NodeRecord, SrRecord, SystemRecord
+from cmdb.importers.estate import ChannelRecord, Estate, NodeRecord, SrRecord, SystemRecord
 from cmdb.importers.estate_rows import (
     EVERYTHING,
     BalancerLine,
+    ChannelLine,
     ConnectionLine,
     InstitutionLine,
     PersonLine,
@@ -47,6 +48,7 @@ class EstateLines:
     connections: tuple[ConnectionLine, ...]
     balancers: tuple[BalancerLine, ...]
     rooms: tuple[RoomLine, ...]
+    channels: tuple[ChannelLine, ...]
 
 
 def build_estate(lines: EstateLines) -> Estate:
@@ -75,6 +77,10 @@ def build_estate(lines: EstateLines) -> Estate:
         people=tuple(_person_of(row) for row in lines.people),
         rooms=tuple(
             Room(room_id=row.room_id, name=row.name, members=row.members) for row in lines.rooms
+        ),
+        channels=tuple(
+            ChannelRecord(adapter=row.adapter, channel=row.channel, system_code=row.system)
+            for row in lines.channels
         ),
     )
 

@@ -3,7 +3,7 @@
 Owns: reading and checking the files as one whole: with a single finding nothing is imported.
 ``read_estate`` needs no database; ``import_estate`` stores what it returns. Optional are the files
 that say how nodes are reached (connections.csv, balancers.csv) and which rooms of our own there
-are (rooms.csv).
+are (rooms.csv), and which system a channel is about (channels.csv).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from cmdb.importers.estate_build import EstateLines, build_estate
 from cmdb.importers.estate_rows import (
     EVERYTHING,
     BalancerLine,
+    ChannelLine,
     ConnectionLine,
     EstateRow,
     InstitutionLine,
@@ -85,6 +86,7 @@ class _Files:
     connections: _File[ConnectionLine]
     balancers: _File[BalancerLine]
     rooms: _File[RoomLine]
+    channels: _File[ChannelLine]
 
 
 def read_estate(folder: Path) -> Estate:
@@ -103,6 +105,7 @@ def read_estate(folder: Path) -> Estate:
         _read(folder / "connections.csv", ConnectionLine, findings, required=False),
         _read(folder / "balancers.csv", BalancerLine, findings, required=False),
         _read(folder / "rooms.csv", RoomLine, findings, required=False),
+        _read(folder / "channels.csv", ChannelLine, findings, required=False),
     )
     if not findings:  # a line that could not be read would only leave others dangling
         _check_duplicates(files, findings)
@@ -125,6 +128,7 @@ def read_estate(folder: Path) -> Estate:
             connections=files.connections.rows(),
             balancers=files.balancers.rows(),
             rooms=files.rooms.rows(),
+            channels=files.channels.rows(),
         )
     )
 
@@ -194,6 +198,7 @@ def _check_duplicates(files: _Files, findings: list[Finding]) -> None:
     _unique(files.srs, "sr_id", lambda row: row.sr_id, findings)
     _unique(files.connections, "node_id", lambda row: row.node_id, findings)
     _unique(files.rooms, "room_id", lambda row: row.room_id, findings)
+    _unique(files.channels, "channel", lambda row: (row.adapter, row.channel), findings)
     _unique(files.balancers, "node_id", lambda row: (row.web_node_id, row.node_id), findings)
     _unique(files.balancers, "member", lambda row: (row.web_node_id, row.member), findings)
 
@@ -243,6 +248,8 @@ def _check_references(files: _Files, findings: list[Finding]) -> None:
     refer(files.srs, "assignee", lambda row: row.assignee in people)
     refer(files.connections, "node_id", lambda row: row.node_id in nodes)
     refer(files.rooms, "members", lambda row: set(row.members) <= people)
+    codes = {row.code for row in files.systems.rows()}
+    refer(files.channels, "system", lambda row: row.system in codes)
     refer(files.balancers, "web_node_id", lambda row: row.web_node_id in nodes)
     refer(files.balancers, "node_id", lambda row: row.node_id in nodes)
 

@@ -148,6 +148,14 @@ class BalancerLine(EstateRow):
     member: ServerAddress
 
 
+class ChannelLine(EstateRow):
+    """The system that a channel is about: what is meant there when no system is named."""
+
+    adapter: Slug
+    channel: Name
+    system: Slug  # its code
+
+
 class RoomLine(EstateRow):
     """A room of our own messenger."""
 

@@ -14,7 +14,7 @@ from sqlmodel import col
 
 from cmdb.engine import writing
 from cmdb.importers.estate import Estate, NodeRecord, SrRecord, SystemRecord
-from cmdb.models import BalancerRow, InstitutionRow, NodeRow, SrRow, SystemRow
+from cmdb.models import BalancerRow, ChannelRow, InstitutionRow, NodeRow, SrRow, SystemRow
 from cmdb.people import put_people
 from cmdb.rooms import store_room
 from cmdb.rows import upsert
@@ -36,6 +36,7 @@ class ImportCounts:
     srs: int
     people: int
     rooms: int
+    channels: int
     rules: int
 
     def __str__(self) -> str:
@@ -64,6 +65,14 @@ async def import_estate(engine: AsyncEngine, estate: Estate) -> ImportCounts:
         await put_people(session, estate.people)
         for room in estate.rooms:
             await store_room(session, room)
+        await upsert(
+            session,
+            [
+                ChannelRow(adapter=one.adapter, channel=one.channel, system_code=one.system_code)
+                for one in estate.channels
+            ],
+            by=("adapter", "channel"),
+        )
         rules = await seed_rules(session)
     return ImportCounts(
         institutions=len(estate.institutions),
@@ -73,6 +82,7 @@ async def import_estate(engine: AsyncEngine, estate: Estate) -> ImportCounts:
         srs=len(estate.srs),
         people=len(estate.people),
         rooms=len(estate.rooms),
+        channels=len(estate.channels),
         rules=rules,
     )
 

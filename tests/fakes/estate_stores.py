@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from agent.wire.plan import SealedAccess
+from bot.core.domain.conversation import ConversationRef
 from bot.core.domain.decision import Rule
 from bot.core.domain.estate import Node, SystemEntry, Target, Vocabulary
 from bot.core.domain.intent import Selector
@@ -61,10 +62,12 @@ class MemoryInventory:
         *,
         agents: Mapping[str, str] | None = None,
         access: Iterable[SealedAccess] = (),
+        channels: Mapping[tuple[str, str], SystemEntry] | None = None,
     ) -> None:
         self._vocabulary = vocabulary
         self._nodes = {node.node_id: node for node in nodes}
         self._agents = dict(agents or {})  # system code → agent, where its nodes do not say
+        self._channels = dict(channels or {})
         self.records = {record.node_id: record for record in access}
 
     async def vocabulary(self, viewer: Actor | None) -> Vocabulary:
@@ -78,6 +81,9 @@ class MemoryInventory:
             nodes=tuple(one for one in whole.nodes if sees(one.institution)),
             srs=tuple(one for one in whole.srs if sees(one.institution)),
         )
+
+    async def system_of(self, conversation: ConversationRef) -> SystemEntry | None:
+        return self._channels.get((conversation.adapter, conversation.channel))
 
     async def resolve(self, selector: Selector, viewer: Actor) -> Target:
         system = self._system(selector, viewer)

@@ -136,6 +136,13 @@ class MemoryJobs:
         found = [job for job in self.jobs.values() if job.state not in TERMINAL]
         return tuple(sorted(found, key=lambda job: (job.created_at, job.job_id)))
 
+    async def latest_job(self, thread: ConversationRef) -> Job | None:
+        def place(at: ConversationRef) -> tuple[str, str, str | None]:
+            return (at.adapter, at.channel, at.thread)
+
+        found = [job for job in self.jobs.values() if place(job.conversation) == place(thread)]
+        return max(found, key=lambda job: (job.created_at, job.job_id), default=None)
+
     def _job(self, job_id: str) -> Job:
         if job_id not in self.jobs:
             raise OperationError("job_missing", job=job_id)

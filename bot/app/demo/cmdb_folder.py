@@ -75,6 +75,10 @@ def write_cmdb_folder(
         folder / "rooms.csv",
         ({"room_id": room, "name": name, "members": "|".join(m)} for room, name, m in _ROOMS),
     )
+    _write_table(
+        folder / "channels.csv",
+        [{"adapter": "web", "channel": _ROOMS[0][0], "system": SYSTEM}],
+    )
     records = (
         NodeAccess(target=target, login=logins[target.node_id]).model_dump_json()
         for target in targets

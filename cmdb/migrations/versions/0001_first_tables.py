@@ -32,6 +32,7 @@ TABLES = (
     "audit_events",
     "agents",
     "agent_tokens",
+    "channels",
     "rooms",
     "room_members",
     "room_messages",
@@ -66,6 +67,7 @@ def _create_jobs() -> None:
         sa.Column("requester_name", sa.String(), nullable=False),
         sa.Column("sr", sa.String(), nullable=True),
         sa.Column("conversation", sa.JSON(), nullable=False),
+        sa.Column("thread_key", sa.String(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("stages", sa.JSON(), nullable=False),
@@ -79,6 +81,7 @@ def _create_jobs() -> None:
         sa.PrimaryKeyConstraint("job_id", name=op.f("pk_jobs")),
     )
     op.create_index(op.f("ix_jobs_state"), "jobs", ["state"], unique=False)
+    op.create_index(op.f("ix_jobs_thread_key"), "jobs", ["thread_key"], unique=False)
 
 
 def _create_verdicts_and_steps() -> None:
@@ -308,6 +311,16 @@ def _create_agents() -> None:
 
 
 def _create_rooms() -> None:
+    op.create_table(
+        "channels",
+        sa.Column("adapter", sa.String(), nullable=False),
+        sa.Column("channel", sa.String(), nullable=False),
+        sa.Column("system_code", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["system_code"], ["systems.code"], name=op.f("fk_channels_system_code")
+        ),
+        sa.PrimaryKeyConstraint("adapter", "channel", name=op.f("pk_channels")),
+    )
     op.create_table(
         "rooms",
         sa.Column("room_id", sa.String(), nullable=False),

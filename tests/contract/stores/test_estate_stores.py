@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from agent.wire.plan import SealedAccess
+from bot.core.domain.conversation import ConversationRef
 from bot.core.domain.estate import Environment, Layer
 from bot.core.domain.intent import Selector
 from bot.core.domain.people import Actor, ExternalId, Role
@@ -29,7 +31,11 @@ SEALED = SealedAccess(node_id="moef-budget-prod-was01", ciphertext="c2VhbGVk")
 async def inventory(backend_engine):
     if backend_engine is None:
         nodes = [record.node for record in ESTATE.nodes]
-        return MemoryInventory(vocabulary_of(ESTATE, None), nodes, access=[SEALED])
+        systems = {one.entry.code: one.entry for one in ESTATE.systems}
+        channels = {(one.adapter, one.channel): systems[one.system_code] for one in ESTATE.channels}
+        return MemoryInventory(
+            vocabulary_of(ESTATE, None), nodes, access=[SEALED], channels=channels
+        )
     await import_estate(backend_engine, ESTATE)
     await put_access(backend_engine, [SEALED])
     return SqlInventory(backend_engine)
@@ -63,6 +69,15 @@ async def test_a_layer_and_environment_mean_all_their_nodes(inventory) -> None:
     assert ids(target.nodes) == [f"moef-budget-prod-was0{n}" for n in (1, 2, 3)]
     assert ids(target.helpers) == ["moef-budget-prod-web01"]
     assert (target.siblings, target.agent, target.lock) == (3, "GOV-PC-01", "MOEF-BUDGET")
+
+
+async def test_a_channel_is_about_the_system_that_the_site_has_named(inventory) -> None:
+    room = ConversationRef(adapter="slack", channel="C001", thread="m1")
+    about = await inventory.system_of(room)
+    assert about is not None
+    assert about.code == "MOEF-BUDGET"
+    assert await inventory.system_of(replace(room, adapter="teams")) is None
+    assert await inventory.system_of(replace(room, channel="C002")) is None
 
 
 async def test_numbers_pick_nodes_and_siblings_count_the_rest(inventory) -> None:

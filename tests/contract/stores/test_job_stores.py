@@ -271,6 +271,21 @@ async def test_active_jobs_are_those_that_have_not_ended(stores) -> None:
     assert {job.state for job in active} == set(JobState) - TERMINAL
 
 
+async def test_the_latest_job_of_a_thread_is_found_by_the_thread_alone(stores) -> None:
+    first = replace(sample_job("J260401-AAAAAA"), conversation=THREAD)
+    later = replace(
+        sample_job("J260401-AAAAAB", state=JobState.SUCCEEDED),
+        conversation=THREAD,
+        created_at=first.created_at + timedelta(seconds=1),
+    )
+    for job in (later, first):
+        await stores.jobs.create(job)
+    found = await stores.history.latest_job(replace(THREAD, message="m9"))
+    assert found is not None
+    assert found.job_id == "J260401-AAAAAB"
+    assert await stores.history.latest_job(replace(THREAD, thread="elsewhere")) is None
+
+
 # --- dialogues ---
 
 
