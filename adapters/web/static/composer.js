@@ -68,6 +68,10 @@ export class Composer {
   }
 
   grow() {
+    if (!this.text.isConnected) {
+      requestAnimationFrame(() => this.text.isConnected && this.grow());
+      return;
+    }
     this.text.style.height = "auto";
     this.text.style.height = `${Math.min(this.text.scrollHeight, 200)}px`;
   }

@@ -4,7 +4,7 @@ import { el } from "./dom.js";
 import { language, t } from "./texts.js";
 
 const ZONE = "Asia/Seoul";
-const DIGEST = /\b[0-9a-f]{64}\b/g;
+const SPECIAL = /\b([0-9a-f]{64})\b|\b[A-Za-z0-9]+(?:-[A-Za-z0-9]+)+\b/g;
 
 function formatter(options) {
   return new Intl.DateTimeFormat(language() === "ko" ? "ko-KR" : "en-GB", { timeZone: ZONE, ...options });
@@ -51,12 +51,14 @@ export function elapsed(ms) {
   return t("time.minutes", { count: Math.floor(seconds / 60), size: seconds % 60 });
 }
 
-// Text nodes, with every SHA-256 shortened to a button that shows it whole.
+// Text nodes; every SHA-256 becomes a button that shows it whole, and names with hyphens (hosts,
+// job ids, SRs) stay on one line where they fit.
 export function rich(text) {
   const nodes = [];
   let from = 0;
-  for (const match of text.matchAll(DIGEST)) {
-    nodes.push(text.slice(from, match.index), digest(match[0]));
+  for (const match of text.matchAll(SPECIAL)) {
+    const special = match[1] ? digest(match[0]) : el("span", { class: "whole" }, match[0]);
+    nodes.push(text.slice(from, match.index), special);
     from = match.index + match[0].length;
   }
   nodes.push(text.slice(from));

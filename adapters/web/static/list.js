@@ -94,6 +94,14 @@ export class MessageList {
     }
   }
 
+  // A long card is read from its top, and only then answered.
+  toTopOf(id) {
+    const node = [...this.views.values()].find((view) => view.message.id === id)?.root;
+    if (!node || node.offsetHeight < this.scroller.clientHeight * 0.8) return;
+    this.scroller.scrollTop += node.getBoundingClientRect().top - this.scroller.getBoundingClientRect().top - 4;
+    this.stuck = false;
+  }
+
   toBottom() {
     this.stuck = true;
     this.scroller.scrollTop = this.scroller.scrollHeight;
@@ -116,7 +124,7 @@ function viewKey(message) {
 
 function together(before, message) {
   return Boolean(before) && before.author === message.author && message.body.kind === "text" && before.body.kind === "text"
-    && !before.hasThread && Date.parse(message.posted_at) - Date.parse(before.posted_at) < TOGETHER_MS;
+    && !before.body.addressed && !message.body.addressed && Date.parse(message.posted_at) - Date.parse(before.posted_at) < TOGETHER_MS;
 }
 
 function arrange(parent, nodes) {

@@ -2,7 +2,7 @@
 
 import { Card } from "./card.js";
 import { el, icon } from "./dom.js";
-import { bytes, clockTime, fullTime } from "./format.js";
+import { bytes, clockTime, fullTime, rich } from "./format.js";
 import { t } from "./texts.js";
 
 const BOT = "bot";
@@ -115,7 +115,7 @@ function textParts(body) {
   if (body.text) {
     const mention = MENTION.exec(body.text);
     parts.push(el("p", { class: "text", dir: "auto" },
-      mention ? el("span", { class: "mention" }, mention[2]) : "", mention ? body.text.slice(mention[0].length) : body.text));
+      mention ? el("span", { class: "mention" }, mention[2]) : "", rich(mention ? body.text.slice(mention[0].length) : body.text)));
   }
   if (body.files?.length) {
     parts.push(el("ul", { class: "files" }, body.files.map((file) =>

@@ -83,6 +83,11 @@ function checklist(data, _key, _folds, before) {
   bar.setAttribute("aria-valuenow", String(done));
   bar.setAttribute("aria-valuemax", String(data.rows.length));
   bar.dataset.broken = String(broken);
+  // Nothing has begun: these are the steps of a plan, and a plan has numbers, not progress.
+  const planned = data.rows.every((row) => row.state === "pending");
+  root.dataset.planned = String(planned);
+  bar.hidden = planned;
+  root.querySelector(".checklist-count").hidden = planned;
   root.querySelector(".bar-fill").style.width = `${data.rows.length ? (100 * done) / data.rows.length : 0}%`;
   patch(root.querySelector(".steps"), data.rows, step);
   return root;

@@ -24,6 +24,11 @@ export class ThreadPanel {
 
   show() {
     const root = this.model.messages.get(this.rootId);
-    this.list.show([root, ...this.model.replies(this.rootId)].filter(Boolean));
+    const messages = [root, ...this.model.replies(this.rootId)].filter(Boolean);
+    this.list.show(messages);
+    if (this.opened || messages.length === 0) return;
+    this.opened = true;
+    const asking = messages.findLast((one) => one.body.tone === "ask" && one.body.buttons?.length > 0);
+    this.list.toTopOf((asking ?? messages.at(-1)).id);
   }
 }
