@@ -21,6 +21,7 @@ from adapters.web.adapter import WebAdapter
 from adapters.web.settings import WebSettings
 from bot.app import keys
 from bot.app.settings import GuardiaSettings
+from bot.core.errors import ConfigurationError, GuardiaError
 from bot.core.ports import Adapter
 from bot.core.texts import load_texts
 from bot.engine import workflows
@@ -39,7 +40,7 @@ from cmdb.agents import SqlAgentStore
 from cmdb.approvals import SqlApprovalStore
 from cmdb.audit import ChainedAuditLog
 from cmdb.dialogues import SqlDialogueStore
-from cmdb.engine import open_engine
+from cmdb.engine import is_current, open_engine
 from cmdb.history import SqlHistoryStore
 from cmdb.inventory import SqlInventory
 from cmdb.jobs import SqlJobStore
@@ -90,8 +91,14 @@ class Bot:
 
 @asynccontextmanager
 async def open_database(settings: GuardiaSettings) -> AsyncIterator[AsyncEngine]:
-    """The application's database, for the commands that need nothing else."""
+    """The application's database, with tables of this version.
+
+    Raises:
+        ConfigurationError: its tables are not up to date (``database_outdated``).
+    """
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not await is_current(settings.application_database):
+        raise ConfigurationError("database_outdated")
     engine = open_engine(settings.application_database)
     try:
         yield engine
@@ -112,9 +119,10 @@ async def open_audit(
 async def open_bot(settings: GuardiaSettings) -> AsyncIterator[Bot]:
     """Everything of one process, opened in order and closed in reverse."""
     async with (
-        asyncio.TaskGroup() as group,
         open_database(settings) as engine,
         open_audit(settings, engine) as audit,
+        _said_plainly(),
+        asyncio.TaskGroup() as group,
     ):
         bot = _wire(settings, engine, audit, group)
         await bot.workflows.launch()
@@ -123,6 +131,18 @@ async def open_bot(settings: GuardiaSettings) -> AsyncIterator[Bot]:
         finally:
             workflows.shut_down()
             await bot.hub.close()
+
+
+@asynccontextmanager
+async def _said_plainly() -> AsyncIterator[None]:
+    """A TaskGroup wraps what ends its block; a GuardiaError leaves it as it was raised."""
+    try:
+        yield
+    except ExceptionGroup as errors:
+        known = errors.subgroup(GuardiaError)
+        if known is None:
+            raise
+        raise known.exceptions[0] from errors
 
 
 def _wire(

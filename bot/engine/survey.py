@@ -109,8 +109,10 @@ class Surveyor:
                 for run in delivery.plan.runs():
                     for index, step in enumerate(run.steps):
                         group.create_task(one(step, index))
-        except* OperationError as errors:
-            raise errors.exceptions[0] from None
+        except ExceptionGroup as errors:
+            # One node's failure is the survey's; the others have been stopped with it.
+            known = errors.subgroup(OperationError) or errors
+            raise known.exceptions[0] from errors
         return facts
 
     async def _run(self, delivery: Delivery, step: Step) -> Result:

@@ -17,9 +17,11 @@ from typing import Any
 from bot.app.settings import GuardiaSettings
 from bot.app.wiring import open_database
 from bot.core.domain.estate import Vocabulary
-from bot.core.domain.intent import Utterance
+from bot.core.domain.intent import Intent, Utterance
 from bot.core.errors import UserError
 from bot.core.ports import IntentParser
+from bot.core.texts import load_texts
+from bot.engine.questions import question_for
 from cmdb.importers.estate_csv import Estate, people_of, read_estate, vocabulary_of
 from cmdb.inventory import SqlInventory
 from cmdb.people import SqlDirectory
@@ -99,7 +101,14 @@ async def _parse(
             thread=sentence.thread,
         )
     )
-    return describe(parsed)
+    return describe(parsed, _question(parsed, vocabulary))
+
+
+def _question(parsed: object, vocabulary: Vocabulary) -> str | None:
+    """What would be asked back for what is missing."""
+    if isinstance(parsed, Intent) and parsed.missing:
+        return question_for(parsed, vocabulary, load_texts("ko")).question
+    return None
 
 
 async def _vocabularies(
