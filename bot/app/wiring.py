@@ -184,15 +184,7 @@ def _wire(
         inventory=SqlInventory(engine),
         directory=directory,
         agents=hub,
-        stores=Stores(
-            jobs=SqlJobStore(engine),
-            approvals=SqlApprovalStore(engine),
-            locks=SqlLockStore(engine),
-            history=SqlHistoryStore(engine),
-            dialogues=SqlDialogueStore(engine),
-            audit=audit,
-            files=files,
-        ),
+        stores=_stores(engine, audit, files),
         clock=clock,
         texts=texts,
         signer=signer,
@@ -207,6 +199,18 @@ def _wire(
         web=web,
         adapters=(web,),
         workflows=_workflows(settings, services, group),
+    )
+
+
+def _stores(engine: AsyncEngine, audit: ChainedAuditLog, files: DiskFileStore) -> Stores:
+    return Stores(
+        jobs=SqlJobStore(engine),
+        approvals=SqlApprovalStore(engine),
+        locks=SqlLockStore(engine),
+        history=SqlHistoryStore(engine),
+        dialogues=SqlDialogueStore(engine),
+        audit=audit,
+        files=files,
     )
 
 

@@ -25,6 +25,8 @@ from bot.core.domain.job import Deployment, Job, JobState, StepRecord
 from bot.core.domain.people import Actor, ExternalId
 from bot.core.domain.plan import Plan, Risk
 from bot.core.domain.report import Report
+from bot.core.domain.room import Room as Room
+from bot.core.domain.room import RoomMessage as RoomMessage
 
 # --- chat ------------------------------------------------------------------------------------
 
@@ -359,29 +361,6 @@ class Clock(Protocol):
 
 
 # --- the web room ----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoomMessage:
-    """A message of our own room. ``body`` is the JSON the page shows; ``revision`` grows with
-    every edit; ``position`` orders the room's stream (messages and edits alike)."""
-
-    message_id: str
-    room: str
-    thread: str | None
-    author: str  # person id or "bot"
-    body: Mapping[str, object]
-    only_for: str | None
-    posted_at: datetime
-    revision: int
-    position: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
-    room_id: str
-    name: str
-    members: tuple[str, ...]  # person ids
 
 
 class RoomStore(Protocol):
