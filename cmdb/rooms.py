@@ -12,8 +12,8 @@ from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlmodel import col, select
 
+from bot.core.domain.room import Room, RoomMessage
 from bot.core.errors import OperationError
-from bot.core.ports import Room, RoomMessage
 from cmdb.engine import reading, writing
 from cmdb.models import RoomMemberRow, RoomMessageRow, RoomRow
 from cmdb.rows import insert_new, upsert

@@ -43,6 +43,7 @@ from adapters.web.uploads import receive_uploads
 from bot.core.domain.conversation import ConversationRef, Inbound, ReceivedFile
 from bot.core.domain.people import Actor
 from bot.core.domain.report import Report
+from bot.core.domain.room import Room, RoomMessage
 from bot.core.errors import GuardiaError, OperationError
 from bot.core.ports import (
     Capabilities,
@@ -50,8 +51,6 @@ from bot.core.ports import (
     Directory,
     FileStore,
     Receiver,
-    Room,
-    RoomMessage,
     RoomStore,
     SignInStore,
 )

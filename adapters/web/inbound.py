@@ -21,7 +21,7 @@ from bot.core.domain.conversation import (
     ReceivedFile,
 )
 from bot.core.domain.people import ExternalId
-from bot.core.ports import RoomMessage
+from bot.core.domain.room import RoomMessage
 
 ADAPTER = "web"
 TENANT = "local"

@@ -21,7 +21,7 @@ from bot.core.domain.report import (
     Section,
     Table,
 )
-from bot.core.ports import Room, RoomMessage
+from bot.core.domain.room import Room, RoomMessage
 
 Json = dict[str, object]
 

@@ -25,8 +25,7 @@ from bot.core.domain.job import Deployment, Job, JobState, StepRecord
 from bot.core.domain.people import Actor, ExternalId
 from bot.core.domain.plan import Plan, Risk
 from bot.core.domain.report import Report
-from bot.core.domain.room import Room as Room
-from bot.core.domain.room import RoomMessage as RoomMessage
+from bot.core.domain.room import Room, RoomMessage
 
 # --- chat ------------------------------------------------------------------------------------
 

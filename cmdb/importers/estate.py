@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bot.core.domain.estate import InstitutionEntry, Node, SrEntry, SystemEntry, Vocabulary
 from bot.core.domain.people import Actor
-from bot.core.ports import Room
+from bot.core.domain.room import Room
 from cmdb.people import PersonRecord
 
 

@@ -19,7 +19,7 @@ from bot.core.domain.estate import (
     SystemEntry,
 )
 from bot.core.domain.people import Actor, ExternalId
-from bot.core.ports import Room
+from bot.core.domain.room import Room
 from cmdb.importers.estate import ChannelRecord, Estate, NodeRecord, SrRecord, SystemRecord
 from cmdb.importers.estate_rows import (
     EVERYTHING,

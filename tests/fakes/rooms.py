@@ -15,8 +15,8 @@ from bot.core.domain.artifact import Artifact
 from bot.core.domain.conversation import ReceivedFile
 from bot.core.domain.decision import Rule
 from bot.core.domain.people import Actor, ExternalId, Role
+from bot.core.domain.room import Room, RoomMessage
 from bot.core.errors import OperationError, UserError
-from bot.core.ports import Room, RoomMessage
 
 
 class MemoryRooms:

@@ -16,9 +16,10 @@ from bot.core.domain.conversation import ConversationRef
 from bot.core.domain.decision import Approval
 from bot.core.domain.intent import Intent
 from bot.core.domain.job import TERMINAL, Deployment, Job, JobState, StepRecord
+from bot.core.domain.room import Room, RoomMessage
 from bot.core.errors import OperationError
 from bot.core.lifecycle import may_follow
-from bot.core.ports import Lease, Room, RoomMessage
+from bot.core.ports import Lease
 from tests.fakes.estate_stores import MemoryDirectory, MemoryInventory
 
 __all__ = [

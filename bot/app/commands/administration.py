@@ -5,11 +5,11 @@ Owns: what an operator of the bot does on its own machine.
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from datetime import timedelta
 from pathlib import Path
 
+from adapters.web.session import code_digest
 from agent.wire.enrolment import EnrolmentToken
 from bot.app import keys
 from bot.app.settings import GuardiaSettings
@@ -48,7 +48,7 @@ async def issue_sign_in_code(settings: GuardiaSettings, clock: Clock, person_id:
             raise UserError("signin_person_unknown", person=person_id)
         await audit.append(_admin(clock, "signin code", person=person_id))
         await SqlSignInStore(engine).issue(
-            person_id, hashlib.sha256(code.encode()).hexdigest(), until=clock.now() + _CODE_LIFE
+            person_id, code_digest(code), until=clock.now() + _CODE_LIFE
         )
     return code
 

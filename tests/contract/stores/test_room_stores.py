@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
+from bot.core.domain.room import Room, RoomMessage
 from bot.core.errors import OperationError
-from bot.core.ports import Room, RoomMessage
 from tests.fakes.jobs import NOW
 
 OPS = Room(room_id="ops", name="기재부 예산시스템 운영", members=("u031", "u032"))

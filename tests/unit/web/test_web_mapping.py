@@ -8,7 +8,7 @@ from adapters.web.inbound import clean_name, clean_text, to_inbound
 from adapters.web.outbound import has_button, report_body
 from adapters.web.session import Sessions, Signer, UploadTickets, code_digest
 from bot.core.domain.conversation import Chat, Command, Mention, ReceivedFile
-from bot.core.ports import RoomMessage
+from bot.core.domain.room import RoomMessage
 from bot.core.texts import load_texts
 from tests.fakes.sample_reports import plan_report
 
