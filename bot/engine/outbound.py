@@ -8,17 +8,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
 
 import structlog
 
 from bot.core.domain.conversation import ConversationRef
 from bot.core.domain.report import Report
-from bot.core.errors import GuardiaError, OperationError
+from bot.core.errors import OperationError
 from bot.core.ports import Adapter
 
 log = structlog.get_logger(__name__)
 
 Render = Callable[[], Awaitable[Report]]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Pace:
+    """The edits of one message: ``turn`` keeps them in order, ``last`` is the loop's time."""
+
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    last: float = float("-inf")
+    waiting: Render | None = None
+
+    def rests(self, since: float) -> bool:
+        return self.waiting is None and not self.turn.locked() and self.last <= since
 
 
 class Outbound:
@@ -40,8 +53,7 @@ class Outbound:
         self._adapters = adapters
         self._spawn = spawn
         self._interval_s = edit_interval_s
-        self._waiting: dict[ConversationRef, Render] = {}
-        self._last: dict[ConversationRef, float] = {}
+        self._paces: dict[ConversationRef, _Pace] = {}
 
     async def post(self, report: Report, to: ConversationRef, *, key: str) -> ConversationRef:
         """Post; the same key posts once.
@@ -52,40 +64,47 @@ class Outbound:
         return await self._adapter(to).post(report, to, key=key)
 
     async def edit(self, report: Report, message: ConversationRef) -> None:
-        """Edit now, instead of any edit that still waits.
+        """Edit now, instead of any edit that still waits, and after any that is on its way.
 
         Raises:
             OperationError: as ``post``.
         """
-        self._waiting.pop(message, None)
-        self._last[message] = asyncio.get_running_loop().time()
-        await self._adapter(message).edit(report, message)
+        pace = self._pace(message)
+        pace.waiting = None
+        async with pace.turn:
+            pace.last = asyncio.get_running_loop().time()
+            await self._adapter(message).edit(report, message)
 
     def edit_soon(self, message: ConversationRef, render: Render) -> None:
         """Edit when the pace allows, with what ``render`` says then. Failing is only logged:
         the next edit, or the final report, says it again."""
-        idle = message not in self._waiting
-        self._waiting[message] = render
+        pace = self._pace(message)
+        idle = pace.waiting is None
+        pace.waiting = render
         if idle:
-            self._spawn(self._paced(message))
+            self._spawn(self._paced(message, pace))
 
-    async def _paced(self, message: ConversationRef) -> None:
+    async def _paced(self, message: ConversationRef, pace: _Pace) -> None:
         loop = asyncio.get_running_loop()
-        due = self._last.get(message, 0.0) + self._interval_s
-        await asyncio.sleep(max(0.0, due - loop.time()))
-        render = self._waiting.pop(message, None)
-        if render is None:
-            return
-        self._last[message] = loop.time()
-        try:
-            await self._adapter(message).edit(await render(), message)
-        except GuardiaError as error:
-            log.warning("edit_failed", code=error.code, message=message.message)
+        await asyncio.sleep(max(0.0, pace.last + self._interval_s - loop.time()))
+        async with pace.turn:
+            render, pace.waiting = pace.waiting, None
+            if render is None:
+                return
+            pace.last = loop.time()
+            try:
+                await self._adapter(message).edit(await render(), message)
+            except Exception:
+                # The owner's TaskGroup holds the whole bot: an edit that fails must not end it.
+                log.exception("edit_failed", message=message.message)
 
-    def forget(self, message: ConversationRef) -> None:
-        """The message is final: keep no pace for it."""
-        self._waiting.pop(message, None)
-        self._last.pop(message, None)
+    def _pace(self, message: ConversationRef) -> _Pace:
+        """The pace of that message; those that have come to rest are dropped on the way."""
+        since = asyncio.get_running_loop().time() - self._interval_s
+        for resting in [key for key, pace in self._paces.items() if pace.rests(since)]:
+            if resting != message:
+                del self._paces[resting]
+        return self._paces.setdefault(message, _Pace())
 
     def _adapter(self, conversation: ConversationRef) -> Adapter:
         adapter = self._adapters.get(conversation.adapter)
