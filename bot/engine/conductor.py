@@ -12,12 +12,14 @@ from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
 
+import structlog
+
 from agent.wire.messages import StepOutcome
 from agent.wire.plan import ApprovalRecord, Grant, Step
 from agent.wire.seal import sign_grant
 from bot.core.cards import final_report, progress_card, refusal_report
 from bot.core.domain.audit import AuditKind
-from bot.core.domain.decision import Deny, Verdict
+from bot.core.domain.decision import Deny, RequireApproval, Verdict
 from bot.core.domain.job import Deployment, Job, JobState, StepRecord, StepState
 from bot.core.domain.plan import Novelty, Risk
 from bot.core.domain.report import Report
@@ -30,6 +32,8 @@ from bot.engine.chronicle import Chronicle
 from bot.engine.outbound import Outbound
 from bot.engine.requests import ApprovalRequests
 from bot.engine.services import Services
+
+log = structlog.get_logger(__name__)
 
 _SETTLED = frozenset({StepState.SUCCEEDED, StepState.FAILED, StepState.REFUSED, StepState.SKIPPED})
 # These ends leave servers that a person must look at: nobody else gets the system before that.
@@ -61,15 +65,20 @@ class Conductor:
         """
         job = await self._requests.load(job_id)
         if job.state is JobState.RUNNING:
+            await self._open_progress(job_id)
             return None
         if has_ended(job.state):
-            return job.state.value
+            # Stopped, and cut off before that was known here; the audit has the reason.
+            await self._release(job)
+            return "cancelled" if job.state is JobState.CANCELLED else "not_started"
         code, state = await self._obstacle(job)
         if state is not None:
             await self._chronicle.record(
                 AuditKind.REFUSAL, "bot", subject="begin", job_id=job_id, code=code
             )
-            await self._requests.show(await self._requests.move(job, state))
+            job = await self._requests.move(job, state)
+            await self._release(job)
+            await self._requests.show(job)
             return code
         await self._requests.move(job, JobState.RUNNING)
         await self._open_progress(job_id)
@@ -92,9 +101,14 @@ class Conductor:
 
     async def _rights_hold(self, job: Job) -> bool:
         requester = await self._services.directory.person(job.requester_id)
-        rules = await self._services.directory.rules()
-        if requester is None or isinstance(decide(asked_of(job.plan), requester, rules), Deny):
+        if requester is None:
             return False
+        rules = await self._services.directory.rules()
+        decision = decide(asked_of(job.plan), requester, rules)
+        if isinstance(decision, Deny):
+            return False
+        if isinstance(decision, RequireApproval) and decision.stages != job.stages:
+            return False  # the rules ask for other approvals now than those that were given
         return still_stands(job, await self._services.directory.people())
 
     async def _estate_holds(self, job: Job) -> bool:
@@ -117,9 +131,14 @@ class Conductor:
         job = await self._requests.load(job_id)
         await self._requests.show(job)
         if job.progress is None:
-            place = await self._outbound.post(
-                self._progress(job), job.conversation, key=f"{job_id}:progress"
-            )
+            try:
+                place = await self._outbound.post(
+                    self._progress(job), job.conversation, key=f"{job_id}:progress"
+                )
+            except OperationError as error:
+                # A messenger that is down stops no approved job; the final report says it all.
+                log.warning("progress_failed", code=error.code, job=job_id)
+                return
             await self._stores.jobs.attach(job_id, progress=place)
 
     # --- execute ---------------------------------------------------------------------------
@@ -148,16 +167,22 @@ class Conductor:
         return await self._keep(job, running, outcome)
 
     async def execute_all(self, job_id: str, step_ids: Sequence[str]) -> list[StepState]:
-        """Run read steps side by side, a bounded number at a time; the order of the ids is kept."""
+        """Run read steps side by side, a bounded number at a time; the order of the ids is kept.
+
+        One that raises stops no other: what the others found is recorded before it goes up.
+        """
         gate = asyncio.Semaphore(self._services.settings.read_fan_out)
 
         async def one(step_id: str) -> StepState:
             async with gate:
                 return await self.execute(job_id, step_id)
 
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(step_id)) for step_id in step_ids]
-        return [task.result() for task in tasks]
+        ended = await asyncio.gather(*map(one, step_ids), return_exceptions=True)
+        states = [each for each in ended if isinstance(each, StepState)]
+        for each in ended:
+            if isinstance(each, BaseException):
+                raise each
+        return states
 
     async def _ask_agent(self, job: Job, step: Step) -> StepOutcome:
         delivery = await self._delivery(job)
@@ -320,11 +345,9 @@ class Conductor:
         report = final_report(job, texts=self._services.texts)
         if job.progress is not None and job.plan.risk is Risk.READ:
             await self._outbound.edit(report, job.progress)
-            self._outbound.forget(job.progress)
             return
         if job.progress is not None:
             await self._outbound.edit(self._progress(job), job.progress)
-            self._outbound.forget(job.progress)
         await self._requests.show(job)
         await self._outbound.post(report, job.conversation, key=f"{job_id}:final")
 
