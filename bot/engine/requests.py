@@ -8,16 +8,23 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import structlog
+
 from bot.core.cards import plan_card
 from bot.core.domain.decision import Verdict
 from bot.core.domain.job import Job, JobState
 from bot.core.domain.plan import Risk
+from bot.core.domain.report import Paragraph, Report
 from bot.core.errors import OperationError
 from bot.core.lifecycle import has_ended
 from bot.core.policy import eligible, open_stage
 from bot.engine.chronicle import Chronicle
 from bot.engine.outbound import Outbound
 from bot.engine.services import Services
+
+log = structlog.get_logger(__name__)
+
+_UNRUN = frozenset({JobState.DENIED, JobState.EXPIRED, JobState.CANCELLED})
 
 
 class ApprovalRequests:
@@ -35,6 +42,8 @@ class ApprovalRequests:
         if job.state is JobState.PLANNED:
             to = JobState.AWAITING_APPROVAL if job.stages else JobState.QUEUED
             job = await self.move(job, to)
+            if job.cancel_requested_by is not None:  # taken back before anybody could agree
+                return await self.settle(job_id)
         await self.show(job)
         return job.state
 
@@ -46,7 +55,34 @@ class ApprovalRequests:
             if to is not None:
                 job = await self.move(job, to)
             await self.show(job)
+        await self._tell_end(job)
         return job.state
+
+    async def _tell_end(self, job: Job) -> None:
+        """One line in the thread when a request ends unrun: an edited card wakes nobody up."""
+        if job.state not in _UNRUN:
+            return
+        texts = self._services.texts
+        said = texts.say(f"settled.{job.state.value}", job=job.job_id, who=await self._who(job))
+        hint = texts.say(f"settled.{job.state.value}_next")
+        report = Report(
+            title=said,
+            summary=said,
+            sections=(Paragraph(text=hint),),
+            footer=texts.say("cards.footer_job", job=job.job_id),
+        )
+        try:
+            await self._outbound.post(report, job.conversation, key=f"{job.job_id}:settled")
+        except OperationError as error:
+            log.warning("note_failed", code=error.code, job=job.job_id)
+
+    async def _who(self, job: Job) -> str:
+        """Who ended it."""
+        if job.state is JobState.DENIED:
+            no = [one.name for one in job.approvals if one.verdict is Verdict.REJECT]
+            return ", ".join(no) or "-"
+        person = await self._services.directory.person(job.cancel_requested_by or "")
+        return person.name if person else job.requester_name
 
     @staticmethod
     def _verdict(job: Job) -> JobState | None:
@@ -62,6 +98,7 @@ class ApprovalRequests:
         if state is JobState.AWAITING_APPROVAL:
             job = await self.move(await self.load(job_id), JobState.EXPIRED)
             await self.show(job)
+            await self._tell_end(job)
             return job.state
         return state
 
@@ -89,14 +126,20 @@ class ApprovalRequests:
         return await self.load(job.job_id)
 
     async def show(self, job: Job) -> None:
-        """Bring the posted plan card up to date. Reads have none."""
+        """Bring the posted plan card up to date. Reads have none.
+
+        A messenger that is down keeps no job from going on: the next edit says it again.
+        """
         if job.plan.risk is Risk.READ or job.card is None:
             return
         people = await self._services.directory.people()
         card = plan_card(
             job, approvers=eligible(job, people), texts=self._services.texts, now=self._now()
         )
-        await self._outbound.edit(card, job.card)
+        try:
+            await self._outbound.edit(card, job.card)
+        except OperationError as error:
+            log.warning("card_failed", code=error.code, job=job.job_id)
 
     def _now(self) -> datetime:
         return self._services.clock.now()
