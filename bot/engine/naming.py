@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
+
+from bot.core.domain.conversation import ConversationRef
 
 SEOUL = ZoneInfo("Asia/Seoul")  # job ids carry the date that people here write
 
@@ -22,3 +25,8 @@ def job_id_of(event_key: str, at: datetime) -> str:
 def event_key_of(adapter: str, event_id: str) -> str:
     """The one name of an inbound event, over all messengers."""
     return f"{adapter}:{event_id}"
+
+
+def thread_of(conversation: ConversationRef) -> ConversationRef:
+    """The thread of a message: the one it is in, or the one that it opens."""
+    return replace(conversation, thread=conversation.thread or conversation.message, message=None)

@@ -27,7 +27,7 @@ from bot.core.redaction import redact
 from bot.engine.chronicle import Chronicle
 from bot.engine.context import Surroundings
 from bot.engine.follow_up import NOTHING, FollowUp
-from bot.engine.naming import SEOUL, event_key_of, job_id_of
+from bot.engine.naming import SEOUL, event_key_of, job_id_of, thread_of
 from bot.engine.outbound import Outbound
 from bot.engine.questions import question_for
 from bot.engine.reply import Reply
@@ -67,7 +67,7 @@ class Pipeline:
     async def handle(self, message: Mention | Command) -> FollowUp:
         """Take one addressed message, and say what it leads to."""
         key = event_key_of(message.conversation.adapter, message.event_id)
-        thread = _thread_of(message.conversation)
+        thread = thread_of(message.conversation)
         actor = await self._services.directory.find(message.sender)
         if actor is None:
             await self._refuse_stranger(message, thread, key)
@@ -84,13 +84,17 @@ class Pipeline:
         """Say that a message could not be handled, after every retry: nothing was started."""
         key = event_key_of(event.conversation.adapter, event.event_id)
         report = refusal_report(OperationError("internal", reference=key), texts=self._texts)
-        await self._outbound.post(report, _thread_of(event.conversation), key=f"{key}:apology")
+        await self._outbound.post(report, thread_of(event.conversation), key=f"{key}:apology")
 
     # --- words to intent -------------------------------------------------------------------
 
     async def _follow(self, request: Request) -> FollowUp:
         if len(request.message.text) > self._services.settings.text_limit:
             raise UserError("text_too_long", limit=self._services.settings.text_limit)
+        made = await self._made_before(request)
+        if made is not None:
+            await self._done_asking(request)
+            return FollowUp(start=made.job_id)
         files = request.message.files if isinstance(request.message, Mention) else ()
         await self._chronicle.record(
             AuditKind.REQUEST,
@@ -153,9 +157,9 @@ class Pipeline:
             await self._ask(request, question_for(asking, vocabulary, self._texts))
             return NOTHING
         if self._tasks.knows(intent.action):
-            await self._done_asking(request)
             answer, woken = await self._tasks.answer(intent, request.actor, request.thread)
             await request.reply.say(answer)
+            await self._done_asking(request)
             return FollowUp(wake=woken)
         action = self._services.action_of(intent.action)
         if action is None:
@@ -166,8 +170,9 @@ class Pipeline:
             asking = replace(intent, missing=("env",))
             await self._ask(request, question_for(asking, vocabulary, self._texts))
             return NOTHING
-        await self._done_asking(request)
         job_id = await self._plan(request, intent, action, target)
+        # Only now: cut off before, the same message must find its question still open.
+        await self._done_asking(request)
         return FollowUp(start=job_id)
 
     async def _target(self, request: Request, intent: Intent, action: Action) -> Target | None:
@@ -181,12 +186,14 @@ class Pipeline:
         self, request: Request, intent: Intent, action: Action, target: Target | None
     ) -> str | None:
         if target is not None:
-            await self._may_ask(request, action, target)
+            await self._may_ask(request, action, target, changes="files" in action.needs)
             if action.reaches_nodes:
                 self._surveyor.require_online(target)
         asked = await self._gather(request, intent, action, target)
         operations = action.survey(asked)
         if target is not None and operations:
+            # Nobody's servers are looked at for a change that this person cannot have.
+            await self._may_ask(request, action, target, changes=True)
             looking = self._texts.say("working.survey", count=len(target.nodes))
             await request.reply.say(plain_report(looking))
             facts = await self._surveyor.look(request.key, request.actor, target, operations)
@@ -214,15 +221,17 @@ class Pipeline:
             now=request.at,
         )
 
-    async def _may_ask(self, request: Request, action: Action, target: Target) -> None:
+    async def _may_ask(
+        self, request: Request, action: Action, target: Target, *, changes: bool
+    ) -> None:
         """Before a server is looked at: may this person ask for this verb here at all?
 
         The plan is decided again when it is made; an action's own risk is its highest, so its
-        mildest form counts here too.
+        milder forms count here too: reading, unless it is known that something ``changes``.
         """
         rules = await self._services.directory.rules()
         denials = []
-        for risk in {Risk.READ, action.risk}:
+        for risk in {Risk.CHANGE if changes else Risk.READ, action.risk}:
             asked = Asked(
                 action=action.action_id,
                 risk=risk,
@@ -261,17 +270,36 @@ class Pipeline:
             sr=asked.sr,
             conversation=request.thread,
             created_at=request.at,
-            expires_at=request.at + self._services.settings.approval_lapse,
+            expires_at=self._services.clock.now() + self._services.settings.approval_lapse,
             stages=decision.stages if isinstance(decision, RequireApproval) else (),
             rule=decision.rule,
         )
-        await self._stores.jobs.create(job)
-        place = await request.reply.say(plain_report(self._texts.note(plan.title)))
-        if plan.risk is Risk.READ:
+        if not await self._stores.jobs.create(job):
+            raise OperationError("job_conflict", job=job.job_id)
+        await self._place(request, job)
+        return job.job_id
+
+    async def _made_before(self, request: Request) -> Job | None:
+        """The job that this very message became when it was handled and then cut off."""
+        job = await self._stores.jobs.load(job_id_of(request.key, request.at))
+        mine = job is not None and (job.requester_id, job.conversation, job.created_at) == (
+            request.actor.person_id,
+            request.thread,
+            request.at,
+        )
+        if job is None or not mine:
+            return None
+        if job.state is JobState.PLANNED:
+            await self._place(request, job)
+        return job
+
+    async def _place(self, request: Request, job: Job) -> None:
+        """Answer with the plan's title, where its card, or a read's report, will be."""
+        place = await request.reply.say(plain_report(self._texts.note(job.plan.title)))
+        if job.plan.risk is Risk.READ:
             await self._stores.jobs.attach(job.job_id, progress=place)
         else:
             await self._stores.jobs.attach(job.job_id, card=place)
-        return job.job_id
 
     # --- refusals --------------------------------------------------------------------------
 
@@ -284,7 +312,7 @@ class Pipeline:
             values=error.values,
         )
         await self._done_asking(request)
-        await request.reply.say(refusal_report(error, texts=self._texts))
+        await request.reply.refuse(refusal_report(error, texts=self._texts))
 
     async def _refuse_stranger(
         self, message: Mention | Command, thread: ConversationRef, key: str
@@ -302,11 +330,6 @@ class Pipeline:
             thread,
             key=f"{key}:stranger",
         )
-
-
-def _thread_of(conversation: ConversationRef) -> ConversationRef:
-    """The thread of a message: the one it is in, or the one that it opens."""
-    return replace(conversation, thread=conversation.thread or conversation.message, message=None)
 
 
 def _text_of(message: Mention | Command) -> str:
