@@ -6,17 +6,18 @@ stored once, bound to the digest of the plan it was given for. Runs nothing.
 
 from __future__ import annotations
 
-from bot.core.cards import refusal_report
+from bot.core.cards import plain_report, refusal_report
 from bot.core.domain.audit import AuditKind
 from bot.core.domain.conversation import Click
 from bot.core.domain.decision import Approval, Verdict
-from bot.core.domain.job import Job
+from bot.core.domain.job import Job, JobState
 from bot.core.domain.people import Actor
 from bot.core.errors import GuardiaError, UserError
 from bot.core.policy import may_decide, open_stage
+from bot.core.redaction import redact
 from bot.engine.chronicle import Chronicle
 from bot.engine.follow_up import NOTHING, FollowUp
-from bot.engine.naming import event_key_of
+from bot.engine.naming import event_key_of, thread_of
 from bot.engine.outbound import Outbound
 from bot.engine.services import Services
 from bot.engine.tasks import Tasks
@@ -43,7 +44,9 @@ class Approvals:
             return await self._judge(click, actor)
         except GuardiaError as error:
             await self._refuse(click, actor, error)
-            return NOTHING
+            # Who has spoken may have been cut off before the job was told: it looks again.
+            spoken = error.code == "already_spoken"
+            return FollowUp(wake=error.values["job"]) if spoken else NOTHING
 
     async def _judge(self, click: Click, actor: Actor) -> FollowUp:
         job_id, _, digest = click.value.partition(":")
@@ -51,12 +54,19 @@ class Approvals:
         if job is None or not actor.may_see(job.plan.institution):
             raise UserError("job_unknown")
         if click.button == CANCEL:
-            await self._tasks.cancel(job, actor)
+            await self._cancel(click, job, actor)
         elif click.button in _VERDICTS:
             await self._decide(job, actor, _VERDICTS[click.button], digest)
         else:
             raise UserError("button_unknown")
         return FollowUp(wake=job.job_id)
+
+    async def _cancel(self, click: Click, job: Job, actor: Actor) -> None:
+        await self._tasks.cancel(job, actor)
+        said = plain_report(self._services.texts.say("tasks.cancelling", job=job.job_id))
+        key = event_key_of(click.conversation.adapter, click.event_id)
+        if job.state is not JobState.AWAITING_APPROVAL:  # else the card says so at once
+            await self._outbound.post(said, job.conversation, key=f"{key}:cancelling")
 
     async def _decide(self, job: Job, actor: Actor, verdict: Verdict, digest: str) -> None:
         now = self._services.clock.now()
@@ -84,16 +94,34 @@ class Approvals:
             )
         )
         if not stored:
-            raise UserError("already_decided", job=job.job_id, who=_decided_by(job))
+            await self._overtaken(job, actor, verdict)
+
+    async def _overtaken(self, job: Job, actor: Actor, verdict: Verdict) -> None:
+        """Somebody was faster: the word that has just been audited does not count."""
+        await self._chronicle.record(
+            AuditKind.APPROVAL,
+            actor.person_id,
+            subject=f"{verdict.value}_not_counted",
+            job_id=job.job_id,
+            code="already_decided",
+        )
+        now = await self._services.stores.jobs.load(job.job_id) or job
+        spoken = actor.person_id in {approval.person_id for approval in now.approvals}
+        code = "already_spoken" if spoken else "already_decided"
+        raise UserError(code, job=job.job_id, who=_decided_by(now))
 
     async def _refuse(self, click: Click, actor: Actor | None, error: GuardiaError) -> None:
         who = actor.person_id if actor else f"{click.sender.adapter}:{click.sender.user_id}"
         await self._chronicle.record(
-            AuditKind.REFUSAL, who, subject=click.button, code=error.code, value=click.value[:100]
+            AuditKind.REFUSAL,
+            who,
+            subject=redact(click.button[:40]),
+            code=error.code,
+            value=click.value[:100],
         )
         report = refusal_report(error, texts=self._services.texts, only_for=click.sender.user_id)
         key = event_key_of(click.conversation.adapter, click.event_id)
-        await self._outbound.post(report, click.conversation, key=f"{key}:refusal")
+        await self._outbound.post(report, thread_of(click.conversation), key=f"{key}:refusal")
 
 
 def _decided_by(job: Job) -> str:

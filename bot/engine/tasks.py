@@ -78,7 +78,7 @@ class Tasks:
         if named:
             fitting = [job for job in jobs if job.job_id == named]
         else:
-            fitting = [job for job in jobs if job.conversation.thread == thread.thread]
+            fitting = [job for job in jobs if job.conversation == thread]
         if len(fitting) != 1:
             raise UserError("task_unknown", task=named or "-")
         return fitting[0]
