@@ -46,6 +46,7 @@ class Workflows:
     """Registers the workflows with DBOS and starts them. One per process.
 
     ``unknown_retries``: how often a silent agent is asked again what became of a step.
+    ``retry_s``: seconds before a step that raised is tried again, doubled each time.
     """
 
     def __init__(
@@ -56,12 +57,14 @@ class Workflows:
         requests: ApprovalRequests,
         conductor: Conductor,
         unknown_retries: int,
+        retry_s: float = 0.5,
     ) -> None:
         self._pipeline = pipeline
         self._approvals = approvals
         self._requests = requests
         self._conductor = conductor
         self._unknown_retries = unknown_retries
+        self._retry_s = retry_s
         self._register()
 
     def _register(self) -> None:
@@ -101,13 +104,14 @@ class Workflows:
     async def _take_event(self, payload: dict[str, Any]) -> None:
         key = f"{DBOS.workflow_id}"
         try:
-            follow_up = await _step("handle", self._handle, payload)
+            follow_up = await self._step("handle", self._handle, payload)
         except StepGaveUpError:
-            await _step("apologise", self._apologise, payload)
+            await self._step("apologise", self._apologise, payload, patient=True)
             return
-        if follow_up["start"] is not None:
-            with SetWorkflowID(f"job:{follow_up['start']}"):
-                await DBOS.start_workflow_async(self._job, follow_up["start"])
+        for job_id in filter(None, follow_up.values()):
+            # Also before waking: starting twice is once, and a job may not have come to life yet.
+            with SetWorkflowID(f"job:{job_id}"):
+                await DBOS.start_workflow_async(self._job, job_id)
         if follow_up["wake"] is not None:
             await DBOS.send_async(
                 f"job:{follow_up['wake']}", "look", _WAKE, idempotency_key=f"{key}:wake"
@@ -132,18 +136,20 @@ class Workflows:
     # --- one job ---------------------------------------------------------------------------
 
     async def _follow_job(self, job_id: str) -> str:
-        state = await _step("open", self._requests.open, job_id)
+        state = await self._step("open", self._requests.open, job_id, patient=True)
         while state == JobState.AWAITING_APPROVAL:
-            remaining = await _step("remaining", self._requests.remaining_s, job_id)
+            remaining = await self._step(
+                "remaining", self._requests.remaining_s, job_id, patient=True
+            )
             woken = await DBOS.recv_async(_WAKE, timeout_seconds=remaining)
             settle = self._requests.settle if woken is not None else self._requests.lapse
-            state = await _step("settle", settle, job_id)
+            state = await self._step("settle", settle, job_id, patient=True)
         if state == JobState.QUEUED:
             await self._start_run(job_id)
         return str(state)
 
     async def _start_run(self, job_id: str) -> None:
-        scope = await _step("scope", self._conductor.scope, job_id)
+        scope = await self._step("scope", self._conductor.scope, job_id, patient=True)
         with SetWorkflowID(f"run:{job_id}"):
             if scope is None:
                 await DBOS.start_workflow_async(self._run, job_id)
@@ -154,9 +160,12 @@ class Workflows:
     # --- one run ---------------------------------------------------------------------------
 
     async def _run_plan(self, job_id: str) -> str:
-        stopped = await _step("begin", self._conductor.begin, job_id)
+        try:
+            stopped = await self._step("begin", self._conductor.begin, job_id)
+        except StepGaveUpError:
+            return await self._end(job_id, JobState.FAILED)  # no server has been spoken to
         if stopped is not None:
-            await _step("stopped", self._conductor.stopped, job_id, stopped)
+            await self._step("stopped", self._conductor.stopped, job_id, stopped, patient=True)
             return str(stopped)
         try:
             end = await self._walk(job_id)
@@ -164,22 +173,22 @@ class Workflows:
             # The bot itself could not go on (its store, its audit): what the servers hold is
             # not known here any more, and says so.
             end = JobState.UNKNOWN
-        state = await _step("conclude", self._conductor.conclude, job_id, end)
-        await _step("announce", self._conductor.announce, job_id)
+        return await self._end(job_id, end)
+
+    async def _end(self, job_id: str, to: JobState) -> str:
+        state = await self._step("conclude", self._conductor.conclude, job_id, to, patient=True)
+        await self._step("announce", self._conductor.announce, job_id, patient=True)
         return str(state)
 
     async def _walk(self, job_id: str) -> JobState:
-        course = await _step("course", self._conductor.course, job_id)
+        course = await self._step("course", self._conductor.course, job_id)
         for batch in course["batches"]:
             if course["risk"] == Risk.READ:
-                states = await _step("read", self._conductor.execute_all, job_id, batch)
-                if StepState.UNKNOWN in states:
-                    return JobState.UNKNOWN
-                if any(state != StepState.SUCCEEDED for state in states):
+                if not await self._read(job_id, batch):
                     return JobState.FAILED
                 continue
             for step_id in batch:
-                if await _step("cancelled", self._conductor.cancelled, job_id):
+                if await self._step("cancelled", self._conductor.cancelled, job_id):
                     return await self._go_back(job_id, JobState.CANCELLED)
                 state = await self._execute(job_id, step_id)
                 if state == StepState.UNKNOWN:
@@ -188,18 +197,26 @@ class Workflows:
                     return await self._go_back(job_id, JobState.ROLLED_BACK)
         return JobState.SUCCEEDED
 
+    async def _read(self, job_id: str, batch: list[str]) -> bool:
+        """All steps of a batch at once. A read that failed left nothing unknown behind."""
+        try:
+            states = await self._step("read", self._conductor.execute_all, job_id, batch)
+        except StepGaveUpError:
+            return False
+        return all(state == StepState.SUCCEEDED for state in states)
+
     async def _execute(self, job_id: str, step_id: str) -> str:
         """One step. A silent agent is asked again what became of it: its ledger knows, and
         nothing is repeated that may have taken effect."""
-        state = await _step("execute", self._conductor.execute, job_id, step_id)
+        state = await self._step("execute", self._conductor.execute, job_id, step_id)
         for _ in range(self._unknown_retries):
             if state != StepState.UNKNOWN:
                 break
-            state = await _step("execute", self._conductor.execute, job_id, step_id)
+            state = await self._step("execute", self._conductor.execute, job_id, step_id)
         return str(state)
 
     async def _go_back(self, job_id: str, to: JobState) -> JobState:
-        ways = await _step("way_back", self._conductor.way_back, job_id)
+        ways = await self._step("way_back", self._conductor.way_back, job_id)
         if ways is None:
             return JobState.ROLLBACK_FAILED
         for way in ways:
@@ -212,29 +229,36 @@ class Workflows:
         nothing_changed = not ways and to is JobState.ROLLED_BACK
         return JobState.FAILED if nothing_changed else to
 
+    async def _step(
+        self,
+        name: str,
+        call: Callable[..., Awaitable[Any]],
+        *arguments: Any,
+        patient: bool = False,
+    ) -> Any:
+        """One durable step: its result is kept, and after a crash it is not called again.
+
+        ``patient``: nobody could go on in its place, so that it is tried for a quarter of an hour.
+
+        Raises:
+            StepGaveUpError: it failed every time; the cause is logged here, once.
+        """
+        options: StepOptions = {
+            "name": name,
+            "retries_allowed": True,
+            "interval_seconds": self._retry_s,
+            "max_attempts": 12 if patient else 6,
+            "backoff_rate": 2.0,
+        }
+        try:
+            return await DBOS.run_step_async(options, call, *arguments)
+        except Exception as error:
+            log.exception("step_gave_up", step=name, workflow=DBOS.workflow_id)
+            raise StepGaveUpError(name) from error
+
 
 class StepGaveUpError(Exception):
     """A durable step failed every time it was tried."""
-
-
-async def _step(name: str, call: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
-    """One durable step: its result is kept, and after a crash it is not called again.
-
-    Raises:
-        StepGaveUpError: it failed every time; the cause is logged here, once.
-    """
-    options: StepOptions = {
-        "name": name,
-        "retries_allowed": True,
-        "interval_seconds": 0.5,
-        "max_attempts": 6,
-        "backoff_rate": 2.0,
-    }
-    try:
-        return await DBOS.run_step_async(options, call, *arguments)
-    except Exception as error:
-        log.exception("step_gave_up", step=name, workflow=DBOS.workflow_id)
-        raise StepGaveUpError(name) from error
 
 
 def _as_answer(click: Click) -> Mention | None:
