@@ -21,6 +21,7 @@ from bot.core.domain.intent import (
     Utterance,
 )
 from bot.core.texts import Texts
+from intents.aim import leaves_target_open
 from intents.details import Reading, details, service_in
 from intents.guard import is_attack, is_report, requests_in
 from intents.merge import completed
@@ -38,6 +39,7 @@ _WITHOUT_TARGET = frozenset({NONE, "help"})
 _WITHOUT_LAYER = frozenset(
     {"fetch_mes_qc", "sr_list", "sr_timeline", "set_approval_rule", "list_approval_rules"}
 )
+_SR = re.compile(r"sr[- ]?[0-9]{4}-[0-9]{1,6}", re.ASCII)
 _BEGS = re.compile(r"부탁|해\s*줘|해\s*주|바랍니다")
 _ALL = re.compile(
     r"^\s*(?:전부|모두|다|전체|둘\s*다|all)\s*(?:다|요|로|로요|해\s*줘|해\s*주세요)?[\s.!]*$"
@@ -197,6 +199,7 @@ def _intent(reading: _Reading, utterance: Utterance) -> tuple[Intent, frozenset[
         selector=selector,
         sr=None if action in _WITHOUT_TARGET else slots.sr,
         params=_params(action, reading, utterance),
+        open_target=leaves_target_open(squeeze(_SR.sub("", reading.live)).text),
     )
     return intent, doubtful
 

@@ -1,6 +1,6 @@
 """What a place implies: a thread its last job, a channel its system.
 
-Owns: completing an intent that names neither institution nor system from where it was said. What
+Owns: completing an intent that leaves its system entirely open from where it was said. What
 the words name is never overruled, and nobody is led to a system that they may not see. The plan
 names every node all the same.
 """
@@ -26,7 +26,7 @@ class Surroundings:
     async def complete(self, intent: Intent, thread: ConversationRef, actor: Actor) -> Intent:
         """The intent with what its place implies; unchanged where its words say it."""
         selector = intent.selector
-        if selector.institution or selector.system:
+        if not intent.open_target or selector.institution or selector.system:
             return intent
         job = await self._services.stores.history.latest_job(thread)
         if job is not None and actor.may_see(job.plan.institution):

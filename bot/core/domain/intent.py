@@ -52,6 +52,7 @@ class Intent:
     params: Mapping[str, Param] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
     source: Source = Source.RULES
+    open_target: bool = False  # no word says which system; the place it is said in may imply it
     files: tuple[ReceivedFile, ...] = ()  # put in by the pipeline, kept through questions
 
 

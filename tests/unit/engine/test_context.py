@@ -24,6 +24,7 @@ RESTART = Intent(
     action="manage_service",
     params={"operation": "restart"},
     missing=("institution", "system", "env", "layer"),
+    open_target=True,
 )
 
 
@@ -86,7 +87,7 @@ async def test_a_thread_gives_the_servers_of_its_last_job() -> None:
 
 
 async def test_a_rollback_in_a_deployments_thread_means_that_deployment() -> None:
-    rollback = Intent(action="rollback", missing=("institution", "system"))
+    rollback = Intent(action="rollback", missing=("institution", "system"), open_target=True)
     meant = await complete(Memory(job=a_job()), rollback)
     assert meant.params == {"deployment": "J260523-AAAAAA"}
 
@@ -101,6 +102,11 @@ async def test_what_the_words_name_is_never_overruled(selector: Selector) -> Non
         named = getattr(selector, name)
         assert named is None or getattr(meant.selector, name) == named
     assert meant.selector.nodes == () or selector.layer is None
+
+
+async def test_a_word_that_is_not_understood_may_be_another_system() -> None:
+    unsure = replace(RESTART, open_target=False)
+    assert await complete(Memory(job=a_job(), system=SYSTEM), unsure) == unsure
 
 
 async def test_nobody_is_led_to_what_they_may_not_see() -> None:
