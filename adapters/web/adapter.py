@@ -46,6 +46,7 @@ from bot.core.domain.report import Report
 from bot.core.domain.room import Room, RoomMessage
 from bot.core.errors import GuardiaError, OperationError
 from bot.core.ports import (
+    AuditSink,
     Capabilities,
     Clock,
     Directory,
@@ -90,6 +91,7 @@ class WebAdapter:
         rooms: RoomStore,
         files: FileStore,
         directory: Directory,
+        audit: AuditSink,
         sign_in: SignInStore | None,
         texts: Texts,
         clock: Clock,
@@ -100,7 +102,15 @@ class WebAdapter:
         self._texts = texts
         self._clock = clock
         self._tickets = UploadTickets(settings.secret.get_secret_value())
-        self._door = Door(settings, directory, sign_in=sign_in, texts=texts, clock=clock)
+        self._door = Door(
+            settings,
+            directory,
+            rooms=rooms,
+            audit=audit,
+            sign_in=sign_in,
+            texts=texts,
+            clock=clock,
+        )
         self._hub = Hub()
         self._stream = Stream(rooms, self._hub)
         self._pages = Pages(texts)

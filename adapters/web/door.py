@@ -25,9 +25,11 @@ from adapters.web.gate import (
 from adapters.web.outbound import Json, person_json
 from adapters.web.session import COOKIE, Sessions, code_digest
 from adapters.web.settings import MAX_FILES, MAX_TEXT_CHARACTERS, WebSettings
+from bot.core.domain.audit import AuditEvent, AuditKind
 from bot.core.domain.people import Actor
 from bot.core.errors import GuardiaError
-from bot.core.ports import Clock, Directory, SignInStore
+from bot.core.ports import AuditSink, Clock, Directory, RoomStore, SignInStore
+from bot.core.redaction import redact
 from bot.core.texts import Texts
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -47,12 +49,16 @@ class Door:
         settings: WebSettings,
         directory: Directory,
         *,
+        rooms: RoomStore,
+        audit: AuditSink,
         sign_in: SignInStore | None,
         texts: Texts,
         clock: Clock,
     ) -> None:
         self._settings = settings
         self._directory = directory
+        self._rooms = rooms
+        self._audit = audit
         self._sign_in = sign_in
         self._texts = texts
         self._clock = clock
@@ -115,6 +121,7 @@ class Door:
         claim = await read_model(request, _SignIn)
         person_id = await self._claimed_person(claim, request.remote or "")
         person = await self._directory.person(person_id) if person_id else None
+        await self._note(person, request.remote or "")
         if person is None:
             raise RequestError(HTTPStatus.UNAUTHORIZED, "web_sign_in_failed")
         response = web.json_response(self._session_json(person))
@@ -128,6 +135,18 @@ class Door:
             path="/",
         )
         return response
+
+    async def _note(self, person: Actor | None, address: str) -> None:
+        """Who came in, or that somebody tried: nobody comes in unrecorded."""
+        await self._audit.append(
+            AuditEvent(
+                kind=AuditKind.SIGN_IN if person else AuditKind.REFUSAL,
+                at=self._clock.now(),
+                actor=person.person_id if person else "unknown",
+                subject="web room",
+                detail={"way": self._settings.sign_in, "from": redact(address)},
+            )
+        )
 
     async def _end_session(self, request: web.Request) -> web.Response:
         response = web.json_response(self._session_json(None))
@@ -143,7 +162,11 @@ class Door:
     async def _list_people(self, _request: web.Request) -> web.Response:
         if self._settings.sign_in != "cards":
             raise RequestError(HTTPStatus.NOT_FOUND, "web_not_found")
-        people = await self._directory.people()
+        people = [
+            person
+            for person in await self._directory.people()
+            if await self._rooms.rooms(person.person_id)
+        ]
         return web.json_response({"people": [person_json(person) for person in people]})
 
     async def _claimed_person(self, claim: _SignIn, address: str) -> str | None:

@@ -173,6 +173,7 @@ def _wire(
         rooms=SqlRoomStore(engine),
         files=files,
         directory=directory,
+        audit=audit,
         sign_in=SqlSignInStore(engine),
         texts=texts,
         clock=clock,

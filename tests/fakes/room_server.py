@@ -27,6 +27,7 @@ from tests.fakes.rooms import (
     sample_people,
     sample_rooms,
 )
+from tests.fakes.stores import MemoryAudit
 
 ROOM = "moef-budget"
 
@@ -57,6 +58,7 @@ class RoomServer:
         self.files = MemoryFiles()
         self.directory = MemoryDirectory(sample_people())
         self.codes = MemorySignIn()
+        self.audit = MemoryAudit()
         self.clock = TickingClock()
         self.received: list[Inbound] = []
         self.failure: Exception | None = None
@@ -128,6 +130,7 @@ class RoomServer:
             rooms=self.rooms,
             files=self.files,
             directory=self.directory,
+            audit=self.audit,
             sign_in=self.codes,
             texts=load_texts("ko"),
             clock=self.clock,

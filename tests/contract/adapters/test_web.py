@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 
 from adapters.web.session import code_digest
+from bot.core.domain.audit import AuditKind
 from bot.core.domain.conversation import Click, ConversationRef, Mention
 from bot.core.errors import OperationError
 from tests.fakes.room_server import ROOM, RoomServer
@@ -222,3 +223,32 @@ async def test_every_answer_carries_the_security_headers(server: RoomServer) -> 
             assert response.headers["Content-Security-Policy"].startswith("default-src 'self'")
             assert response.headers["X-Frame-Options"] == "DENY"
             assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_who_comes_in_and_who_tries_is_audited(server: RoomServer) -> None:
+    await server.client("u015")
+    client = await server.client()
+    status, _ = await send(client, "/api/session", {"person_id": "nobody"})
+    assert status == 401
+    assert [(event.kind, event.actor) for event in server.audit.events] == [
+        (AuditKind.SIGN_IN, "u015"),
+        (AuditKind.REFUSAL, "unknown"),
+    ]
+
+
+async def test_nobody_comes_in_unrecorded(server: RoomServer) -> None:
+    server.audit.broken = True
+    client = await server.client()
+    status, _ = await send(client, "/api/session", {"person_id": "u015"})
+    assert status == 503
+    async with client.get("/api/rooms") as response:
+        assert response.status == 401
+
+
+async def test_only_people_of_a_room_are_offered_as_cards(server: RoomServer) -> None:
+    client = await server.client()
+    async with client.get("/api/people") as response:
+        offered = {person["id"] for person in (await response.json())["people"]}
+    rooms = {person: await server.rooms.rooms(person) for person in offered}
+    assert offered
+    assert all(rooms.values())
