@@ -1,6 +1,6 @@
 """Verdicts and cancellations in the database.
 
-Owns: that a person speaks once, and only while the job waits. Who may speak is policy's.
+Owns: that a person speaks once, and only while the stage waits. Who may speak is policy's.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.core.domain.decision import Approval
 from bot.core.domain.job import TERMINAL, JobState
+from bot.core.policy import still_counts
 from cmdb.engine import writing
-from cmdb.jobs import approval_row
+from cmdb.jobs import approval_row, jobs_of
 from cmdb.models import JobRow
 from cmdb.rows import insert_new
 
@@ -24,8 +25,11 @@ class SqlApprovalStore:
     async def add_approval(self, approval: Approval) -> bool:
         async with writing(self._engine) as session:
             # The job's row is held, so that it cannot stop waiting between look and insert.
-            job = await session.get(JobRow, approval.job_id, with_for_update=True)
-            if job is None or job.state != JobState.AWAITING_APPROVAL.value:
+            row = await session.get(JobRow, approval.job_id, with_for_update=True)
+            if row is None:
+                return False
+            (job,) = await jobs_of(session, [row])
+            if not still_counts(job, approval):
                 return False
             return await insert_new(session, approval_row(approval))
 

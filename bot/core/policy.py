@@ -110,6 +110,22 @@ def _ayes(approvals: Sequence[Approval], stage: int) -> int:
     )
 
 
+def still_counts(job: Job, approval: Approval) -> bool:
+    """Whether nobody was faster: the stage that this verdict is for still waits for one.
+
+    Asked by the store inside the transaction that appends the verdict, since two people may
+    click at the same moment.
+    """
+    spoken = {given.person_id for given in job.approvals}
+    rejected = any(given.verdict is Verdict.REJECT for given in job.approvals)
+    return (
+        job.state is JobState.AWAITING_APPROVAL
+        and not rejected
+        and approval.person_id not in spoken
+        and open_stage(job) == approval.stage
+    )
+
+
 def may_decide(job: Job, actor: Actor, plan_digest: str, now: datetime) -> str | None:
     """None when this person's verdict counts now; else the code of the refusal."""
     stage = open_stage(job)

@@ -237,8 +237,8 @@ class ApprovalStore(Protocol):
     """Verdicts and cancellations."""
 
     async def add_approval(self, approval: Approval) -> bool:
-        """Append a verdict, atomically: one person once, only while the job awaits approval.
-        False: this person has spoken already, or the job no longer waits."""
+        """Append a verdict, atomically: one person once, only while its stage awaits approval.
+        False: this person has spoken already, somebody was faster, or the job no longer waits."""
 
     async def request_cancel(self, job_id: str, person_id: str) -> bool:
         """Ask a job to stop before its next step. False: it has ended."""

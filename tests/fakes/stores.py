@@ -19,6 +19,7 @@ from bot.core.domain.job import TERMINAL, Deployment, Job, JobState, StepRecord
 from bot.core.domain.room import Room, RoomMessage
 from bot.core.errors import OperationError
 from bot.core.lifecycle import may_follow
+from bot.core.policy import still_counts
 from bot.core.ports import Lease
 from tests.fakes.estate_stores import MemoryDirectory, MemoryInventory
 
@@ -84,9 +85,7 @@ class MemoryJobs:
 
     async def add_approval(self, approval: Approval) -> bool:
         job = self.jobs.get(approval.job_id)
-        if job is None or job.state is not JobState.AWAITING_APPROVAL:
-            return False
-        if approval.person_id in {given.person_id for given in job.approvals}:
+        if job is None or not still_counts(job, approval):
             return False
         self.jobs[job.job_id] = replace(job, approvals=(*job.approvals, approval))
         return True

@@ -10,6 +10,7 @@ import pytest
 
 from agent.wire.operations import Health
 from bot.core.domain.conversation import ConversationRef
+from bot.core.domain.decision import Stage
 from bot.core.domain.estate import Layer
 from bot.core.domain.intent import Intent, Selector
 from bot.core.domain.job import TERMINAL, JobState, StepRecord, StepState
@@ -165,8 +166,18 @@ async def test_twenty_clicks_of_one_person_are_one_verdict(stores) -> None:
     assert len((await stores.jobs.load(JOB)).approvals) == 1
 
 
-async def test_different_people_all_speak(stores) -> None:
+async def test_of_two_people_who_click_at_the_same_moment_one_decides(stores) -> None:
     await stores.jobs.create(sample_job(state=JobState.AWAITING_APPROVAL))
+    taken = await asyncio.gather(
+        *(stores.approvals.add_approval(sample_approval(who)) for who in ("u013", "u031"))
+    )
+    assert sorted(taken) == [False, True]
+    assert len((await stores.jobs.load(JOB)).approvals) == 1
+
+
+async def test_as_many_speak_as_the_stage_needs(stores) -> None:
+    needed = (Stage(roles=(Role.PART_LEADER, Role.PM), quorum=10),)
+    await stores.jobs.create(replace(sample_job(state=JobState.AWAITING_APPROVAL), stages=needed))
     people = [f"u{n:03}" for n in range(10)]
     taken = await asyncio.gather(
         *(
