@@ -5,6 +5,7 @@ import { language, t } from "./texts.js";
 
 const ZONE = "Asia/Seoul";
 const SPECIAL = /\b([0-9a-f]{64})\b|\b[A-Za-z0-9]+(?:-[A-Za-z0-9]+)+\b/g;
+const WHOLE_CHARACTERS = 32; // a longer name may not fit on a phone
 
 function formatter(options) {
   return new Intl.DateTimeFormat(language() === "ko" ? "ko-KR" : "en-GB", { timeZone: ZONE, ...options });
@@ -57,7 +58,7 @@ export function rich(text) {
   const nodes = [];
   let from = 0;
   for (const match of text.matchAll(SPECIAL)) {
-    const special = match[1] ? digest(match[0]) : el("span", { class: "whole" }, match[0]);
+    const special = match[1] ? digest(match[0]) : match[0].length > WHOLE_CHARACTERS ? match[0] : el("span", { class: "whole" }, match[0]);
     nodes.push(text.slice(from, match.index), special);
     from = match.index + match[0].length;
   }

@@ -84,6 +84,7 @@ export class MessageView {
       this.thread.hidden = true;
       return;
     }
+    this.thread.hidden = false;
     const last = replies.at(-1);
     const signature = replies.map((one) => `${one.id}/${one.revision}`).join();
     if (signature === this.threadShown) return;

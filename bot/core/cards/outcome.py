@@ -161,7 +161,7 @@ def _trouble(job: Job, texts: Texts) -> list[Section]:
                 "cards.final.trouble",
                 node=story.run.node_id,
                 step=step_label(step, texts),
-                what=outcome_words(record, texts),
+                what=outcome_words(record, texts, node=step.node_id),
             )
             sections.append(Notice(text=said, tone=Tone.BAD))
         lines = _lines(story)

@@ -113,7 +113,11 @@ def _row(
     state = _state(step, records)
     if state is StepState.PENDING and stopped:
         state = StepState.SKIPPED
-    detail = "" if record is None or state in _SILENT else outcome_words(record, texts)
+    detail = (
+        ""
+        if record is None or state in _SILENT
+        else outcome_words(record, texts, node=step.node_id)
+    )
     return ChecklistRow(
         state=state.value,
         label=step_label(step, texts),
@@ -138,7 +142,7 @@ def _node_row(run: NodeRun, records: Records, texts: Texts) -> ChecklistRow:
     return ChecklistRow(
         state=_node_state(run, records).value,
         label=run.node_id,
-        detail=outcome_words(bad, texts) if bad else "",
+        detail=outcome_words(bad, texts, node=run.node_id) if bad else "",
         elapsed_ms=sum(record.elapsed_ms for record in known) if known else None,
     )
 

@@ -70,14 +70,15 @@ def step_label(step: Step, texts: Texts) -> str:
     return texts.say(key) if texts.has(key) else operation.kind
 
 
-def outcome_words(record: StepRecord, texts: Texts) -> str:
-    """The sentence of a step's code, then its values, then its lines are the caller's."""
+def outcome_words(record: StepRecord, texts: Texts, *, node: str = "") -> str:
+    """The sentence of a step's code, then its values; ``node``: the one that the reader is told
+    of anyway. The step's lines are the caller's."""
     key = f"steps.code.{record.code}"
     said = texts.say(key) if texts.has(key) else texts.say("steps.other", code=record.code)
     details = [
         f"{_value_name(name, texts)} {_value(name, value)}"
         for name, value in record.values
-        if value
+        if value and (name, value) != ("node", node)
     ]
     return f"{said} ({', '.join(details)})" if details else said
 
