@@ -7,6 +7,7 @@ messenger, no database and no agent by name.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -34,6 +35,8 @@ from bot.engine.reply import Reply
 from bot.engine.services import Services
 from bot.engine.survey import Surveyor
 from bot.engine.tasks import Tasks
+
+_SR = re.compile(r"SR-[0-9]{4}-[0-9]{1,6}")  # whoever made the intent: it goes into plan and audit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +167,8 @@ class Pipeline:
         action = self._services.action_of(intent.action)
         if action is None:
             raise UserError("not_yet", action=intent.action)
+        if intent.sr is not None and not _SR.fullmatch(intent.sr):
+            raise UserError("sr_malformed")
         target = await self._target(request, intent, action)
         if target is not None and "env" in action.needs and len(target.environments) > 1:
             # A read of all environments is a longer list; a change of all is an accident.
@@ -188,7 +193,7 @@ class Pipeline:
         if target is not None:
             await self._may_ask(request, action, target, changes="files" in action.needs)
             if action.reaches_nodes:
-                self._surveyor.require_online(target)
+                await self._surveyor.await_online(target)
         asked = await self._gather(request, intent, action, target)
         operations = action.survey(asked)
         if target is not None and operations:
