@@ -332,7 +332,8 @@ class Conductor:
     async def stopped(self, job_id: str, code: str) -> None:
         """Say why an approved job did not start."""
         job = await self._requests.load(job_id)
-        error = OperationError(code, job=job_id, agent=job.plan.wire.agent)
+        nodes = ", ".join(job.plan.node_names)
+        error = OperationError(code, job=job_id, agent=job.plan.wire.agent, nodes=nodes)
         report = refusal_report(error, texts=self._services.texts, job_id=job_id)
         if job.progress is not None and job.plan.risk is Risk.READ:
             await self._outbound.edit(report, job.progress)
