@@ -7,6 +7,7 @@ needs no approval; it is audited like everything that touches a server.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from datetime import timedelta
@@ -26,6 +27,7 @@ from bot.engine.services import Services
 
 Facts = Mapping[tuple[str, int], Result]
 _LIFE = timedelta(minutes=15)
+_COMING_BACK_S = 30.0  # after the bot's own start: agents dial in again one by one
 
 
 class Surveyor:
@@ -34,6 +36,7 @@ class Surveyor:
     def __init__(self, services: Services, chronicle: Chronicle) -> None:
         self._services = services
         self._chronicle = chronicle
+        self._began = time.monotonic()
 
     async def look(
         self, event_key: str, actor: Actor, target: Target, operations: Sequence[Operation]
@@ -65,6 +68,20 @@ class Surveyor:
             access=await self._services.inventory.access([n.node_id for n in target.nodes]),
         )
         return await self._collect(delivery)
+
+    async def await_online(self, target: Target) -> None:
+        """As ``require_online``, but a bot that has just started waits for the agent to come
+        back: requests that its end cut off are taken up before any agent can have dialled in.
+
+        Raises:
+            UserError: the agent has not come (``agent_offline``).
+        """
+        patience_s = min(self._services.settings.agent_patience_s, _COMING_BACK_S)
+        while time.monotonic() < self._began + patience_s:
+            if self._services.agents.online(target.agent):
+                return
+            await asyncio.sleep(0.2)
+        self.require_online(target)
 
     def require_online(self, target: Target) -> None:
         """The agent that reaches these nodes has dialled in.
