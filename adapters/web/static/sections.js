@@ -59,7 +59,7 @@ function table(data, key, folds) {
     el("th", { scope: "col", class: numeric[column] ? "number" : null }, name)));
   const body = data.rows.map((row) =>
     el("tr", {}, row.map((text, column) => el("td", { class: cellClass(text, column), "data-label": data.columns[column] }, rich(text)))));
-  const grid = el("div", { class: "table-scroll", "data-columns": data.columns.length > 4 ? "many" : "few", tabIndex: 0, role: "region", "aria-label": data.title || null },
+  const grid = el("div", { class: "table-scroll", "data-columns": data.columns.length > 4 ? "many" : data.columns.length > 3 ? "some" : "few", tabIndex: 0, role: "region", "aria-label": data.title || null },
     el("table", {}, el("thead", {}, head), el("tbody", {}, body)));
   if (!data.folded) return el("section", { class: "section" }, heading(data.title), grid);
   return fold(data.title, t("card.fold_open", { count: data.rows.length }), grid, { key, folds, open: false });
