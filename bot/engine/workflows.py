@@ -79,8 +79,9 @@ class Workflows:
             return await self._run_plan(job_id)
 
         self._take = DBOS.workflow(name="take")(take)
-        self._job = DBOS.workflow(name="job")(job)
-        self._run = DBOS.workflow(name="run")(run)
+        # However often the bot is cut off: a job that nobody takes up again would keep its lock.
+        self._job = DBOS.workflow(name="job", max_recovery_attempts=None)(job)
+        self._run = DBOS.workflow(name="run", max_recovery_attempts=None)(run)
 
     async def launch(self) -> None:
         """Start DBOS on the running loop; what a crash interrupted goes on from here."""
