@@ -133,7 +133,7 @@ class Running:
 
 async def _die(before: set[asyncio.Task[object]]) -> None:
     """End what this life has begun, as the end of its process would."""
-    left = asyncio.all_tasks() - before
+    left = asyncio.all_tasks() - before - {asyncio.current_task()}
     for task in left:
         task.cancel()
     await asyncio.gather(*left, return_exceptions=True)
