@@ -23,6 +23,7 @@ from tests.drivers.evidence import (
     judge_nodes,
     judge_reading,
     judge_room,
+    judge_words,
     look,
     overlaid,
 )
@@ -49,9 +50,9 @@ async def test_every_deployment_ends_in_one_known_state_whatever_is_killed(
 async def _kill_through(demo: KillableDemo) -> None:
     began = time.monotonic()
     old = (await look(demo)).trees[NODES[0]]
-    wanted = os.environ.get("KILLS_ONLY", "")
+    wanted = [name for name in os.environ.get("KILLS_ONLY", "").split(",") if name]
     over: list[Run] = []
-    for run in [run for run in runs() if wanted in run.name]:
+    for run in [run for run in runs() if run.name in wanted or not wanted]:
         await _follow(demo, run, old)
         over.append(run)
         print(_table(run), flush=True)
@@ -160,7 +161,8 @@ async def _judge(
     return [
         *([] if run.state == (run.end or run.state) else [f"ended as {run.state}"]),
         *([] if run.state not in {"unknown", "rollback_failed"} else [f"left as {run.state}"]),
-        *judge_nodes(run.state, now, expected),
+        *judge_nodes(run.state, now, expected, mixed=bool(run.mixed)),
+        *judge_words(sight, job_id, run.mixed),
         *judge_estate(demo),
         *judge_job(sight, job_id),
         *judge_ledger(sight, job_id, before, now),

@@ -84,8 +84,9 @@ class Expected:
     new_version: str
 
 
-def judge_nodes(state: str, now: Fleet, expected: Expected) -> list[str]:
-    """Each node is old or new; all are new where that is said, all old where that is said."""
+def judge_nodes(state: str, now: Fleet, expected: Expected, *, mixed: bool = False) -> list[str]:
+    """Each node is old or new; all are new where that is said, all old where that is said.
+    ``mixed``: some may be old and some new, and the final report says so."""
     wrong = []
     for node in NODES:
         old = now.trees[node] == expected.before.trees[node]
@@ -94,7 +95,7 @@ def judge_nodes(state: str, now: Fleet, expected: Expected) -> list[str]:
             wrong.append(f"{node}: a mixed set of files")
         if state == "succeeded" and not new:
             wrong.append(f"{node}: succeeded, but the files are not the new ones")
-        if state in {"rolled_back", "cancelled", "failed", "denied"} and not old:
+        if state in {"rolled_back", "cancelled", "failed", "denied"} and not old and not mixed:
             wrong.append(f"{node}: {state}, but the files are not the old ones")
         version = expected.new_version if new and not old else expected.before.versions[node]
         if new and old:
@@ -182,6 +183,15 @@ def judge_reading(sight: Sight, job_id: str, thread: str) -> list[str]:
     bodies = [json.loads(body) for (body,) in rows]
     told = [(body["title"], body["tone"]) for body in bodies]
     return [] if [tone for _, tone in told] == [_TONES[sight.state(job_id)]] else [f"told: {told}"]
+
+
+def judge_words(sight: Sight, job_id: str, words: str) -> list[str]:
+    """The final report says this."""
+    if not words:
+        return []
+    rows = sight.bot("SELECT body FROM room_messages WHERE key LIKE ?", f"%{job_id}:final")
+    told = [json.loads(body)["summary"] for (body,) in rows]
+    return [] if any(words in summary for summary in told) else [f"not said: {words} in {told}"]
 
 
 def judge_room(sight: Sight, job_id: str, thread: str) -> list[str]:

@@ -45,6 +45,7 @@ class Run:
     cancel: Moment | None = None
     asker: str = DEVELOPER
     reads: bool = False
+    mixed: str = ""  # where nodes may end on two versions, the final report says so in these words
     state: str = ""
     took_s: float = 0.0
     wrong: list[str] = field(default_factory=list)
@@ -87,8 +88,16 @@ def deploy(number: int, *kills: Kill, cancel: Moment | None = None, end: str | N
     )
 
 
-def rollback(number: int, *kills: Kill) -> Run:
-    return Run(name=f"rollback {number}", text=ROLLBACK, kills=kills)
+def rollback(number: int, *kills: Kill, cancel: Moment | None = None) -> Run:
+    """Cancelled, it leaves nodes where they are: some on the new version, some on the old."""
+    return Run(
+        name=f"rollback {number}",
+        text=ROLLBACK,
+        kills=kills,
+        cancel=cancel,
+        end="cancelled" if cancel else "succeeded",
+        mixed="노드마다 버전이 다를 수 있습니다" if cancel else "",
+    )
 
 
 def restart(number: int, *kills: Kill) -> Run:
@@ -106,7 +115,10 @@ def away(kill: Kill, down_s: float) -> Kill:
 
 def runs() -> list[Run]:
     """In this order: every rollback puts back what the deployment before it has brought."""
-    return [*_good(), *_read(), *_cancelled(), _broken(), *_cut_within(), *_stopped(), *_away()]
+    return [
+        *(*_good(), *_read(), *_cancelled(), _broken()),
+        *(*_cut_within(), *_stopped(), *_away()),
+    ]
 
 
 def _good() -> list[Run]:
@@ -146,6 +158,12 @@ def _good() -> list[Run]:
         ),
         rollback(
             2,
+            agent(begun(undo(1, "start"))),
+            bot(begun(undo(1, "join"))),
+            cancel=kept(node(1, "join")),
+        ),
+        rollback(
+            3,
             bot(posted()),
             agent(begun(node(1, "stop")), 0.2),
             bot(begun(node(1, "restore"))),
@@ -215,17 +233,16 @@ def _broken() -> Run:
 
 
 def _cut_within() -> list[Run]:
-    """Between the first and the last file of a replacement, and of its way back."""
+    """Between the first and the last file: what is found half done goes back."""
     return [
         deploy(
             5,
             agent(begun(node(1, "backup")), 0.03),
             agent(begun(node(1, "stage")), 0.03),
             agent(begun(node(1, "replace")), 0.03),
+            agent(begun(node(2, "replace")), 0.05),
             end="",
         ),
-        deploy(6, agent(begun(node(1, "replace")), 0.05), end=""),
-        deploy(7, agent(begun(node(2, "replace")), 0.04), end=""),
     ]
 
 
