@@ -67,7 +67,7 @@ function table(data, key, folds) {
 
 function lines(data, key, folds) {
   const text = el("pre", { class: "lines", tabIndex: 0 }, data.lines.map((line) =>
-    el("code", { class: "line", "data-bad": BAD_LINE.test(line) ? "true" : null }, line.replace(/^(\s*at) /, "$1\u00a0") || " ")));
+    el("code", { class: "line", "data-bad": BAD_LINE.test(line) ? "true" : null }, line.replace(/^\s*at /, "\u00a0\u00a0at\u00a0") || " ")));
   if (data.lines.length <= 12) return el("section", { class: "section" }, heading(data.title), text);
   return fold(data.title, t("card.lines", { count: data.lines.length }), text, { key, folds, open: true });
 }
