@@ -20,7 +20,7 @@ from agent.operations.paths import (
 )
 from agent.operations.tree import remove_tree, write_failure
 from agent.transports.transport import Entry, Transport, TransportError
-from agent.wire.operations import Done, FileSpec, ReplaceFiles, StageFiles
+from agent.wire.operations import DiscardStaging, Done, FileSpec, ReplaceFiles, StageFiles
 
 PIECE_BYTES = 256 * 1024
 _NEW_FILE_MODE = 0o644
@@ -53,6 +53,23 @@ async def is_staged(context: StepContext, operation: StageFiles) -> Verified:
         staged = await _staged(server, context, operation.files)
     complete = all(staged.get(file.path) == file.sha256 for file in operation.files)
     return Verified.DONE if complete else Verified.NOT_DONE
+
+
+async def discard(context: StepContext, operation: DiscardStaging) -> Done:
+    """Remove the staging folder of this job. Never in the way of what is undone besides."""
+    try:
+        async with context.server() as server:
+            await remove_tree(server.files, staging_folder(context.target, context.job_id))
+    except TransportError as error:
+        return Done(note=f"left_behind: {error.code}")
+    return Done()
+
+
+async def is_discarded(context: StepContext, operation: DiscardStaging) -> Verified:
+    """Gone or not; doing it again is harmless."""
+    async with context.server() as server:
+        entry = await server.files.stat(staging_folder(context.target, context.job_id))
+    return Verified.DONE if entry is None else Verified.NOT_DONE
 
 
 async def replace(context: StepContext, operation: ReplaceFiles) -> Done:

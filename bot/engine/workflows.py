@@ -217,17 +217,17 @@ class Workflows:
         return str(state)
 
     async def _go_back(self, job_id: str, to: JobState) -> JobState:
-        ways = await self._step("way_back", self._conductor.way_back, job_id)
-        if ways is None:
+        back = await self._step("way_back", self._conductor.way_back, job_id)
+        if back is None:
             return JobState.ROLLBACK_FAILED
-        for way in ways:
+        for way in back["ways"]:
             for step_id in way:
                 state = await self._execute(job_id, step_id)
                 if state == StepState.UNKNOWN:
                     return JobState.UNKNOWN
                 if state != StepState.SUCCEEDED:
                     return JobState.ROLLBACK_FAILED
-        nothing_changed = not ways and to is JobState.ROLLED_BACK
+        nothing_changed = not back["changed"] and to is JobState.ROLLED_BACK
         return JobState.FAILED if nothing_changed else to
 
     async def _step(
