@@ -131,9 +131,9 @@ class RuleParser:
         idle = reading.verdict.mentioned and not _BEGS.search(reading.live)
         if idle or not reading.live.strip() or not (told or _BEGS.search(reading.live)):
             return Intent(action=NONE)
-        offered = ("check_infra_health", "server_info", "collect_target_logs", "manage_service")
+        offered = ("check_infra_health", "server_info", "manage_service", "help")
         if utterance.files:
-            offered = ("deploy", "check_infra_health", "server_info", "deploy_history")
+            offered = ("deploy", "check_infra_health", "server_info", "help")
         return Clarification(
             question=self._texts.say("intents.which_action" if told else "intents.not_understood"),
             choices=self._choices(offered),
