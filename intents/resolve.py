@@ -13,7 +13,9 @@ from dataclasses import dataclass, field, replace
 
 from bot.core.domain.estate import Environment, Layer, NodeEntry, SystemEntry, Vocabulary
 from bot.core.domain.intent import Selector
-from intents.names import Kind, Name, find_hosts, find_names, gap_is_empty
+from intents.lexicon import Kind, lexicon_of
+from intents.names import Name, find_hosts, find_names, gap_is_empty
+from intents.near import find_near
 from intents.nodes import Numbers, find_numbers
 
 _SR = re.compile(r"(?<![a-z0-9-])sr[- ]?([0-9]{4})-([0-9]{1,6})(?![0-9a-z]|-[0-9a-z])", re.ASCII)
@@ -30,8 +32,9 @@ _NO_STRANGER = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slots:
-    """What one text gives. ``doubtful`` names slots with more than one answer; ``masked`` is the
-    text with every name replaced, for the rules that look for verbs."""
+    """What one text gives. ``doubtful`` names slots with more than one answer; ``offers``
+    names that a misspelling may mean; ``masked`` is the text with every name replaced, for the
+    rules that look for verbs."""
 
     selector: Selector = field(default_factory=Selector)
     sr: str | None = None
@@ -39,6 +42,7 @@ class Slots:
     numbers: Numbers = field(default_factory=Numbers)
     names: tuple[Name, ...] = ()
     stranger: bool = False
+    offers: tuple[str, ...] = ()
     masked: str = ""
 
     @property
@@ -53,6 +57,7 @@ def read_slots(text: str, vocabulary: Vocabulary) -> Slots:
     for _, match in hosts:
         text = text[: match.start()] + " " * len(match.group()) + text[match.end() :]
     names = find_names(text, vocabulary)
+    names, offers = _with_misspelled(text, names, vocabulary)
     stranger = _has_stranger(text, names)
     selector, doubtful = _selector(text, names, vocabulary, stranger=stranger)
     numbers = find_numbers(_without(text, names, (Kind.INSTITUTION, Kind.SYSTEM)))
@@ -70,6 +75,7 @@ def read_slots(text: str, vocabulary: Vocabulary) -> Slots:
         numbers=numbers,
         names=tuple(names),
         stranger=stranger,
+        offers=() if selector.system else offers,
         masked=_without(text, names, (Kind.INSTITUTION, Kind.SYSTEM)),
     )
 
@@ -78,12 +84,7 @@ def settle_nodes(
     selector: Selector, numbers: Numbers, vocabulary: Vocabulary
 ) -> tuple[Selector, frozenset[str]]:
     """Exclusions and counts, which only the estate can turn into numbers."""
-    siblings = sorted(
-        node.number
-        for node in vocabulary.nodes
-        if (node.institution, node.system) == (selector.institution, selector.system)
-        and (node.layer, node.env) == (selector.layer, selector.env)
-    )
+    siblings = _siblings(selector, vocabulary)
     doubt = frozenset({"nodes"})
     if numbers.vague:
         return replace(selector, nodes=()), doubt
@@ -93,6 +94,42 @@ def settle_nodes(
     if numbers.count is not None and not numbers.wanted and siblings:
         return selector, frozenset() if numbers.count == len(siblings) else doubt
     return selector, frozenset()
+
+
+def _siblings(selector: Selector, vocabulary: Vocabulary) -> tuple[int, ...]:
+    institution, system, layer, env = (
+        selector.institution,
+        selector.system,
+        selector.layer,
+        selector.env,
+    )
+    if institution is None or system is None or layer is None or env is None:
+        return ()
+    return lexicon_of(vocabulary).siblings.get((institution, system, layer, env), ())
+
+
+def _with_misspelled(
+    text: str, names: list[Name], vocabulary: Vocabulary
+) -> tuple[list[Name], tuple[str, ...]]:
+    """The names with those that are misspelled, and what may be meant where that is not sure.
+
+    Beside an exact pair a misspelled institution is only a word; a second system is asked about.
+    """
+    guesses = find_near(_without(text, names, tuple(Kind)), vocabulary, names)
+    institutions = {name.value for name in names if name.kind is Kind.INSTITUTION}
+    paired = any(
+        entry.institution in institutions
+        for name in names
+        if name.kind is Kind.SYSTEM and not name.weak
+        for entry in name.systems
+    )
+    sure = [
+        guess.name
+        for guess in guesses
+        if guess.name and not (paired and guess.name.kind is Kind.INSTITUTION)
+    ]
+    offers = [offer for guess in guesses if not guess.name for offer in guess.offers]
+    return sorted([*names, *sure], key=lambda name: name.start), tuple(dict.fromkeys(offers))
 
 
 def target_of(

@@ -23,12 +23,13 @@ from bot.core.domain.intent import (
 from bot.core.texts import Texts
 from intents.aim import leaves_target_open
 from intents.details import Reading, details, service_in
+from intents.english import english_action, in_korean
 from intents.guard import is_attack, is_report, requests_in
 from intents.merge import completed
 from intents.phrase import LONGEST, Phrase, read_phrase, squeeze
 from intents.resolve import Slots, read_slots, settle_nodes
 from intents.schema import CATALOGUE, missing, validated
-from intents.verbs import Scene, Verdict, decide
+from intents.verbs import Scene, Verdict, decide, operation_for
 
 _CANCEL = re.compile(
     r"^(?:아니(?:야|요|오)?[,.\s]*)?(?:그냥\s*)?(?:이거\s*|그거\s*|요청\s*)?"
@@ -80,7 +81,24 @@ class RuleParser:
             return Intent(action=NONE, params={"cancelled": True})
         if is_attack(phrase.full.lower()):
             return Intent(action=NONE)
-        return self._judge(_read(phrase, utterance), utterance)
+        reading = _read(phrase, utterance)
+        return self._offered(self._judge(reading, utterance), reading.slots)
+
+    def intent_for(self, action: str, utterance: Utterance) -> Intent:
+        """What the text gives for an action that another source chose: target, parameters and
+        what is missing are read from the words as ever, only the verb is not.
+
+        Raises:
+            ValueError: the action is not of the catalogue.
+        """
+        if action not in CATALOGUE:
+            raise ValueError(f"no action {action!r}")
+        reading = _read(read_phrase(utterance.text[:LONGEST]), utterance)
+        if reading.verdict.action != action:
+            scene = _scene(reading.slots, reading.live, utterance)
+            verdict = Verdict(action=action, operation=operation_for(action, scene))
+            reading = replace(reading, verdict=verdict)
+        return self._fresh(reading, utterance)
 
     def _judge(self, reading: _Reading, utterance: Utterance) -> Intent | Clarification:
         if reading.verdict.doubtful:
@@ -114,6 +132,18 @@ class RuleParser:
             question = self._texts.say("intents.answer_not_understood")
             return Clarification(question=question, partial=pending)
         return filled
+
+    def _offered(self, answer: Intent | Clarification, slots: Slots) -> Intent | Clarification:
+        """A misspelled name that is not sure is asked about by what it may mean."""
+        if not isinstance(answer, Intent) or not slots.offers:
+            return answer
+        if not {"institution", "system"} & set(answer.missing):
+            return answer
+        return Clarification(
+            question=self._texts.say("intents.did_you_mean"),
+            choices=tuple(Choice(label=name, value=name) for name in slots.offers),
+            partial=answer,
+        )
 
     def _ask_again(self, reading: _Reading, utterance: Utterance) -> Clarification:
         """Yes and no in one message: only a clear sentence helps."""
@@ -160,16 +190,21 @@ def _read(phrase: Phrase, utterance: Utterance) -> _Reading:
     pending = utterance.pending
     if pending is not None and _BARE_NUMBERS.match(live) and "pid" not in pending.missing:
         slots = read_slots(f"{live}번", utterance.vocabulary)
-    scene = Scene(
+    slots = replace(slots, masked=in_korean(slots.masked))
+    verdict = _called_by_id(slots.masked) or decide(_scene(slots, live, utterance))
+    return _Reading(phrase=phrase, live=live, slots=slots, verdict=verdict)
+
+
+def _scene(slots: Slots, live: str, utterance: Utterance) -> Scene:
+    return Scene(
         text=squeeze(slots.masked).text,
         files=bool(utterance.files),
         service=service_in(slots.masked) is not None,
         mes=_is_factory(slots, live),
+        english=english_action(slots.masked),
         layer=slots.selector.layer,
         sr=slots.sr is not None,
     )
-    verdict = _called_by_id(slots.masked) or decide(scene)
-    return _Reading(phrase=phrase, live=live, slots=slots, verdict=verdict)
 
 
 def _called_by_id(text: str) -> Verdict | None:

@@ -134,6 +134,9 @@ def days_of(text: str) -> int | None:
     if counted and said:
         number, unit = int(said[1] or said[3]), said[2] or said[4]
         return number * {"일": 1, "주": 7, "개월": 30}[unit]
+    english = re.search(r"(?:last|past)\s+(\d{1,3})\s*(day|week|month)s?", text)
+    if english:
+        return int(english[1]) * {"day": 1, "week": 7, "month": 30}[english[2]]
     if re.search(r"사흘", text):
         return 3
     if re.search(r"이틀", text):
@@ -147,7 +150,8 @@ def hours_of(text: str) -> int | None:
     """How many hours back a text reaches."""
     match = re.search(r"(\d{1,3}|한|두|세)\s*시간(?!\s*(?:마다|간격))", text)
     if not match:
-        return None
+        english = re.search(r"(?:last|past)\s+(\d{1,3})\s*(?:hours?|hrs?)", text)
+        return int(english[1]) if english else None
     return {"한": 1, "두": 2, "세": 3}.get(match[1]) or int(match[1])
 
 
