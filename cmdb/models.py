@@ -236,6 +236,17 @@ class SrRow(Table, table=True):
     due: str  # ISO date
 
 
+class GuideRow(Table, table=True):
+    """A guide without an institution is for everybody."""
+
+    __tablename__ = "guides"
+
+    guide_id: str = Field(primary_key=True)
+    title: str
+    institution: str | None = Field(default=None, foreign_key="institutions.name")
+    text: str = Field(sa_type=Text)
+
+
 class AccessRow(Table, table=True):
     """A login, readable by the agent alone."""
 

@@ -41,6 +41,7 @@ from cmdb.approvals import SqlApprovalStore
 from cmdb.audit import ChainedAuditLog
 from cmdb.dialogues import SqlDialogueStore
 from cmdb.engine import is_current, open_engine
+from cmdb.guides import SqlGuideStore
 from cmdb.history import SqlHistoryStore
 from cmdb.inventory import SqlInventory
 from cmdb.jobs import SqlJobStore
@@ -49,6 +50,7 @@ from cmdb.people import SqlDirectory
 from cmdb.rooms import SqlRoomStore
 from cmdb.signin import SqlSignInStore
 from intents.chain import build_parser
+from intents.guides import GuideFinder
 
 
 class SystemClock:
@@ -185,6 +187,7 @@ def _wire(
         inventory=SqlInventory(engine),
         directory=directory,
         agents=hub,
+        guide_search=GuideFinder(),
         stores=_stores(engine, audit, files),
         clock=clock,
         texts=texts,
@@ -212,6 +215,7 @@ def _stores(engine: AsyncEngine, audit: ChainedAuditLog, files: DiskFileStore) -
         dialogues=SqlDialogueStore(engine),
         audit=audit,
         files=files,
+        guides=SqlGuideStore(engine),
     )
 
 

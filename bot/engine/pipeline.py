@@ -28,6 +28,7 @@ from bot.core.redaction import redact
 from bot.engine.chronicle import Chronicle
 from bot.engine.context import Surroundings
 from bot.engine.follow_up import NOTHING, FollowUp
+from bot.engine.knowledge import Knowledge
 from bot.engine.naming import SEOUL, event_key_of, job_id_of, thread_of
 from bot.engine.outbound import Outbound
 from bot.engine.questions import question_for
@@ -66,6 +67,7 @@ class Pipeline:
         self._surroundings = Surroundings(services)
         self._surveyor = Surveyor(services, chronicle)
         self._tasks = Tasks(services, chronicle)
+        self._knowledge = Knowledge(services)
 
     async def handle(self, message: Mention | Command) -> FollowUp:
         """Take one addressed message, and say what it leads to."""
@@ -214,6 +216,10 @@ class Pipeline:
     ) -> ActionRequest:
         history = self._stores.history
         wants_files = "files" in action.needs
+        guides = None
+        if "guides" in action.needs:
+            question = _text_of(request.message)
+            guides = await self._knowledge.answer(question, request.actor, about=intent.selector)
         return ActionRequest(
             job_id=job_id_of(request.key, request.at),
             actor=request.actor,
@@ -224,6 +230,7 @@ class Pipeline:
             facts={},
             history=await history.deployments(target.system.code) if target else (),
             now=request.at,
+            guides=guides,
         )
 
     async def _may_ask(
