@@ -33,8 +33,8 @@ _NO_STRANGER = re.compile(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slots:
     """What one text gives. ``doubtful`` names slots with more than one answer; ``offers``
-    names that a misspelling may mean; ``masked`` is the text with every name replaced, for the
-    rules that look for verbs."""
+    names that a misspelling may mean; ``rivals`` several targets that are named; ``masked`` is
+    the text with every name replaced, for the rules that look for verbs."""
 
     selector: Selector = field(default_factory=Selector)
     sr: str | None = None
@@ -43,6 +43,7 @@ class Slots:
     names: tuple[Name, ...] = ()
     stranger: bool = False
     offers: tuple[str, ...] = ()
+    rivals: tuple[str, ...] = ()
     masked: str = ""
 
     @property
@@ -76,6 +77,7 @@ def read_slots(text: str, vocabulary: Vocabulary) -> Slots:
         names=tuple(names),
         stranger=stranger,
         offers=() if selector.system else offers,
+        rivals=() if selector.system or stranger else _rivals(text, names),
         masked=_without(text, names, (Kind.INSTITUTION, Kind.SYSTEM)),
     )
 
@@ -94,6 +96,29 @@ def settle_nodes(
     if numbers.count is not None and not numbers.wanted and siblings:
         return selector, frozenset() if numbers.count == len(siblings) else doubt
     return selector, frozenset()
+
+
+def _rivals(text: str, names: list[Name]) -> tuple[str, ...]:
+    """The targets of a text that names more than one, as a person would say each of them."""
+    meant = _without_excluded_pairs(text, names)
+    institutions = [name for name in meant if name.kind is Kind.INSTITUTION]
+    systems = [
+        system
+        for system in meant
+        if system.kind is Kind.SYSTEM
+        and (not system.weak or any(gap_is_empty(text, name, system) for name in institutions))
+    ]
+    called = dict.fromkeys(_called(text, system, institutions) for system in systems)
+    if len(called) <= 1:
+        called = dict.fromkeys(name.value for name in institutions)
+    return tuple(called) if len(called) > 1 else ()
+
+
+def _called(text: str, system: Name, institutions: list[Name]) -> str:
+    beside = [name.value for name in institutions if gap_is_empty(text, name, system)]
+    own = [entry.name for entry in system.systems if not beside or entry.institution == beside[-1]]
+    name = own[0] if own else system.systems[0].name
+    return f"{beside[-1]} {name}" if beside else name
 
 
 def _siblings(selector: Selector, vocabulary: Vocabulary) -> tuple[int, ...]:

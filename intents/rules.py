@@ -25,6 +25,7 @@ from intents.aim import leaves_target_open
 from intents.details import Reading, details, service_in
 from intents.english import english_action, in_korean
 from intents.guard import is_attack, is_report, requests_in
+from intents.lexicon import Kind
 from intents.merge import completed
 from intents.phrase import LONGEST, Phrase, read_phrase, squeeze
 from intents.resolve import Slots, read_slots, settle_nodes
@@ -32,10 +33,14 @@ from intents.schema import CATALOGUE, missing, validated
 from intents.verbs import Scene, Verdict, decide, operation_for
 
 _CANCEL = re.compile(
-    r"^(?:아니(?:야|요|오)?[,.\s]*)?(?:그냥\s*)?(?:이거\s*|그거\s*|요청\s*)?"
+    r"^(?:아니(?:야|요|오)?[,.\s]*|(?:아|앗|어)?[,\s]*(?:잠깐|잠시)(?:만)?(?:요)?[,.!\s]*)?(?:그냥\s*)?(?:이거\s*|그거\s*|요청\s*)?"
     r"(?:취소|그만|됐어|됐습니다|관둬|안\s*할래|하지\s*마|하지\s*말|중단|철회|cancel|아니(?=요|오|야|[\s.!]*$))"
     r"\s*(?:요|오|야|세요|시오|자|해|둬|두자|할게요?|해\s*줘|해\s*주세요|하자|합니다|할래|부탁\s*(?:해요?|드립니다))?[\s.!~]*$"
 )
+_MOST_CHOICES = 8
+# Parameters whose answers sound like requests of their own ("DB 백업", "재기동").
+_CHOSEN = frozenset({"job", "target_action", "operation", "approver_role"})
+_LONGEST_CHOICE = 12  # characters without white space
 _WITHOUT_TARGET = frozenset({NONE, "help"})
 _WITHOUT_LAYER = frozenset(
     {"fetch_mes_qc", "sr_list", "sr_timeline", "set_approval_rule", "list_approval_rules"}
@@ -101,6 +106,9 @@ class RuleParser:
         return self._fresh(reading, utterance)
 
     def _judge(self, reading: _Reading, utterance: Utterance) -> Intent | Clarification:
+        chosen = _chosen(reading, utterance)
+        if chosen is not None:
+            return chosen
         if reading.verdict.doubtful:
             return self._ask_again(reading, utterance)
         if reading.verdict.action is not None:
@@ -134,14 +142,17 @@ class RuleParser:
         return filled
 
     def _offered(self, answer: Intent | Clarification, slots: Slots) -> Intent | Clarification:
-        """A misspelled name that is not sure is asked about by what it may mean."""
-        if not isinstance(answer, Intent) or not slots.offers:
+        """A name that is not sure is asked about by what it may mean; of several, which first."""
+        offers, question = slots.offers, "intents.did_you_mean"
+        if slots.rivals:
+            offers, question = slots.rivals, "intents.which_first"
+        if not isinstance(answer, Intent) or not offers:
             return answer
         if not {"institution", "system"} & set(answer.missing):
             return answer
         return Clarification(
-            question=self._texts.say("intents.did_you_mean"),
-            choices=tuple(Choice(label=name, value=name) for name in slots.offers),
+            question=self._texts.say(question),
+            choices=tuple(Choice(label=name, value=name) for name in offers[:_MOST_CHOICES]),
             partial=answer,
         )
 
@@ -295,8 +306,24 @@ def _filled(pending: Intent, reading: _Reading, utterance: Utterance) -> Intent 
     return _finished(intent, utterance, doubtful, slots)
 
 
+def _chosen(reading: _Reading, utterance: Utterance) -> Intent | None:
+    """The open question's intent where a short answer names the very parameter it lacks."""
+    pending, names = utterance.pending, reading.slots.names
+    if pending is None or not _CHOSEN & set(pending.missing):
+        return None
+    targets = any(name.kind in (Kind.INSTITUTION, Kind.SYSTEM) for name in names)
+    if targets or len(squeeze(reading.live).text) > _LONGEST_CHOICE:
+        return None
+    wanted = _CHOSEN & set(pending.missing)
+    if not wanted & set(_params(pending.action, _for_answer(reading, pending), utterance)):
+        return None
+    return _filled(pending, reading, utterance)
+
+
 def _for_answer(reading: _Reading, pending: Intent) -> _Reading:
     operation = pending.params.get("operation", pending.params.get("target_action"))
+    if operation is None and pending.action == "schedule_action":
+        operation = reading.verdict.action
     verdict = Verdict(action=pending.action, operation=str(operation) if operation else None)
     return replace(reading, verdict=verdict)
 
