@@ -114,7 +114,7 @@ class EndpointModel:
                 if reply.status != 200:
                     raise ModelError(f"status {reply.status}")
                 return _content(await _limited(reply))
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        except (aiohttp.ClientError, OSError, RuntimeError) as error:  # a timeout is an OSError
             raise ModelError(f"{type(error).__name__}: {error}") from error
 
 

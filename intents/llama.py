@@ -24,6 +24,11 @@ from intents.model import ModelError
 
 _T = TypeVar("_T")
 LONGEST_ANSWER_TOKENS = 160
+# As what llama-cpp-python reports a file that is no model, a template that is none, a full context.
+_FAILURES = (
+    *(ValueError, RuntimeError, OSError, AttributeError, ImportError),
+    *(TypeError, LookupError, AssertionError),
+)
 _RETRY_TEMPERATURE = 0.4  # the deterministic answer would only come again
 
 
@@ -76,6 +81,10 @@ class LlamaModel:
             )
         )
 
+    async def idle(self) -> None:
+        """Return when the worker has ended what it was doing."""
+        await asyncio.get_running_loop().run_in_executor(self._worker, lambda: None)
+
     async def close(self) -> None:
         """See ``Model``."""
         self._stop.set()
@@ -105,8 +114,7 @@ class LlamaModel:
             call.dropped = True
             self._stop.set()
             raise
-        # llama-cpp-python reports a file that is no model and a failed decode as these.
-        except (ValueError, RuntimeError, OSError, AttributeError, ImportError) as error:
+        except _FAILURES as error:
             raise ModelError(f"{type(error).__name__}: {error}") from error
 
 
@@ -155,19 +163,23 @@ class _Engine:
         self._grammar = llama_cpp.LlamaGrammar.from_json_schema(
             json.dumps(answer_schema()), verbose=False
         )
+        self._template_error = llama_cpp.llama_chat_format.jinja2.TemplateError
         self._callback = ctypes.cast(stop.function, llama_cpp.llama_cpp.ggml_abort_callback)
         llama_cpp.llama_set_abort_callback(
             self._llama.ctx, self._callback, ctypes.cast(stop.flag, ctypes.c_void_p)
         )
 
     def complete(self, messages: list[Message], *, temperature: float, tokens: int) -> str:
-        answer: Any = self._llama.create_chat_completion(
-            messages=messages,
-            grammar=self._grammar,
-            temperature=temperature,
-            max_tokens=tokens,
-            seed=1,
-        )
+        try:
+            answer: Any = self._llama.create_chat_completion(
+                messages=messages,
+                grammar=self._grammar,
+                temperature=temperature,
+                max_tokens=tokens,
+                seed=1,
+            )
+        except self._template_error as error:
+            raise ModelError(f"chat template: {error}") from error
         return str(answer["choices"][0]["message"]["content"])
 
     def close(self) -> None:
