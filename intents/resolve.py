@@ -93,7 +93,7 @@ def settle_nodes(
     if numbers.excluded and not numbers.wanted:
         rest = tuple(number for number in siblings if number not in numbers.excluded)
         return (replace(selector, nodes=rest), frozenset()) if rest else (selector, doubt)
-    if numbers.count is not None and not numbers.wanted and siblings:
+    if numbers.count is not None and not numbers.wanted:
         return selector, frozenset() if numbers.count == len(siblings) else doubt
     return selector, frozenset()
 

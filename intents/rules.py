@@ -21,6 +21,7 @@ from bot.core.domain.intent import (
     Utterance,
 )
 from bot.core.texts import Texts
+from intents.agreement import Heard, Stance
 from intents.aim import leaves_target_open
 from intents.details import Reading, details, service_in
 from intents.english import english_action, in_korean
@@ -50,6 +51,7 @@ _BEGS = re.compile(r"부탁|해\s*줘|해\s*주|바랍니다")
 _ALL = re.compile(
     r"^\s*(?:전부|모두|다|전체|둘\s*다|all)\s*(?:다|요|로|로요|해\s*줘|해\s*주세요)?[\s.!]*$"
 )
+_ALL_OF_THEM = re.compile(r"전부|모두|전체|둘\s*다|(?:한|두|세|네|\d)\s*대\s*(?:다|모두|전부)")
 _BY_ID = re.compile(r"\s*/?(?:sm\s+)?([a-z_]{4,})(?![a-z_])")
 _OPERATIONS = re.compile(r"(?<![a-z])(restart|start|stop|status|kill|check|init)(?![a-z])")
 _BARE_NUMBERS = re.compile(r"^\s*\d{1,2}(?:\s*[,~]\s*\d{1,2})*\s*$", re.ASCII)
@@ -77,17 +79,24 @@ class RuleParser:
 
     def understand(self, utterance: Utterance) -> Intent | Clarification | None:
         """The same without waiting for anything."""
+        return self.hear(utterance).answer
+
+    def hear(self, utterance: Utterance) -> Heard:
+        """The answer, and how the rules stand behind it."""
         if not utterance.addressed:
-            return None
+            return Heard(answer=None, stance=Stance.FINAL)
         if len(utterance.text) > LONGEST:
-            return Clarification(question=self._texts.say("intents.too_long", limit=LONGEST))
+            question = self._texts.say("intents.too_long", limit=LONGEST)
+            return Heard(answer=Clarification(question=question), stance=Stance.FINAL)
         phrase = read_phrase(utterance.text)
         if utterance.pending and _CANCEL.match(phrase.text.strip()):
-            return Intent(action=NONE, params={"cancelled": True})
+            cancelled = Intent(action=NONE, params={"cancelled": True})
+            return Heard(answer=cancelled, stance=Stance.FINAL)
         if is_attack(phrase.full.lower()):
-            return Intent(action=NONE)
+            return Heard(answer=Intent(action=NONE), stance=Stance.FINAL)
         reading = _read(phrase, utterance)
-        return self._offered(self._judge(reading, utterance), reading.slots)
+        answer = self._offered(self._judge(reading, utterance), reading.slots)
+        return Heard(answer=answer, stance=_stance(reading, answer, utterance))
 
     def intent_for(self, action: str, utterance: Utterance) -> Intent:
         """What the text gives for an action that another source chose: target, parameters and
@@ -126,6 +135,7 @@ class RuleParser:
             )
             if same:
                 intent = replace(intent, params={**earlier.params, **intent.params})
+                doubtful |= _unnumbered(earlier, intent, reading)
         return _finished(intent, utterance, doubtful, reading.slots)
 
     def _answer(self, reading: _Reading, utterance: Utterance) -> Intent | Clarification | None:
@@ -190,6 +200,20 @@ class RuleParser:
             for action in actions
             if self._texts.has(f"intents.choice.{action}")
         )
+
+
+def _stance(reading: _Reading, answer: Intent | Clarification, utterance: Utterance) -> Stance:
+    if not reading.live.strip() or reading.verdict.doubtful:
+        return Stance.FINAL
+    if reading.verdict.action is not None:
+        called = _called_by_id(reading.slots.masked) is not None
+        return Stance.FINAL if called or isinstance(answer, Clarification) else Stance.NAMED
+    if isinstance(answer, Intent) and answer.action != NONE:
+        return Stance.FINAL  # it completes an open question or the thread's last request
+    if reading.verdict.mentioned:
+        return Stance.TALK
+    known = answer.partial == utterance.pending if isinstance(answer, Clarification) else False
+    return Stance.SILENT if known or isinstance(answer, Intent) else Stance.OPEN
 
 
 def _read(phrase: Phrase, utterance: Utterance) -> _Reading:
@@ -303,7 +327,15 @@ def _filled(pending: Intent, reading: _Reading, utterance: Utterance) -> Intent 
     everything = "nodes" in pending.missing and bool(_ALL.match(reading.live))
     if not (changed or added or dropped or everything or doubtful):
         return None
+    doubtful |= _unnumbered(pending, intent, reading)
     return _finished(intent, utterance, doubtful, slots)
+
+
+def _unnumbered(earlier: Intent, intent: Intent, reading: _Reading) -> frozenset[str]:
+    """Servers that were asked for stay asked for, whatever else an answer says."""
+    numbers = intent.selector.nodes or reading.slots.numbers.excluded
+    told = numbers or _ALL.match(reading.live) or _ALL_OF_THEM.search(reading.live)
+    return frozenset({"nodes"}) if "nodes" in earlier.missing and not told else frozenset()
 
 
 def _chosen(reading: _Reading, utterance: Utterance) -> Intent | None:
