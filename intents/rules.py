@@ -325,7 +325,8 @@ def _filled(pending: Intent, reading: _Reading, utterance: Utterance) -> Intent 
     changed = intent.selector != pending.selector or intent.sr != pending.sr
     dropped = "files" in pending.missing and bool(utterance.files)
     everything = "nodes" in pending.missing and bool(_ALL.match(reading.live))
-    if not (changed or added or dropped or everything or doubtful):
+    some = slots.numbers.excluded or slots.numbers.count
+    if not (changed or added or dropped or everything or some or doubtful):
         return None
     doubtful |= _unnumbered(pending, intent, reading)
     return _finished(intent, utterance, doubtful, slots)
