@@ -16,12 +16,14 @@ from bot.core.domain.intent import Source, Utterance
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """``probability`` is calibrated, 0 to 1. ``params`` are proposed parameter values as text."""
+    """``probability`` is calibrated, 0 to 1. ``params`` are proposed parameter values as text.
+    ``others`` are the next likely labels (``action`` or ``action/operation``) for a question."""
 
     action: str
     probability: float
     source: Source
     params: Mapping[str, str] = field(default_factory=dict)
+    others: tuple[tuple[str, float], ...] = ()
 
 
 class Proposer(Protocol):
