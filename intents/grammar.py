@@ -2,7 +2,9 @@
 
 Owns: the JSON schema that its generation is bound to, reading its answer (strictly, once more:
 an endpoint may ignore the schema), and dropping every parameter whose value does not stand in the
-text. Must not know which model answers, nor what an action does.
+text. ``operation`` is no value but the second half of the action's name ("restart" of
+"manage_service"); what is done is read from the text by the rules' code all the same.
+Must not know which model answers, nor what an action does.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
@@ -21,6 +23,7 @@ from intents.schema import CATALOGUE
 LONGEST_VALUE = 60  # characters of one parameter
 LONGEST_ANSWER = 1000  # characters; what is longer is no answer
 _Value = Annotated[str, StringConstraints(max_length=LONGEST_VALUE)]
+OPERATION = "operation"
 _WORD = re.compile(r"[0-9a-z]")
 
 
@@ -48,7 +51,10 @@ def read_answer(text: str) -> Answer | None:
     except (ValueError, ValidationError, RecursionError):
         return None
     names = _parameters().get(answer.action)
-    return answer if names is not None and answer.params.keys() <= set(names) else None
+    if names is None or not answer.params.keys() <= set(names):
+        return None
+    operation = answer.params.get(OPERATION)
+    return answer if operation is None or operation in _operations(answer.action) else None
 
 
 def said_in(text: str, params: Mapping[str, str]) -> dict[str, str]:
@@ -63,7 +69,8 @@ def said_in(text: str, params: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in params.items()
-        if (plain := _plain(value)) and (plain in quotes or _stands(plain, said))
+        if name == OPERATION
+        or ((plain := _plain(value)) and (plain in quotes or _stands(plain, said)))
     }
 
 
@@ -75,11 +82,18 @@ def _parameters() -> dict[str, tuple[str, ...]]:
     }
 
 
+def _operations(action: str) -> tuple[str, ...]:
+    field = CATALOGUE[action].params.model_fields.get(OPERATION)
+    return get_args(field.annotation) if field else ()
+
+
 def _of_action(action: str, names: tuple[str, ...]) -> dict[str, Any]:
     value = {"type": "string", "minLength": 1, "maxLength": LONGEST_VALUE}
+    operations = {"enum": list(_operations(action))}
     params = {
         "type": "object",
-        "properties": {name: dict(value) for name in names},
+        "properties": {name: operations if name == OPERATION else dict(value) for name in names},
+        "required": [OPERATION] if OPERATION in names else [],
         "additionalProperties": False,
     }
     return {

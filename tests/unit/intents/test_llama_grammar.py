@@ -40,6 +40,8 @@ def test_reads_an_answer() -> None:
         '{"action": "deploy", "params": {"pid": "1"}}',
         '{"action": "none", "params": {"cancelled": "true"}}',
         '{"action": "reboot", "params": {}}',
+        '{"action": "manage_service", "params": {"operation": "explode"}}',
+        '{"action": "deploy", "params": {"operation": "restart"}}',
         '{"action": ["deploy"], "params": {}}',
         '[{"action": "deploy", "params": {}}]',
         "null",
@@ -87,3 +89,11 @@ def test_a_parameter_that_was_said_counts(text: str, value: str) -> None:
 )
 def test_a_parameter_that_was_not_said_is_dropped(text: str, value: str) -> None:
     assert said_in(text, {"x": value}) == {}
+
+
+def test_the_operation_belongs_to_the_action_and_is_chosen_from_its_own() -> None:
+    schemas = {one["properties"]["action"]["const"]: one for one in answer_schema()["anyOf"]}
+    params = schemas["manage_service"]["properties"]["params"]
+    assert params["properties"]["operation"] == {"enum": ["status", "start", "stop", "restart"]}
+    assert params["required"] == ["operation"]
+    assert said_in("껐다 켜줘", {"operation": "restart"}) == {"operation": "restart"}
