@@ -102,6 +102,13 @@ class LimitSettings(_Section):
     upload_mb: int = Field(default=300, ge=1, le=4096)
 
 
+class TalkSettings(_Section):
+    """What people say among themselves: kept redacted, for so long."""
+
+    keep_days: int = Field(default=30, ge=1, le=365)
+    advice_pause_minutes: int = Field(default=30, ge=1, le=24 * 60)  # per room and topic
+
+
 class GuardiaSettings(BaseSettings):
     """Everything a site decides."""
 
@@ -121,6 +128,7 @@ class GuardiaSettings(BaseSettings):
     agents: AgentLinkSettings = AgentLinkSettings()
     audit: AuditSettings = AuditSettings()
     limits: LimitSettings = LimitSettings()
+    talk: TalkSettings = TalkSettings()
     model: ModelSettings = ModelSettings()
 
     @model_validator(mode="after")
