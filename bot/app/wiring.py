@@ -279,7 +279,6 @@ def _workflows(
     chronicle = Chronicle(services.stores.audit, services.clock)
     outbound = Outbound(services.adapters, spawn=group.create_task)
     requests = ApprovalRequests(services, chronicle, outbound)
-    adviser = SymptomAdviser()
     _keep_write_ahead(settings.workflow_database)
     workflows.configure(
         system_database_url=settings.workflow_database, executor_id=settings.replica
@@ -290,30 +289,32 @@ def _workflows(
         requests=requests,
         conductor=Conductor(services, chronicle, outbound, requests),
         unknown_retries=services.settings.unknown_retries,
-        talk=RoomTalk(
-            services,
-            chronicle,
-            outbound,
-            adviser=adviser,
-            advice=RoomAdvice(
-                services,
-                chronicle,
-                outbound,
-                adviser=adviser,
-                store=SqlAdviceStore(engine),
-                settings=AdviceSettings(
-                    topic_pause=timedelta(minutes=settings.talk.advice_pause_minutes)
-                ),
-            ),
-            memory=RoomMemory(
-                services,
-                adviser=adviser,
-                store=SqlRoomMemoryStore(engine),
-                jobs=SqlRoomJobs(engine),
-                settings=MemorySettings(keep=timedelta(days=settings.talk.keep_days)),
-            ),
-        ),
+        talk=_room_talk(settings, engine, services=services, outbound=outbound),
     )
+
+
+def _room_talk(
+    settings: GuardiaSettings, engine: AsyncEngine, *, services: Services, outbound: Outbound
+) -> RoomTalk:
+    chronicle = Chronicle(services.stores.audit, services.clock)
+    adviser = SymptomAdviser()
+    pause = timedelta(minutes=settings.talk.advice_pause_minutes)
+    advice = RoomAdvice(
+        services,
+        chronicle,
+        outbound,
+        adviser=adviser,
+        store=SqlAdviceStore(engine),
+        settings=AdviceSettings(topic_pause=pause),
+    )
+    memory = RoomMemory(
+        services,
+        adviser=adviser,
+        store=SqlRoomMemoryStore(engine),
+        jobs=SqlRoomJobs(engine),
+        settings=MemorySettings(keep=timedelta(days=settings.talk.keep_days)),
+    )
+    return RoomTalk(services, chronicle, outbound, adviser=adviser, advice=advice, memory=memory)
 
 
 def _keep_write_ahead(url: str) -> None:
