@@ -124,6 +124,7 @@ class Pipeline:
             )
         )
         if isinstance(parsed, Clarification):
+            parsed = await self._knowledge.offered(parsed, _text_of(request.message), request.actor)
             partial = replace(parsed.partial or Intent(action=NONE), files=kept)
             await self._ask(request, replace(parsed, partial=partial))
             return NOTHING
