@@ -53,6 +53,11 @@ test: setup-dev model system-packages check
 test-fast: setup-dev
 	$(BIN)/pytest -n 2 tests/unit tests/contract
 
+# How well texts are understood. EVALS="a.jsonl b.jsonl" adds files of expectations.
+.PHONY: eval
+eval: setup-dev
+	$(BIN)/python bench/intents.py tests/cases/intents/styles.jsonl $(EVALS)
+
 lock:
 	$(BIN)/uv pip compile pyproject.toml agent/pyproject.toml deploy/build.in --universal --python-version 3.11 \
 		--generate-hashes --no-emit-package guardia-agent --no-header --upgrade --quiet \

@@ -49,7 +49,7 @@ _FIXED: Mapping[Kind, Mapping[str, str]] = {
         Layer.DB: "db 디비 데이터베이스",
     },
 }
-_KEPT = 8  # vocabularies: people with different rights who write at the same time
+_KEPT = 16  # vocabularies: people with different rights who write at the same time
 _SHORTEST_CODE = 3  # "ME" and "EX" are codes of institutions, and English words
 _SHORT_CODE = 3
 _SHORTEST_NEAR = 3  # syllables; a shorter name has ordinary words for neighbours
@@ -74,13 +74,13 @@ _latest: list[tuple[Vocabulary, Lexicon]] = []
 def lexicon_of(vocabulary: Vocabulary) -> Lexicon:
     """The lexicon of a vocabulary, built when it is first seen."""
     rows = tuple(_latest)
-    for known, lexicon in rows:
-        if known is vocabulary:
-            return lexicon
-    for known, lexicon in rows:
-        if known == vocabulary:
-            return lexicon
-    lexicon = _built(vocabulary)
+    lexicon = next((found for known, found in rows if known is vocabulary), None)
+    if lexicon is not None:
+        return lexicon
+    # Read anew from the database it is another object with the same names: compared once.
+    lexicon = next((found for known, found in rows if known == vocabulary), None)
+    if lexicon is None:
+        lexicon = _built(vocabulary)
     _latest.insert(0, (vocabulary, lexicon))
     del _latest[_KEPT:]
     return lexicon
