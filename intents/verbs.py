@@ -7,7 +7,7 @@ without spaces in which names of the estate are masked. Must not know targets or
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from intents.rulebook import HEALTH, INTERNAL, MANAGING, READING
@@ -28,11 +28,13 @@ _START = rf"기동|시작|start|(?:켜|올려|살려|띄워){_ASKED}|켜고|띄�
 
 # What may follow a verb that makes it no wish: past, question, condition, plan, noun.
 _NO_WISH = (
-    r"(?:은|는|을|를|이|가|도|건|한거|)?(?:했|잘됐|잘되|잘된|잘했|하였|됐|되었|된|되어"
+    r"(?:은|는|을|를|이|가|도|건|한거|)?(?:했|시켰|시킨|시키는|시키면|잘됐|잘되|잘된|잘했"
+    r"|하였|됐|되었|된|되어"
     r"|되고|돼있|한(?!다음|뒤|후|번)|하던|하려|할예정|할계획|할때"
     r"|할수|할까|하시죠|하겠|할게|할께|하신|하셨|하면|해야|해도|하나요|하는|되는|되나|될"
     r"|안되|안돼|이안|이력|내역|기록|현황|히스토리"
-    r"|방법|절차|기준|승인|규칙|지시|담당|누가|누구|성공|여부|결과|목록|예정|일정|언제|몇"
+    r"|방법|절차|순서(?!대로)|동결|금지|작업(?:은|이)?(?:언제|무슨|몇|가능)|기준|승인"
+    r"|규칙|지시|담당|누가|누구|성공|여부|결과|목록|예정|일정|언제|몇"
     r"|실패|중(?:이|인|입)|자|이유|왜|필요한|필요하"
     r"|완료|끝|직후|이후|전에|하기|하고나|하니|하래|하라고|해달라(?!고요|고!|고$|니까"
     r"|구요|구!)|시간|권한|어떻게|방식|란|이란|이뭐|뭐"
@@ -46,7 +48,8 @@ _DENIED = (
     r"(?:은|는|을|를|도|까지|까진)?(?:절대로?|아직|지금은|일단은?|제발|굳이)?(?:하지(?:는"
     r"|도)?(?:마|말)|하진(?:마|말)|하지않|안해"
     r"|안하|않|말고|말아|마(?:라|세요|시)|없이|금지"
-    r"|불필요|필요없|필요는없|필요도없|빼고|제외|생략|ㄴㄴ|놉|못하게|시키지(?:마|말)"
+    r"|불필요|보류|연기(?!금)|미뤄|미루|미룹|홀드|no(?![a-z])|노노|필요없|필요는없"
+    r"|필요도없|빼고|제외|생략|ㄴㄴ|놉|못하게|시키지(?:마|말)"
     r"|돌리지(?:마|말)|리지(?:마|말)|지(?:마|말))"
 )
 _UNLESS = re.compile(
@@ -118,9 +121,11 @@ class Verdict:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
     """What the rules look at: squeezed text with names masked, and what surrounds it.
+    ``wishes``: the same without sentences that only ask something; a change rests on these.
     ``english``: the action that English words name, where nothing is to be changed."""
 
     text: str
+    wishes: str = ""
     files: bool = False
     service: bool = False
     mes: bool = False
@@ -202,6 +207,7 @@ def _reading(scene: Scene) -> Verdict | None:
 
 
 def _changing(scene: Scene) -> Verdict | None:
+    scene = replace(scene, text=scene.wishes)
     for rule in (
         _healing,
         _cron,
