@@ -37,7 +37,8 @@ _REPORTED_TEXT = re.compile(
     r"|\baction=|\btarget="
 )
 _ASKS = re.compile(
-    r"해\s*줘|해\s*주|부탁|주세요|바랍|바람|요청|줄래|달라|해라|시켜|해\s*봐|봐\s*줘|알려"
+    r"해\s*줘|해\s*주|주시(?:면|기|겠)|주실|감사하겠|고맙겠|부탁|주세요|바랍|바람|요청"
+    r"|줄래|달라|해라|시켜|해\s*봐|봐\s*줘|알려"
     r"|보여|좀\s|해요\??$"
     r"|누구|누가|얼마|며칠|무슨|어느|왜|뭐|언제|몇|어떻게|어디|\?|있어$|있나|인가|니$"
     r"|나요|까요|내역|이력"
@@ -53,6 +54,15 @@ _REPORT_ENDS = re.compile(
     r"|하셨).*|한대요?|한다고\s*.*"
     r"|하래요?)[\s~!.]*$"
 )
+_QUESTION_ENDS = re.compile(
+    r"(?:나요|까요?|가요|니까|냐|죠|지요|는지요?|을지|(?<![가-힣])왜|[가-힣](?:니|나"
+    r"|지)(?=\s*\?)|\?)[\s?!~.ㅠㅜㅋㅎ]*$"
+)
+_REQUESTS = re.compile(
+    r"줘|주세요|주십시오|주실|주시|줄래|줄\s*수|부탁|바랍|바람|달라|달란|시켜라|하세요"
+    r"|하십시오|해라|해\s*봐|봐\s*주|please"
+    r"|(?:could|can|would|will)\s+you"
+)
 _THANKS = re.compile(
     r"^(?:네|넵|예|응|ㅇㅇ|아|오)?[,.\s]*(?:감사|고마|고생|수고|땡큐|thanks?|ok|오케이"
     r"|알겠|확인했|좋아|굿|ㅋ|ㅎ|ㅠ|안녕|반가)"
@@ -67,6 +77,11 @@ def is_attack(text: str) -> bool:
 def requests_in(text: str) -> str:
     """The text without sentences that report, announce or thank."""
     return " \n ".join(part for part in sentences(text) if not is_report(part))
+
+
+def only_asks(sentence: str) -> bool:
+    """Whether a sentence asks something and requests nothing: "하나요?", but not "해 주실래요?"."""
+    return bool(_QUESTION_ENDS.search(sentence)) and not _REQUESTS.search(sentence)
 
 
 def is_report(sentence: str) -> bool:

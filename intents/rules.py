@@ -25,10 +25,10 @@ from intents.agreement import Heard, Stance
 from intents.aim import leaves_target_open
 from intents.details import Reading, details, service_in
 from intents.english import english_action, in_korean
-from intents.guard import is_attack, is_report, requests_in
+from intents.guard import is_attack, is_report, only_asks, requests_in
 from intents.lexicon import Kind
 from intents.merge import completed
-from intents.phrase import LONGEST, Phrase, read_phrase, squeeze
+from intents.phrase import LONGEST, Phrase, read_phrase, sentences, squeeze
 from intents.resolve import Slots, read_slots, settle_nodes
 from intents.schema import CATALOGUE, missing, validated
 from intents.verbs import Scene, Verdict, decide, operation_for
@@ -225,14 +225,16 @@ def _read(phrase: Phrase, utterance: Utterance) -> _Reading:
     pending = utterance.pending
     if pending is not None and _BARE_NUMBERS.match(live) and "pid" not in pending.missing:
         slots = read_slots(f"{live}번", utterance.vocabulary)
-    slots = replace(slots, masked=in_korean(slots.masked))
     verdict = _called_by_id(slots.masked) or decide(_scene(slots, live, utterance))
     return _Reading(phrase=phrase, live=live, slots=slots, verdict=verdict)
 
 
 def _scene(slots: Slots, live: str, utterance: Utterance) -> Scene:
+    korean = in_korean(slots.masked)
+    wishes = " ".join(part for part in sentences(korean) if not only_asks(part))
     return Scene(
-        text=squeeze(slots.masked).text,
+        text=squeeze(korean).text,
+        wishes=squeeze(wishes).text,
         files=bool(utterance.files),
         service=service_in(slots.masked) is not None,
         mes=_is_factory(slots, live),
@@ -280,7 +282,7 @@ def _params(action: str, reading: _Reading, utterance: Utterance) -> Mapping[str
         Reading(
             phrase=reading.phrase,
             masked=reading.slots.masked,
-            flat=squeeze(reading.slots.masked).text,
+            flat=squeeze(in_korean(reading.slots.masked)).text,
             now=utterance.now,
             operation=reading.verdict.operation,
         ),

@@ -21,8 +21,10 @@ from intents.schema import CATALOGUE
 from prompts import load_examples
 
 ROOT = Path(__file__).parents[3]
-LINES = (ROOT / "tests/cases/intents/styles.jsonl").read_text("utf-8").splitlines()
-CASES: list[dict[str, Any]] = [json.loads(line) for line in LINES]
+FILES = sorted((ROOT / "tests/cases/intents").glob("styles*.jsonl"))
+CASES: list[dict[str, Any]] = [
+    json.loads(line) for file in FILES for line in file.read_text("utf-8").splitlines()
+]
 VOCABULARY = vocabulary_of(read_estate(ROOT / "bot/app/demo/data"), None)
 NOW = dt.datetime(2026, 5, 23, 10, tzinfo=dt.timezone(dt.timedelta(hours=9)))
 RULES = RuleParser(load_texts("ko"))
