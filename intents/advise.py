@@ -25,6 +25,7 @@ from intents.symptoms import Pattern, Symptom, Symptoms, load_symptoms
 
 _READ_CHARACTERS = 4000  # of one message; a longer one is a log, and its beginning tells
 _TAIL_CHARACTERS = 300  # how far behind a symptom its end is looked for
+_CRY_CHARACTERS = 8  # "안 떠요!!": too short to say of what
 _EVIDENCE_LINES = 3
 _EVIDENCE_CHARACTERS = 200
 _SURE = 0.97  # a source that is surer than this that nothing is meant takes an alarm away
@@ -90,10 +91,7 @@ class SymptomAdviser:
 
     def _find(self, lines: Sequence[str], *, before: Sequence[str]) -> _Find | None:
         squeezed = [_squeezed(line) for line in lines]
-        context = any(
-            self._symptoms.context.search(text)
-            for text in (*squeezed, *(_squeezed(one) for one in before[-2:]))
-        )
+        context = self._has_context(squeezed, [_squeezed(one) for one in before[-2:]])
         for symptom in self._symptoms.topics:
             for number, line in enumerate(lines):
                 for certain, rest in _matches(symptom, line, squeezed[number]):
@@ -102,6 +100,13 @@ class SymptomAdviser:
                     if soft_ok and not self._hushed(squeezed[number], tail):
                         return _Find(symptom=symptom, line=number, certain=certain)
         return None
+
+    def _has_context(self, lines: Sequence[str], before: Sequence[str]) -> bool:
+        """Whether talk is about a system: by a word of it, or as a bare cry among nothing else."""
+        if any(self._symptoms.context.search(text) for text in (*lines, *before)):
+            return True
+        cry = sum(map(len, lines)) <= _CRY_CHARACTERS
+        return cry and not any(self._symptoms.ordinary.search(text) for text in before)
 
     def _about_a_system(self, symptom: Symptom, line: str, context: bool) -> bool:
         if self._symptoms.ordinary.search(line):

@@ -45,7 +45,7 @@ async def advice_for(adviser: SymptomAdviser, text: str, *before: str) -> str | 
     return advice.topic if advice else None
 
 
-@pytest.mark.parametrize("case", cases("talk.toml", "talk"))
+@pytest.mark.parametrize("case", [*cases("talk.toml", "talk"), *cases("styles.toml", "talk")])
 async def test_talk_is_recognised_or_left_alone(case: Mapping[str, Any]) -> None:
     advice = await SymptomAdviser().advise([*case.get("before", ()), case["text"]])
     assert (advice.topic if advice else None) == case.get("topic")
