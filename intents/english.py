@@ -33,7 +33,16 @@ _OBJECT = r"(?:\s+(?:it|the|any|this|that|a|an|please|[\w□]+)){0,3}?\s+"
 
 def in_korean(text: str) -> str:
     """The text with verbs that are denied, past or only asked about in Korean forms."""
+    text = re.sub(r"\bbounce\b", "restart", text)
     for korean, verb in _VERBS:
+        text = re.sub(
+            (
+                rf"\b(?:the|a|an|this|that|last|latest|previous)\s+(?:{verb})\b(?!\s*(?:해"
+                rf"|부탁|진행|좀))"
+            ),
+            f" {korean}했 ",
+            text,
+        )
         text = re.sub(rf"\b{_NEVER}{_OBJECT}(?:{verb})(?:ing|ed)?\b", f" {korean}하지마 ", text)
         text = re.sub(
             rf"\b(?:{_ONLY_ASKED})\b[^.!?\n]{{0,40}}?\b(?:{verb})(?:s|ed|ing)?\b",

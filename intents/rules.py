@@ -231,7 +231,7 @@ def _read(phrase: Phrase, utterance: Utterance) -> _Reading:
 
 def _scene(slots: Slots, live: str, utterance: Utterance) -> Scene:
     korean = in_korean(slots.masked)
-    wishes = " ".join(part for part in sentences(korean) if not only_asks(part))
+    wishes = ". ".join(part for part in sentences(korean) if not only_asks(part))
     return Scene(
         text=squeeze(korean).text,
         wishes=squeeze(wishes).text,

@@ -8,7 +8,10 @@ from __future__ import annotations
 import datetime as dt
 import re
 
-_AGO = {"그저께": 2, "그제": 2, "엊그제": 2, "어제": 1, "전일": 1, "오늘": 0, "금일": 0, "당일": 0}
+_AGO = {
+    **{"그저께": 2, "그제": 2, "엊그제": 2, "어제": 1, "yesterday": 1, "전일": 1},
+    **{"오늘": 0, "today": 0, "금일": 0, "당일": 0},
+}
 _WEEKDAYS = "일월화수목금토"
 _RECURS = re.compile(
     r"매일|매주|매월|매달|매시간|매시|평일|주말|주기적|정기적|마다|날마다|every\s?day|daily|weekly"
@@ -160,8 +163,8 @@ def past_days_of(text: str) -> int | None:
     if (days := days_of(text)) is not None:
         return days
     for pattern, number in (
-        (r"어제|전일", 1),
-        (r"오늘|금일", 1),
+        (r"어제|전일|yesterday", 1),
+        (r"오늘|금일|today", 1),
         (r"그제|그저께", 2),
         (r"(?:지난|저번|이번)\s*주", 7),
     ):

@@ -44,6 +44,15 @@ _NO_WISH = (
     r"|버전|스크립트|매뉴얼|상태|로그|서버(?:가|는|의)"
     r"|알림|공지|일지|창|시점|파일(?!들?(?:을|를|도)?(?:반영|배포|올려|적용|교체))|때문)"
 )
+# What may follow a verb's noun so that it is a wish: the end, a request, where to do it.
+_WISH = (
+    r"(?:작업|처리|진행|실행|건|좀|을|를|도|만|이|은|는|까지|한번|다시|바로|빨리|즉시|지금|당장|같이|먼저|꼭|얼른|시|및|랑|와|과"
+    r"|부터|으로|로|급히|긴급|신속히|조속히|하고)*"
+    r"(?:$|[^가-힣ㄱ-ㅎ]|해|하|합|할|후|한|부탁|요|이요|요청|바랍|바람|처리|진행|실행|시켜|시키|주|줘|라|달|봐|돌려|ㄱ|ㅂ|고고"
+    r"|웹|와스|디비|운영|개발|스테이징|검증|서버|전체|전부|모두|[일이삼사오]번|무중단|순차|롤링|그리고|그다음|다음|뒤|재기동|재시작"
+    r"|배포|반영|롤백|복구|톰캣|아파치|엔진|서비스|프로세스|받|떠|뜨|하나|걸어|파일(?=받|떠))"
+)
+_CONJUGATED = re.compile("[고려어꿔아워써여켜꺼놔리로올둬돌려줘]$|다시올|복원|복구|원상")
 _DENIED = (
     r"(?:은|는|을|를|도|까지|까진)?(?:절대로?|아직|지금은|일단은?|제발|굳이)?(?:하지(?:는"
     r"|도)?(?:마|말)|하진(?:마|말)|하지않|안해"
@@ -93,6 +102,10 @@ def wish_for(verb: str, text: str) -> Wish:
             seen.add(Wish.DENIED)
         elif re.match(_NO_WISH, rest) or _UNLESS.search(text[: match.start()]):
             seen.add(Wish.MENTIONED)
+        elif not _CONJUGATED.search(match.group()) and not re.match(_WISH, rest):
+            seen.add(
+                Wish.MENTIONED
+            )  # a noun that nobody asks for: "배포 체크리스트", "배포 들어갑니다"
         else:
             seen.add(Wish.WANTED)
     for wish in (Wish.WANTED, Wish.DENIED):
@@ -308,13 +321,14 @@ def _deploy(scene: Scene) -> Verdict | None:
 def _backup(scene: Scene) -> Verdict | None:
     named = (
         r"백업(?:을|좀|도|본)?(?:받|떠|뜨|해|실행|돌려|부탁|하나|진행|걸|시작|$|요청|하고)"
+        r"|backup(?:을|좀|도)?(?:떠|받|해|부탁|하나|진행)"
         r"|덤프(?:를|좀|도|파일)?(?:하나|한번|좀)?(?:떠|받|해|뜨)|(?:db|디비)백업"
     )
     if scene.layer in ("WEB", "WAS") or re.search(
         r"힙|스레드|쓰레드|메모리덤프|코어덤프", scene.text
     ):
         return None
-    if re.search(named, scene.text) and wish_for(r"백업|덤프", scene.text) is Wish.WANTED:
+    if re.search(named, scene.text) and wish_for(r"백업|덤프|backup", scene.text) is Wish.WANTED:
         return Verdict(action="backup_db")
     return None
 
