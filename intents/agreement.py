@@ -44,10 +44,12 @@ READS = frozenset(
         "help",
     }
 )
-ACTS = 0.80  # a reading action on the classifier's word alone
+ACTS = 0.85  # a reading action on the classifier's word alone
 AGREES = 0.35  # the classifier's share where the model independently says the same
 AGREES_TO_CHANGE = 0.60
+ACTS_ON_TALK = 0.95  # the same, where a change was only spoken of
 CONTRADICTS = 0.90  # this sure, another reading than the rules' is worth the model's opinion
+DENIES = 0.97  # this sure that nothing was asked for, a change is only made after a question
 ASKS = 0.30  # what is less likely is not worth a button
 MOST_CHOICES = 3
 
@@ -95,8 +97,10 @@ class Decision:
     choices: tuple[str, ...] = ()
 
 
-_BY_OPERATION = {"manage_service": "status", "check_db_status": "check"} | {
-    "config_integrity_check": "check"
+_BY_OPERATION = {
+    "manage_service": "status",
+    "check_db_status": "check",
+    "config_integrity_check": "check",
 }
 
 
@@ -114,7 +118,7 @@ def label_of(proposal: Proposal) -> str:
 
 def wants_model(heard: Heard, classifier: Proposal | None) -> bool:
     """Whether the model's opinion can change anything: it is slow, so it is not asked otherwise."""
-    if heard.stance is Stance.FINAL:
+    if heard.stance in (Stance.FINAL, Stance.TALK):
         return False
     if heard.stance is Stance.NAMED:
         return _contradicted(heard, classifier)
@@ -132,23 +136,28 @@ def decide(heard: Heard, classifier: Proposal | None, model: Proposal | None) ->
         return Decision(kind=Kind.KEEP, reason="rules_final")
     if heard.stance is Stance.NAMED:
         return _against_rules(heard, classifier, model)
-    if heard.stance is Stance.TALK and (classifier is None or label_of(classifier) not in READS):
-        return Decision(kind=Kind.KEEP, reason="only_talk")
+    if heard.stance is Stance.TALK:
+        return _of_talk(classifier)
     if classifier is None:
         return _model_alone(heard, model)
     return _without_rules(heard, classifier, model)
 
 
 def _against_rules(heard: Heard, classifier: Proposal | None, model: Proposal | None) -> Decision:
-    """Rules are only doubted where both others contradict them, and then a person says which."""
-    if classifier is None or model is None or not _contradicted(heard, classifier):
+    """Rules are only doubted where both others contradict them, or where the classifier is certain
+    that a change was only spoken of; and then a person says which."""
+    if classifier is None or not _contradicted(heard, classifier):
         return Decision(kind=Kind.KEEP, reason="rules")
-    other = label_of(classifier)
-    if label_of(model) != other:
-        return Decision(kind=Kind.KEEP, reason="rules_not_outvoted")
-    ruled = heard.label or NONE
-    choices = tuple(label for label in (ruled, other) if label != NONE)
-    return Decision(kind=Kind.ASK, reason="rules_outvoted", source=Source.LLM, choices=choices)
+    ruled, other = heard.label or NONE, label_of(classifier)
+    if model is not None and label_of(model) == other:
+        choices = tuple(label for label in (ruled, other) if label != NONE)
+        return Decision(kind=Kind.ASK, reason="rules_outvoted", source=Source.LLM, choices=choices)
+    denied = other == NONE and ruled not in READS  # not the model's to settle: it obeys texts
+    if denied and classifier.probability >= DENIES:
+        return Decision(
+            kind=Kind.ASK, reason="only_talk_perhaps", source=Source.CLASSIFIER, choices=(ruled,)
+        )
+    return Decision(kind=Kind.KEEP, reason="rules_not_outvoted")
 
 
 def _contradicted(heard: Heard, classifier: Proposal | None) -> bool:
@@ -160,14 +169,25 @@ def _contradicted(heard: Heard, classifier: Proposal | None) -> bool:
 def _without_rules(heard: Heard, classifier: Proposal, model: Proposal | None) -> Decision:
     label = label_of(classifier)
     same = model is not None and label_of(model) == label
+    sure = classifier.probability >= ACTS
     if label == NONE:
-        if classifier.probability >= ACTS or same:
+        if heard.stance is Stance.OPEN and (sure or same):
             return Decision(kind=Kind.LEAVE, reason="nothing_asked", source=_who(same=same))
-    elif label in READS and classifier.probability >= ACTS:
+    elif label in READS and sure:
         return _act(label, "classifier_sure", Source.CLASSIFIER)
     elif same and classifier.probability >= (AGREES if label in READS else AGREES_TO_CHANGE):
         return _act(label, "classifier_and_model", Source.LLM)
     return _ask(heard, classifier, model)
+
+
+def _of_talk(classifier: Proposal | None) -> Decision:
+    """A question about a change may be one that the bot can answer; a change it is not."""
+    if classifier is None or classifier.probability < ACTS_ON_TALK:
+        return Decision(kind=Kind.KEEP, reason="only_talk")
+    label = label_of(classifier)
+    if label not in READS:
+        return Decision(kind=Kind.KEEP, reason="only_talk")
+    return _act(label, "classifier_sure", Source.CLASSIFIER)
 
 
 def _model_alone(heard: Heard, model: Proposal | None) -> Decision:
@@ -189,8 +209,6 @@ def _ask(heard: Heard, classifier: Proposal, model: Proposal | None) -> Decision
     if heard.stance is Stance.OPEN:
         likely = [*voiced, *likely]
     choices = tuple(dict.fromkeys(likely))[:MOST_CHOICES]
-    if heard.stance is Stance.TALK:
-        choices = tuple(label for label in choices if label in READS)
     if not choices:
         return Decision(kind=Kind.KEEP, reason="nobody_knows")
     return Decision(kind=Kind.ASK, reason="likely", source=_who(same=bool(voiced)), choices=choices)

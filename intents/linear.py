@@ -64,7 +64,7 @@ class LinearModel:
 
     def save(self, file: Path) -> None:
         """Written whole or not at all."""
-        file.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         unfinished = file.with_suffix(".part")
         with unfinished.open("wb") as stream:
             np.savez(

@@ -56,6 +56,7 @@ from cmdb.rooms import SqlRoomStore
 from cmdb.signin import SqlSignInStore
 from intents.advise import SymptomAdviser
 from intents.chain import build_parser
+from intents.classifier import Classifier
 from intents.endpoint import EndpointOptions, open_endpoint
 from intents.fewshot import load_prompt
 from intents.guides import GuideFinder
@@ -166,6 +167,12 @@ async def _model(settings: ModelSettings) -> Model:
     return LlamaModel(options)
 
 
+def classifier_of(settings: GuardiaSettings) -> Classifier:
+    """The intent classifier, kept beside the other data where there is a folder for it."""
+    folder = settings.data_dir
+    return Classifier(cache=folder / "cache" if folder.is_dir() else None)
+
+
 @asynccontextmanager
 async def open_bot(settings: GuardiaSettings) -> AsyncIterator[Bot]:
     """Everything of one process, opened in order and closed in reverse."""
@@ -231,9 +238,11 @@ def _wire(
         texts=texts,
         clock=clock,
     )
+    classifier = classifier_of(settings)
+    group.create_task(classifier.warm())
     services = Services(
         adapters={web.name: web},
-        parser=build_parser(texts, model=model),
+        parser=build_parser(texts, classifier=classifier, model=model),
         action_of={action.action_id: action for action in actions_in(texts)}.get,
         inventory=SqlInventory(engine),
         directory=directory,
