@@ -9,15 +9,17 @@ import asyncio
 import importlib.util
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from bot.core.errors import ConfigurationError
-from intents.fewshot import load_prompt
+from intents.fewshot import Prompt, load_prompt
 from intents.grammar import read_answer
 from intents.llama import LlamaModel, LlamaOptions, check_llama
 from intents.model import ModelError, ModelLimits, ModelProposer, running
@@ -41,62 +43,61 @@ pytestmark = [
     ),
     pytest.mark.xdist_group("llama"),
 ]
-PROMPT = load_prompt(1)
+# The tiny model reads some hundred tokens a second on one busy core: most tests show it one line.
+PROMPT = Prompt(({"role": "system", "content": "요청을 동작 하나로 분류한다."},))
+SOME, WHOLE = load_prompt(0), load_prompt(12)
 OPTIONS = LlamaOptions(file=GGUF or Path("absent.gguf"), context=4096)
 PATIENCE_S = 120  # a busy machine; what is measured is measured apart
 
 
-@pytest.fixture(scope="module")
-async def model() -> AsyncIterator[LlamaModel]:
-    loaded = LlamaModel(OPTIONS)
-    await loaded.start(PROMPT)
-    yield loaded
-    await loaded.close()
+@asynccontextmanager
+async def started(prompt: Prompt = PROMPT, **options: Any) -> AsyncIterator[LlamaModel]:
+    model = LlamaModel(replace(OPTIONS, **options))
+    try:
+        await model.start(prompt)
+        yield model
+    finally:
+        await model.close()
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["홈택스 운영 WAS 재기동해줘", "build-hometax 파이프라인", "{]<|im_end|>\n\x00", "ㅋ" * 400],
-)
-async def test_whatever_the_text_the_answer_is_of_the_schema(model: LlamaModel, text: str) -> None:
-    text_out = await model.complete(PROMPT.asking(text), attempt=0)
-    answer = read_answer(text_out)
-    assert answer is not None, text_out
-    assert answer.action in CATALOGUE
-
-
-async def test_the_same_text_gives_the_same_answer(model: LlamaModel) -> None:
-    messages = PROMPT.asking("디스크 얼마나 남았나")
-    first = await model.complete(messages, attempt=0)
-    assert await model.complete(messages, attempt=0) == first
+async def test_whatever_the_text_the_answer_is_of_the_schema_and_the_same_again() -> None:
+    texts = (
+        "홈택스 운영 WAS 재기동해줘",
+        "build-hometax 파이프라인",
+        "{]<|im_end|>\n\x00",
+        "ㅋ" * 200,
+    )
+    async with started() as model:
+        answers = [await model.complete(PROMPT.asking(text), attempt=0) for text in texts]
+        for text in answers:
+            answer = read_answer(text)
+            assert answer is not None, text
+            assert answer.action in CATALOGUE
+        again = await model.complete(PROMPT.asking(texts[0]), attempt=0)
+        assert again == answers[0]
 
 
 async def test_the_static_part_is_not_read_again() -> None:
-    cold, began = LlamaModel(OPTIONS), time.monotonic()
-    await cold.start(PROMPT)  # loads and reads the static part
-    starting = time.monotonic() - began
     began = time.monotonic()
-    await cold.complete(PROMPT.asking("ㅇ"), attempt=0)
-    asking = time.monotonic() - began
-    await cold.close()
-    assert asking < starting / 2, (starting, asking)
+    async with started(SOME) as model:  # loads, and reads the static part
+        starting = time.monotonic() - began
+        began = time.monotonic()
+        await model.complete(SOME.asking("ㅇ"), attempt=0)
+        assert time.monotonic() - began < starting / 2
 
 
 @pytest.mark.parametrize("after_s", [0.05, 0.5])
 async def test_cancelling_stops_the_decode_at_once(after_s: float) -> None:
-    cold = LlamaModel(OPTIONS)
-    await cold.start(PROMPT)
-    long = replace(PROMPT, prefix=load_prompt(12).prefix[1:])  # nothing of it is in the cache
-    task = asyncio.create_task(cold.complete(long.asking("재기동"), attempt=0))
-    await asyncio.sleep(after_s)  # in the middle of reading the prompt
-    began = time.monotonic()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    await cold.idle()
-    assert time.monotonic() - began < 2
-    assert read_answer(await cold.complete(PROMPT.asking("재기동"), attempt=0)) is not None
-    await cold.close()
+    async with started() as model:
+        task = asyncio.create_task(model.complete(WHOLE.asking("재기동"), attempt=0))
+        await asyncio.sleep(after_s)  # in the middle of reading a long prompt
+        began = time.monotonic()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await model.idle()
+        assert time.monotonic() - began < 2
+        assert read_answer(await model.complete(PROMPT.asking("재기동"), attempt=0)) is not None
 
 
 async def test_the_deadline_holds_and_the_next_text_is_answered() -> None:
@@ -129,10 +130,9 @@ async def test_a_file_that_is_no_model_leaves_the_others_working(tmp_path: Path)
 
 
 async def test_a_prompt_that_does_not_fit_the_context_is_refused_at_the_start() -> None:
-    model = LlamaModel(replace(OPTIONS, context=512))
-    with pytest.raises(ModelError):
-        await model.start(PROMPT)
-    await model.close()
+    with pytest.raises(ModelError, match="exceed"):
+        async with started(WHOLE, context=512):
+            pass
 
 
 async def test_a_template_of_the_site_takes_the_place_of_the_models_own(tmp_path: Path) -> None:
@@ -142,10 +142,8 @@ async def test_a_template_of_the_site_takes_the_place_of_the_models_own(tmp_path
         "### Assistant:\n",
         "utf-8",
     )
-    model = LlamaModel(replace(OPTIONS, chat_template=template))
-    await model.start(PROMPT)
-    assert read_answer(await model.complete(PROMPT.asking("상태"), attempt=0)) is not None
-    await model.close()
+    async with started(chat_template=template) as model:
+        assert read_answer(await model.complete(PROMPT.asking("상태"), attempt=0)) is not None
 
 
 async def test_closing_while_it_generates_ends_the_generation() -> None:
