@@ -43,6 +43,12 @@ def in_korean(text: str) -> str:
             f" {korean}했 ",
             text,
         )
+        text = re.sub(rf"\b(?:{verb})\s+(?:is|was)\s*(?:not|n't)\b", f" {korean}하지마 ", text)
+        text = re.sub(
+            rf"\b(?:{verb})\s+(?:is|was|has|took|failed|counter|required|needed|count)\b",
+            f" {korean}했 ",
+            text,
+        )
         text = re.sub(rf"\b{_NEVER}{_OBJECT}(?:{verb})(?:ing|ed)?\b", f" {korean}하지마 ", text)
         text = re.sub(
             rf"\b(?:{_ONLY_ASKED})\b[^.!?\n]{{0,40}}?\b(?:{verb})(?:s|ed|ing)?\b",

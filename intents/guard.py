@@ -26,7 +26,7 @@ _ATTACK = re.compile(
     r"|시스템)\s*[:：]"
     r"|base64|시스템\s*프롬프트|system\s*prompt|verbatim|비밀번호|패스워드|password|jailbreak|탈옥"
     r"|(?:승인|otp|인증|결재)(?:\s*(?:절차|과정|단계|코드))?[은는이가을를]?\s*(?:없이"
-    r"|생략|건너|스킵|비활성|무시|빼고|우회|안\s*받)"
+    r"|생략|건너|스킵|비활성|무시|면제|해제|빼고|우회|안\s*받)"
     r"|라고\s*(?:하면|말하면|치면).{0,20}(?:알아들|실행|처리|이해)|번역해|관리자\s*모드"
     r"|developer\s*mode",
     re.MULTILINE,
@@ -34,7 +34,7 @@ _ATTACK = re.compile(
 _JSON = re.compile(r"[{\[]\s*[\"']?\w+[\"']?\s*[:,]|^\s*[{\[].*[}\]]\s*$", re.DOTALL)
 _REPORTED_TEXT = re.compile(
     r"\d{4}-\d\d-\d\d[ t]\d\d:\d\d:\d\d\S*\s+(?:error|warn|info|debug|fatal)|user-agent:"
-    r"|\baction=|\btarget="
+    r"|\baction=|\btarget=|^\s*[a-z]{3}\s+\d{1,2}\s+\d\d:\d\d:\d\d\s|\bsystemd\["
 )
 _ASKS = re.compile(
     r"해\s*줘|해\s*주|주시(?:면|기|겠)|주실|감사하겠|고맙겠|부탁|주세요|바랍|바람|요청"
@@ -53,6 +53,12 @@ _REPORT_ENDS = re.compile(
     r"|할\s*거예요|하려고\s*(?:합니다|해요|함)|해야겠|하라고\s*(?:합니다|하네요|했"
     r"|하셨).*|한대요?|한다고\s*.*"
     r"|하래요?)[\s~!.]*$"
+)
+_TO_THE_ROOM = re.compile(r"(?:아시는|계신|있으신|하실|가실|드실)\s*분(?:들)?[가-힣\s]*[?~!.\s]*$")
+_COMPLAINS = re.compile(
+    r"(?:보입니다|깨집니다|안\s*됩니다|증상입니다|원하시네요|원하십니다|원하세요|원합니다"
+    r"|유의\s*바랍니다|참고\s*바랍니다|참고하세요"
+    r"|공유드립니다|알려드립니다)[\s~!.ㅠㅜ]*$"
 )
 _QUESTION_ENDS = re.compile(
     r"(?:나요|까요?|가요|니까|냐|죠|지요|는지요?|을지|(?<![가-힣])왜|[가-힣](?:니|나"
@@ -87,5 +93,7 @@ def only_asks(sentence: str) -> bool:
 def is_report(sentence: str) -> bool:
     """Whether a sentence tells what was or will be done rather than asking for it."""
     if _THANKS.match(sentence) and not _ASKS.search(sentence):
+        return True
+    if _COMPLAINS.search(sentence) or _TO_THE_ROOM.search(sentence):
         return True
     return bool(_REPORT_ENDS.search(sentence)) and not _ASKS.search(sentence)

@@ -44,7 +44,14 @@ _SUFFIX = (
     "시스템|서버|웹서버|쪽|측|계|기|망|환경|장비|노드|단|관련|담당|기관|전체|전부|모두|다|둘다"
     "|꺼|거|것|껀|껄|건|먼저"
 )
-_TAIL = re.compile(rf"(?:{_SUFFIX})*(?:{_PARTICLE})*")
+
+
+def _longest_first(words: str) -> str:
+    return "|".join(sorted(words.split("|"), key=len, reverse=True))
+
+
+# Possessive: no text makes it slow.
+_TAIL = re.compile(rf"(?:{_longest_first(_SUFFIX)})*+(?:{_longest_first(_PARTICLE)})*+")
 _GOES_ON = re.compile(
     "재기동|재시작|배포|반영|롤백|백업|헬스|상태|로그|디스크|점검|확인|접속|정보|서버|인증서|락|세션|톰캣|메모리"
     "|에러|장애|보안|설정|용량|자원|조회|살아|기동|중지|시작|재배포|패치|업로드|크론|배치|큐|sr|cpu|아이피|ip"

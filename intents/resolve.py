@@ -25,6 +25,7 @@ _STRANGER = re.compile(
     r"(?<![가-힣])([가-힣]{1,10}(?:부|청|처|위|공단|공사|위원회|진흥원|연구원|관리원|은행)"
     r"|해경|도공|수공|건보)(?:의|에서|쪽)?\s*$"
 )
+_JOINS = re.compile(r"\s*(?:시스템|서버)?\s*(?:이랑|랑|하고|과|와|및|그리고|and|,|/|·|&|\+)\s*")
 _NO_STRANGER = re.compile(
     "요청|신청|전부|일부|내부|외부|부처|근처|대부|시청|대처|첨부|정부|각부|접수처|담당부|연락처|출처|조처|거부|여부|세부"
 )
@@ -102,11 +103,12 @@ def _rivals(text: str, names: list[Name]) -> tuple[str, ...]:
     """The targets of a text that names more than one, as a person would say each of them."""
     meant = _without_excluded_pairs(text, names)
     institutions = [name for name in meant if name.kind is Kind.INSTITUTION]
+    named = [name for name in meant if name.kind is Kind.SYSTEM]
+    sure = _meant(named, text)
     systems = [
         system
-        for system in meant
-        if system.kind is Kind.SYSTEM
-        and (not system.weak or any(gap_is_empty(text, name, system) for name in institutions))
+        for system in named
+        if system in sure or any(gap_is_empty(text, name, system) for name in institutions)
     ]
     called = dict.fromkeys(_called(text, system, institutions) for system in systems)
     if len(called) <= 1:
@@ -167,7 +169,7 @@ def target_of(
         return (institutions[0] if institutions else None), None, frozenset()
     if institutions:
         return _within(institutions[0], systems, text, institution_names)
-    return _anywhere(systems)
+    return _anywhere(systems, text)
 
 
 def _within(
@@ -178,7 +180,7 @@ def _within(
         for system in systems
         if any(gap_is_empty(text, name, system) for name in institution_names)
     ]
-    strong = [system for system in systems if not system.weak]
+    strong = _meant(systems, text)
     spans = list(dict.fromkeys([*beside, *strong])) or systems
     found = [
         {entry.name for entry in span.systems if entry.institution == institution} for span in spans
@@ -189,8 +191,19 @@ def _within(
     return institution, None, frozenset({"system"})
 
 
-def _anywhere(systems: list[Name]) -> tuple[str | None, str | None, frozenset[str]]:
-    spans = [system for system in systems if not system.weak] or systems
+def _meant(systems: list[Name], text: str) -> list[Name]:
+    """The systems that no chance word is: a short name counts where it is joined to another."""
+    joined = {
+        name
+        for pair in itertools.pairwise(systems)
+        if _JOINS.fullmatch(text[pair[0].end : pair[1].start])
+        for name in pair
+    }
+    return [system for system in systems if not system.weak or system in joined]
+
+
+def _anywhere(systems: list[Name], text: str) -> tuple[str | None, str | None, frozenset[str]]:
+    spans = _meant(systems, text) or systems
     agreed: set[tuple[str, str]] = set.intersection(*[_pairs(span.systems) for span in spans])
     if len(agreed) == 1:
         institution, system = agreed.pop()

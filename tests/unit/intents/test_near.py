@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
+from bench.estates import grown, reread
 from bot.core.domain.estate import InstitutionEntry, SystemEntry, Vocabulary
 from cmdb.importers.estate import vocabulary_of
 from cmdb.importers.estate_csv import read_estate
 from intents.jamo import distance, letters
+from intents.lexicon import lexicon_of
 from intents.resolve import read_slots
 
 ROOT = Path(__file__).parents[3]
@@ -149,3 +152,25 @@ def test_a_misspelled_name_that_is_left_out_is_left_out():
 )
 def test_codes_are_names(text: str, target: tuple[str | None, str | None]):
     assert target_of(text.lower()) == target
+
+
+def test_an_estate_is_arranged_once_though_it_is_read_anew():
+    again = reread(VOCABULARY)
+    assert again is not VOCABULARY
+    assert lexicon_of(again) is lexicon_of(VOCABULARY)
+    assert lexicon_of(grown(VOCABULARY, 2_000)) is not lexicon_of(VOCABULARY)
+
+
+def test_what_one_person_may_not_see_is_in_nobody_elses_lexicon_of_theirs():
+    few = Vocabulary(institutions=VOCABULARY.institutions[:1], systems=VOCABULARY.systems[:1])
+    assert target_of("국세쳥 홈텍쓰 상태", few) == (None, None)
+    assert target_of("국세쳥 홈텍쓰 상태") == ("국세청", "홈택스")
+
+
+@pytest.mark.parametrize(
+    "piece", ["이랑", "에서는", "기관", "재기동은", "좀", "1번 ", "로그", "이나 1"]
+)
+def test_no_repetition_makes_it_slow(piece: str):
+    started = time.perf_counter()
+    read_slots(f"홈택스{piece * (2000 // len(piece))}뷁", VOCABULARY)
+    assert time.perf_counter() - started < 5
