@@ -56,7 +56,8 @@ test-fast: setup-dev
 # How well texts are understood. EVALS="a.jsonl b.jsonl" adds files of expectations.
 .PHONY: eval
 eval: setup-dev
-	$(BIN)/python bench/intents.py tests/cases/intents/styles.jsonl $(EVALS)
+	$(BIN)/python bench/intents.py tests/cases/intents/styles*.jsonl \
+		tests/cases/intents/held_out.jsonl $(EVALS)
 
 lock:
 	$(BIN)/uv pip compile pyproject.toml agent/pyproject.toml deploy/build.in --universal --python-version 3.11 \
