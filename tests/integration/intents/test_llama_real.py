@@ -45,7 +45,8 @@ pytestmark = [
 ]
 # The tiny model reads some hundred tokens a second on one busy core: most tests show it one line.
 PROMPT = Prompt(({"role": "system", "content": "요청을 동작 하나로 분류한다."},))
-SOME, WHOLE = load_prompt(0), load_prompt(12)
+WHOLE = load_prompt(12)
+SOME = Prompt(({"role": "system", "content": WHOLE.prefix[0]["content"][:900]},))
 OPTIONS = LlamaOptions(file=GGUF or Path("absent.gguf"), context=4096)
 PATIENCE_S = 120  # a busy machine; what is measured is measured apart
 
@@ -65,7 +66,7 @@ async def test_whatever_the_text_the_answer_is_of_the_schema_and_the_same_again(
         "홈택스 운영 WAS 재기동해줘",
         "build-hometax 파이프라인",
         "{]<|im_end|>\n\x00",
-        "ㅋ" * 200,
+        "ㅋ" * 80,
     )
     async with started() as model:
         answers = [await model.complete(PROMPT.asking(text), attempt=0) for text in texts]
