@@ -16,7 +16,7 @@ from bot.engine.pipeline import Pipeline
 from bot.engine.questions import first_missing
 from cmdb.importers.estate import vocabulary_of
 from cmdb.importers.estate_csv import read_estate
-from intents.rules import RuleParser
+from intents.chain import build_parser
 from tests.fakes.engine import TEXTS, World
 
 ROOT = Path(__file__).parents[3]
@@ -26,14 +26,14 @@ THREAD = "t1"
 
 
 class Listening:
-    """The rules, and what they said last."""
+    """The parser that the bot has without a model, and what it said last."""
 
     def __init__(self) -> None:
-        self._rules = RuleParser(TEXTS)
+        self._chain = build_parser(TEXTS)
         self.last: Intent | Clarification | None = None
 
     async def parse(self, utterance: Utterance) -> Intent | Clarification | None:
-        self.last = await self._rules.parse(utterance)
+        self.last = await self._chain.parse(utterance)
         return self.last
 
 

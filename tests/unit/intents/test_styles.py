@@ -21,7 +21,7 @@ from intents.schema import CATALOGUE
 from prompts import load_examples
 
 ROOT = Path(__file__).parents[3]
-FILES = sorted((ROOT / "tests/cases/intents").glob("styles*.jsonl"))
+FILES = sorted((ROOT / "tests/cases/intents").glob("*.jsonl"))
 CASES: list[dict[str, Any]] = [
     json.loads(line) for file in FILES for line in file.read_text("utf-8").splitlines()
 ]
@@ -66,7 +66,10 @@ def test_no_example_has_one_of_them():
         assert nearest < ALIKE, case["text"]
 
 
-@pytest.mark.parametrize("case", CASES[:40:4], ids=lambda case: case["id"])
+FIRST = [case for case in CASES if case["id"].startswith("s0")][:40:4]
+
+
+@pytest.mark.parametrize("case", FIRST, ids=lambda case: case["id"])
 def test_code_reads_the_same_slots_for_an_action_that_another_source_chose(case: dict[str, Any]):
     answer = RULES.understand(said(case))
     known = answer.partial if isinstance(answer, Clarification) else answer
