@@ -49,7 +49,9 @@ AGREES = 0.35  # the classifier's share where the model independently says the s
 AGREES_TO_CHANGE = 0.60
 ACTS_ON_TALK = 0.95  # the same, where a change was only spoken of
 CONTRADICTS = 0.90  # this sure, another reading than the rules' is worth the model's opinion
-DENIES = 0.97  # this sure that nothing was asked for, a change is only made after a question
+# This sure that nothing was asked for, what has a name in it is left alone, and a change that the
+# rules read is only made after a question.
+DENIES = 0.97
 ASKS = 0.30  # what is less likely is not worth a button
 MOST_CHOICES = 3
 
@@ -126,7 +128,7 @@ def wants_model(heard: Heard, classifier: Proposal | None) -> bool:
         return heard.stance is Stance.OPEN
     label = label_of(classifier)
     if label == NONE:
-        return heard.stance is Stance.OPEN and classifier.probability < ACTS
+        return heard.stance is Stance.OPEN and classifier.probability < DENIES
     return label not in READS or classifier.probability < ACTS
 
 
@@ -171,7 +173,8 @@ def _without_rules(heard: Heard, classifier: Proposal, model: Proposal | None) -
     same = model is not None and label_of(model) == label
     sure = classifier.probability >= ACTS
     if label == NONE:
-        if heard.stance is Stance.OPEN and (sure or same):
+        denied = same or classifier.probability >= DENIES
+        if heard.stance is Stance.OPEN and denied:
             return Decision(kind=Kind.LEAVE, reason="nothing_asked", source=_who(same=same))
     elif label in READS and sure:
         return _act(label, "classifier_sure", Source.CLASSIFIER)

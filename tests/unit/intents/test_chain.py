@@ -109,7 +109,7 @@ async def test_hears_or_asks_about_most_of_what_the_rules_do_not_know() -> None:
         right += describe(answer)["action"] == case["wants"]
         asked += isinstance(answer, Clarification) and describe(answer)["action"] != case["wants"]
     assert right >= len(UNHEARD) * 0.5
-    assert right + asked >= len(UNHEARD) * 0.85
+    assert right + asked >= len(UNHEARD) * 0.8
 
 
 async def test_the_classifier_decides_and_the_text_gives_the_target() -> None:
