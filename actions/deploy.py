@@ -186,6 +186,7 @@ def _undo(steps: Steps, backup_id: str, files: Sequence[FileSpec], *, restart: b
     undo.await_health()
     if restart:
         undo.join()
+    undo.discard()
     return undo
 
 

@@ -13,6 +13,7 @@ from actions.nodes import Seat
 from agent.wire.operations import (
     AwaitHealth,
     BackupFiles,
+    DiscardStaging,
     DrainMember,
     FileSpec,
     MarkLog,
@@ -102,6 +103,10 @@ class Steps:
     def replace(self, files: Sequence[FileSpec]) -> None:
         limit = _for_bytes(sum(file.size for file in files), len(files))
         self.add("replace", ReplaceFiles(files=tuple(files)), timeout_s=limit)
+
+    def discard(self) -> None:
+        """What was staged and not put into place goes away."""
+        self.add("discard", DiscardStaging())
 
     def restore(self, backup_id: str, size: int = 0, count: int = 0) -> None:
         operation = RestoreBackup(backup_id=backup_id)

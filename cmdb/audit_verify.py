@@ -31,6 +31,7 @@ Problem = Literal[
     "columns_edited",  # the columns for searches differ from what the hash covers
     "missing",  # the chain ends before the anchor
     "replaced",  # the link at the anchor is another one
+    "behind",  # the anchor beside the chain is older than a crash can leave it: put back
     "differs",  # file and database disagree
     "unreadable",
     "key_missing",
@@ -50,12 +51,12 @@ class Finding:
 
 
 async def verify_audit(
-    engine: AsyncEngine, *, jsonl: Path, key: Path, anchor: Path
+    engine: AsyncEngine, *, jsonl: Path, key: Path, anchor: Path, older_copy: bool = False
 ) -> tuple[Finding, ...]:
     """Everything that is wrong with the chain, at most one finding per source and kind; empty
-    when it is whole. ``anchor`` may be an older copy kept elsewhere: the chain must still hold
-    what it names. An event that the database has and the file does not yet, as a crash leaves
-    it, is no finding.
+    when it is whole. ``older_copy``: the anchor is a copy kept elsewhere; the chain must still
+    hold what it names, but may have grown. An event that the database has and file and anchor do
+    not yet, as a crash leaves it, is no finding.
 
     Raises:
         OperationError: ``store_unavailable``, ``audit_unavailable``: they cannot be read.
@@ -73,7 +74,7 @@ async def verify_audit(
     if secret is None:
         empty = not rows and not lines and anchored in {None, EMPTY}
         return () if empty else (Finding(source="key", seq=0, problem="key_missing"),)
-    return tuple(_findings(rows, lines, anchored, secret))
+    return tuple(_findings(rows, lines, anchored, secret, may_lag=older_copy))
 
 
 def _read_anchor(files: AuditFiles) -> Head | Finding | None:
@@ -84,7 +85,12 @@ def _read_anchor(files: AuditFiles) -> Head | Finding | None:
 
 
 def _findings(
-    rows: Sequence[AuditRow], lines: Sequence[bytes], anchored: Head | Finding | None, key: bytes
+    rows: Sequence[AuditRow],
+    lines: Sequence[bytes],
+    anchored: Head | Finding | None,
+    key: bytes,
+    *,
+    may_lag: bool,
 ) -> Iterable[Finding]:
     links = [link_of(row) for row in rows]
     broken = _first_broken(links, key, source="database") or _first_column(rows)
@@ -100,7 +106,7 @@ def _findings(
     if isinstance(anchored, Finding):
         yield anchored
     else:
-        yield from _against_anchor(anchored, links, in_file)
+        yield from _against_anchor(anchored, links, in_file, may_lag=may_lag)
 
 
 def _first_broken(links: Sequence[Link | None], key: bytes, *, source: Source) -> Finding | None:
@@ -159,14 +165,19 @@ def _line_of(link: Link) -> bytes | None:
 
 
 def _against_anchor(
-    anchored: Head | None, links: Sequence[Link], in_file: Sequence[Link | None]
+    anchored: Head | None,
+    links: Sequence[Link],
+    in_file: Sequence[Link | None],
+    *,
+    may_lag: bool,
 ) -> Iterable[Finding]:
-    if anchored is None:
+    if anchored is None or anchored.seq < 1:  # one that vouches for nothing is as good as none
         if len(links) > 1:  # the very first event may have been cut off before its anchor
             yield Finding(source="anchor", seq=len(links), problem="missing")
         return
-    if anchored.seq == 0:
-        return
+    # The bot begins no event before the anchor has caught up with the one before it.
+    if links and not may_lag and anchored.seq < links[-1].seq - 1:
+        yield Finding(source="anchor", seq=anchored.seq + 1, problem="behind")
     sources: tuple[tuple[Source, Sequence[Link | None]], ...] = (
         ("database", links),
         ("file", in_file),

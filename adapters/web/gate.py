@@ -72,7 +72,11 @@ def check_loopback_host(request: web.Request) -> None:
     Raises:
         RequestError: the request was addressed to another name than this machine's own.
     """
-    if not is_loopback(urllib.parse.urlsplit(f"//{request.host}").hostname or ""):
+    try:
+        host = urllib.parse.urlsplit(f"//{request.host}").hostname or ""
+    except ValueError:  # half an IPv6 address
+        host = ""
+    if not is_loopback(host):
         raise RequestError(HTTPStatus.FORBIDDEN, "web_origin_refused")
 
 

@@ -56,6 +56,7 @@ HANDLERS: tuple[Handler[Any], ...] = (
     Handler(
         model=wire.ReplaceFiles, run=staging.replace, verify=staging.is_replaced, stoppable=False
     ),
+    Handler(model=wire.DiscardStaging, run=staging.discard, verify=staging.is_discarded),
     Handler(
         model=wire.RestoreBackup, run=backup.restore, verify=backup.is_restored, stoppable=False
     ),

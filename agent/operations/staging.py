@@ -20,7 +20,7 @@ from agent.operations.paths import (
 )
 from agent.operations.tree import remove_tree, write_failure
 from agent.transports.transport import Entry, Transport, TransportError
-from agent.wire.operations import Done, FileSpec, ReplaceFiles, StageFiles
+from agent.wire.operations import DiscardStaging, Done, FileSpec, ReplaceFiles, StageFiles
 
 PIECE_BYTES = 256 * 1024
 _NEW_FILE_MODE = 0o644
@@ -55,10 +55,28 @@ async def is_staged(context: StepContext, operation: StageFiles) -> Verified:
     return Verified.DONE if complete else Verified.NOT_DONE
 
 
-async def replace(context: StepContext, operation: ReplaceFiles) -> Done:
-    """Move each staged file into place by one atomic rename.
+async def discard(context: StepContext, operation: DiscardStaging) -> Done:
+    """Remove the staging folder of this job. Never in the way of what is undone besides."""
+    try:
+        async with context.server() as server:
+            await remove_tree(server.files, staging_folder(context.target, context.job_id))
+    except TransportError as error:
+        return Done(note=f"left_behind: {error.code}")
+    return Done()
 
-    Everything that could stand in the way is checked before the first file is moved.
+
+async def is_discarded(context: StepContext, operation: DiscardStaging) -> Verified:
+    """Gone or not; doing it again is harmless."""
+    async with context.server() as server:
+        entry = await server.files.stat(staging_folder(context.target, context.job_id))
+    return Verified.DONE if entry is None else Verified.NOT_DONE
+
+
+async def replace(context: StepContext, operation: ReplaceFiles) -> Done:
+    """Move each staged file into place by one atomic rename, and remove the staging folder.
+
+    Everything that could stand in the way is checked before the first file is moved. What is in
+    place already stays: a replacement that was cut off at its end is cleared up after.
 
     Raises:
         OperationFailed: ``kind_conflict``, ``path_escapes``, ``not_staged``, ``digest_mismatch``.
@@ -69,16 +87,18 @@ async def replace(context: StepContext, operation: ReplaceFiles) -> Done:
     async with context.server() as server:
         entries = await look(server.files, target.deploy_path, paths)
         refuse_unless_file(entries)
-        await _require_staged(server, context, operation.files)
+        found = await fingerprint(server, target.deploy_path, paths)
+        missing = [file for file in operation.files if found[file.path] != file.sha256]
+        await _require_staged(server, context, missing)
         for parent in sorted({posixpath.dirname(path) for path in paths} - {""}):
             await _make_folder(server, posixpath.join(target.deploy_path, parent), mode=0o755)
-        for count, file in enumerate(operation.files, start=1):
+        for count, file in enumerate(missing, start=1):
             await server.files.rename(
                 posixpath.join(folder, staged_name(file.path, file.sha256)),
                 posixpath.join(target.deploy_path, file.path),
                 mode=_mode(entries[file.path]),
             )
-            context.report(count, len(operation.files))
+            context.report(count, len(missing))
         wanted = {file.path: file.sha256 for file in operation.files}
         await require(server, target.deploy_path, wanted)
         await remove_tree(server.files, folder)
@@ -86,13 +106,16 @@ async def replace(context: StepContext, operation: ReplaceFiles) -> Done:
 
 
 async def is_replaced(context: StepContext, operation: ReplaceFiles) -> Verified:
-    """All in place: done. All still staged: not begun. Anything between: partial."""
+    """All in place: done, once the staging folder is gone. All still staged: not begun.
+    Anything between: partial."""
     paths = [file.path for file in operation.files]
+    folder = staging_folder(context.target, context.job_id)
     async with context.server() as server:
         found = await fingerprint(server, context.target.deploy_path, paths)
         staged = await _staged(server, context, operation.files)
+        cleared = await server.files.stat(folder) is None
     if all(found[file.path] == file.sha256 for file in operation.files):
-        return Verified.DONE
+        return Verified.DONE if cleared else Verified.NOT_DONE
     if all(staged.get(file.path) == file.sha256 for file in operation.files):
         return Verified.NOT_DONE
     return Verified.PARTIAL

@@ -101,6 +101,15 @@ class ReplaceFiles(WireModel):
     files: Annotated[tuple[FileSpec, ...], Field(max_length=5000)]
 
 
+class DiscardStaging(WireModel):
+    """Remove what this job has staged and nobody will put into place any more.
+
+    Best effort: what cannot be removed now is removed by the next staging on that node.
+    """
+
+    kind: Literal["discard_staging"] = "discard_staging"
+
+
 class RestoreBackup(WireModel):
     """Put a verified backup back, remove what it recorded as absent, check the digests after."""
 
@@ -160,6 +169,7 @@ Operation = Annotated[
     | BackupFiles
     | StageFiles
     | ReplaceFiles
+    | DiscardStaging
     | RestoreBackup
     | StopService
     | StartService
@@ -176,6 +186,7 @@ CHANGING: frozenset[str] = frozenset(
         "backup_files",
         "stage_files",
         "replace_files",
+        "discard_staging",
         "restore_backup",
         "stop_service",
         "start_service",

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import posixpath
-import re
 import unicodedata
 from typing import Annotated, Any
 
@@ -63,7 +62,7 @@ AbsolutePath = Annotated[str, Field(max_length=1024), AfterValidator(_absolute)]
 RelativePath = Annotated[str, Field(max_length=512), AfterValidator(_relative)]
 UrlPath = Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9._~/-]{0,255}$")]
 ServerAddress = Annotated[
-    str, StringConstraints(pattern=re.compile(r"^[A-Za-z0-9][A-Za-z0-9.-]{0,252}:[0-9]{1,5}$"))
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,252}:[0-9]{1,5}$")
 ]
 
 

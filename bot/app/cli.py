@@ -160,26 +160,33 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="guardia", description="ChatOps for closed networks.")
     groups = parser.add_subparsers(required=True, metavar="COMMAND")
     demo = _command(groups, "demo", _demo, "the whole main job on this machine")
-    demo.add_argument("--no-browser", action="store_true")
-    demo.add_argument("--port", type=int, default=8300)
-    demo.add_argument("--dir", type=Path, default=Path(".demo"))
+    demo.add_argument("--no-browser", action="store_true", help="only print the address")
+    demo.add_argument("--port", type=_port, default=8300, help="default: 8300")
+    demo.add_argument("--dir", type=Path, default=Path(".demo"), help="default: .demo")
     _command(groups, "serve", _serve, "run the bot")
-    _command(_group(groups, "db"), "upgrade", _db_upgrade, "bring the tables up to date")
-    importing = _command(_group(groups, "cmdb"), "import", _cmdb_import, "import CSV files")
+    tables = _group(groups, "db", "the database: upgrade")
+    _command(tables, "upgrade", _db_upgrade, "bring the tables up to date")
+    estate = _group(groups, "cmdb", "systems, servers, people: import")
+    importing = _command(estate, "import", _cmdb_import, "import CSV files")
     importing.add_argument("folder", type=Path, metavar="DIR")
-    access = _command(_group(groups, "access"), "import", _access_import, "seal credentials")
+    logins = _group(groups, "access", "server credentials: import")
+    access = _command(logins, "import", _access_import, "seal credentials to their agent")
     access.add_argument("file", type=Path, metavar="FILE")
-    enrol = _command(_group(groups, "agent"), "enrol", _agent_enrol, "print a single-use token")
+    agents = _group(groups, "agent", "reverse agents: enrol")
+    enrol = _command(agents, "enrol", _agent_enrol, "print a single-use token")
     enrol.add_argument("name", metavar="NAME")
     signin = _command(groups, "signin", _signin, "print a single-use code for the web room")
     signin.add_argument("person", metavar="PERSON")
-    release = _command(_group(groups, "lock"), "release", _lock_release, "free a held system")
+    locks = _group(groups, "lock", "systems that a job still holds: release")
+    release = _command(locks, "release", _lock_release, "free a held system")
     release.add_argument("scope", metavar="SYSTEM")
-    verify = _command(_group(groups, "audit"), "verify", _audit_verify, "check the audit chain")
-    verify.add_argument("--anchor", type=Path, metavar="FILE")
+    chain = _group(groups, "audit", "the record of what happened: verify")
+    verify = _command(chain, "verify", _audit_verify, "check the audit chain")
+    verify.add_argument("--anchor", type=Path, metavar="FILE", help="a copy kept elsewhere")
     _command(groups, "doctor", _doctor, "check settings and connections")
     _intent_arguments(_command(groups, "intent", _intent, "say what a sentence is understood as"))
-    search = _command(_group(groups, "guides"), "search", _guides_search, "find a passage")
+    guides = _group(groups, "guides", "the institutions' guides: search")
+    search = _command(guides, "search", _guides_search, "find a passage")
     search.add_argument("text", metavar="TEXT")
     search.add_argument("--cmdb", type=Path, metavar="DIR")
     search.add_argument("--user", metavar="ID")
@@ -197,9 +204,10 @@ def _intent_arguments(intent: argparse.ArgumentParser) -> None:
 
 
 def _group(
-    groups: argparse._SubParsersAction[argparse.ArgumentParser], name: str
+    groups: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str
 ) -> argparse._SubParsersAction[argparse.ArgumentParser]:
-    return groups.add_parser(name).add_subparsers(required=True, metavar="COMMAND")
+    parser = groups.add_parser(name, help=text, description=text)
+    return parser.add_subparsers(required=True, metavar="COMMAND")
 
 
 def _command(
@@ -212,6 +220,14 @@ def _command(
     parser.add_argument("--config", type=Path, metavar="FILE", help="default: guardia.toml")
     parser.set_defaults(command=command)
     return parser
+
+
+def _port(text: str) -> int:
+    """A port that can be listened on."""
+    port = int(text)
+    if not 1 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f"{port} is no port: 1 to 65535")
+    return port
 
 
 def _instant(text: str) -> datetime:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from actions.catalog import actions_in
 from adapters.web.adapter import WebAdapter
 from adapters.web.settings import WebSettings
 from bot.app import keys
+from bot.app.folder_lock import FolderBusyError, FolderLock
 from bot.app.settings import GuardiaSettings, ModelSettings
 from bot.core.errors import ConfigurationError, GuardiaError
 from bot.core.ports import Adapter
@@ -175,7 +176,34 @@ def classifier_of(settings: GuardiaSettings) -> Classifier:
 
 @asynccontextmanager
 async def open_bot(settings: GuardiaSettings) -> AsyncIterator[Bot]:
-    """Everything of one process, opened in order and closed in reverse."""
+    """Everything of one process, opened in order and closed in reverse.
+
+    Raises:
+        ConfigurationError: this replica runs already (``replica_running``).
+    """
+    with _only_process(settings):
+        async with _open_parts(settings) as bot:
+            yield bot
+
+
+@contextmanager
+def _only_process(settings: GuardiaSettings) -> Iterator[None]:
+    """A second process under one replica's name would take up the first one's jobs as its own
+    and run them beside it."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = ExitStack()
+    try:
+        lock.enter_context(FolderLock(settings.data_dir / f"{settings.replica}.lock"))
+    except FolderBusyError as error:
+        raise ConfigurationError(
+            "replica_running", replica=settings.replica, folder=settings.data_dir
+        ) from error
+    with lock:
+        yield
+
+
+@asynccontextmanager
+async def _open_parts(settings: GuardiaSettings) -> AsyncIterator[Bot]:
     async with (
         open_database(settings) as engine,
         open_audit(settings, engine) as audit,

@@ -33,16 +33,30 @@ def touched(plan: WirePlan, records: Mapping[str, StepRecord]) -> tuple[NodeRun,
     return tuple(run for run in reversed(plan.runs()) if begun_kinds(run, records) & _INTRUSIVE)
 
 
+def littered(plan: WirePlan, records: Mapping[str, StepRecord]) -> tuple[NodeRun, ...]:
+    """The node runs that serve what they served, but hold files that were staged for nothing."""
+    return tuple(
+        run
+        for run in reversed(plan.runs())
+        if "stage_files" in (begun := begun_kinds(run, records)) and not begun & _INTRUSIVE
+    )
+
+
 def undo_steps(run: NodeRun, records: Mapping[str, StepRecord]) -> tuple[Step, ...]:
     """The undo steps that apply to a node, in order.
 
     A backup is put back only where something was replaced, and a service is restarted only where
-    it was stopped or its files changed; what was drained always comes back.
+    it was stopped or its files changed; what was drained always comes back. Staged files are
+    discarded where restoring does not clear them away anyway.
     """
     begun = begun_kinds(run, records)
     skipped: set[str] = set()
     if not begun & {"replace_files", "restore_backup"}:
         skipped.add("restore_backup")
+    if "restore_backup" not in skipped or "stage_files" not in begun:
+        skipped.add("discard_staging")
+    if "drain_member" not in begun:
+        skipped |= {"drain_member", "settle_traffic"}
     if not begun & _DISTURBING:
         skipped |= {"stop_service", "start_service", "await_health", "settle_traffic", "mark_log"}
     steps = tuple(step for step in run.undo if step.operation.kind not in skipped)

@@ -24,7 +24,11 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END[^\n]*|$)"), _MASK),
     # resident registration number: birth date, then a digit 1-8 and six more
     (re.compile(r"(?<!\d)(\d{6})\s?-\s?[1-8]\d{6}(?!\d)"), rf"\1-{_MASK}"),
-    (re.compile(r"(?<!\d)(01[016789])[-. ]?\d{3,4}[-. ]?(\d{4})(?!\d)"), rf"\1-{_MASK}-\2"),
+    # not inside a digest, where ten digits in a row are no telephone number
+    (
+        re.compile(r"(?<![0-9A-Za-z])(01[016789])[-. ]?\d{3,4}[-. ]?(\d{4})(?![0-9A-Za-z])"),
+        rf"\1-{_MASK}-\2",
+    ),
     (re.compile(r"(?<![\d.])(\d{1,3}\.\d{1,3})\.\d{1,3}\.\d{1,3}(?![\d.]*\d)"), r"\1.x.x"),
     (re.compile(r"\b0x[0-9A-Fa-f]{8}\b"), "0x●●"),
 )

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import structlog
 
@@ -27,7 +28,7 @@ from bot.core.errors import OperationError
 from bot.core.lifecycle import has_ended
 from bot.core.policy import asked_of, decide, still_stands
 from bot.core.ports import Delivery
-from bot.core.recovery import touched, undo_steps
+from bot.core.recovery import littered, touched, undo_steps
 from bot.engine.chronicle import Chronicle
 from bot.engine.outbound import Outbound
 from bot.engine.requests import ApprovalRequests
@@ -273,8 +274,8 @@ class Conductor:
         """Whether somebody has asked this job to stop."""
         return (await self._requests.load(job_id)).cancel_requested_by is not None
 
-    async def way_back(self, job_id: str) -> list[list[str]] | None:
-        """The undo steps per node, the last changed node first; empty when nothing was changed.
+    async def way_back(self, job_id: str) -> dict[str, Any] | None:
+        """The undo steps per node, the last changed node first, and whether any was changed.
 
         None: something was changed, and the plan has no way back for it.
         """
@@ -284,7 +285,11 @@ class Conductor:
         ways = [[step.step_id for step in undo_steps(run, records)] for run in runs]
         if runs and not all(ways):
             return None
-        return ways
+        clearing = [
+            [step.step_id for step in undo_steps(run, records)]
+            for run in littered(job.plan.wire, records)
+        ]
+        return {"ways": ways + [way for way in clearing if way], "changed": bool(runs)}
 
     # --- conclude --------------------------------------------------------------------------
 

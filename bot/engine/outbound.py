@@ -64,7 +64,8 @@ class Outbound:
         return await self._adapter(to).post(report, to, key=key)
 
     async def edit(self, report: Report, message: ConversationRef) -> None:
-        """Edit now, instead of any edit that still waits, and after any that is on its way.
+        """Edit as soon as the pace allows, instead of any edit that still waits, and after any
+        that is on its way.
 
         Raises:
             OperationError: as ``post``.
@@ -72,6 +73,7 @@ class Outbound:
         pace = self._pace(message)
         pace.waiting = None
         async with pace.turn:
+            await self._due(pace)
             pace.last = asyncio.get_running_loop().time()
             await self._adapter(message).edit(report, message)
 
@@ -86,8 +88,9 @@ class Outbound:
 
     async def _paced(self, message: ConversationRef, pace: _Pace) -> None:
         loop = asyncio.get_running_loop()
-        await asyncio.sleep(max(0.0, pace.last + self._interval_s - loop.time()))
+        await self._due(pace)
         async with pace.turn:
+            await self._due(pace)
             render, pace.waiting = pace.waiting, None
             if render is None:
                 return
@@ -97,6 +100,10 @@ class Outbound:
             except Exception:
                 # The owner's TaskGroup holds the whole bot: an edit that fails must not end it.
                 log.exception("edit_failed", message=message.message)
+
+    async def _due(self, pace: _Pace) -> None:
+        now = asyncio.get_running_loop().time()
+        await asyncio.sleep(max(0.0, pace.last + self._interval_s - now))
 
     def _pace(self, message: ConversationRef) -> _Pace:
         """The pace of that message; those that have come to rest are dropped on the way."""

@@ -20,7 +20,7 @@ from bot.core.domain.intent import NONE, Clarification, Intent, Utterance
 from bot.core.domain.job import Job, JobState
 from bot.core.domain.people import Actor
 from bot.core.domain.plan import Plan, Risk
-from bot.core.domain.report import Report
+from bot.core.domain.report import Report, Tone
 from bot.core.errors import GuardiaError, OperationError, UserError
 from bot.core.policy import Asked, asked_of, decide
 from bot.core.ports import Action, ActionRequest
@@ -203,7 +203,7 @@ class Pipeline:
             # Nobody's servers are looked at for a change that this person cannot have.
             await self._may_ask(request, action, target, changes=True)
             looking = self._texts.say("working.survey", count=len(target.nodes))
-            await request.reply.say(plain_report(looking))
+            await request.reply.say(plain_report(looking, tone=Tone.RUNNING))
             facts = await self._surveyor.look(request.key, request.actor, target, operations)
             asked = replace(asked, facts=facts)
         outcome = action.plan(asked)

@@ -86,8 +86,9 @@ class Workflows:
 
         self._take = DBOS.workflow(name="take")(take)
         self._overheard = DBOS.workflow(name="overheard")(overheard)
-        self._job = DBOS.workflow(name="job")(job)
-        self._run = DBOS.workflow(name="run")(run)
+        # However often the bot is cut off: a job that nobody takes up again would keep its lock.
+        self._job = DBOS.workflow(name="job", max_recovery_attempts=None)(job)
+        self._run = DBOS.workflow(name="run", max_recovery_attempts=None)(run)
 
     async def launch(self) -> None:
         """Start DBOS on the running loop; what a crash interrupted goes on from here."""
@@ -250,17 +251,17 @@ class Workflows:
         return str(state)
 
     async def _go_back(self, job_id: str, to: JobState) -> JobState:
-        ways = await self._step("way_back", self._conductor.way_back, job_id)
-        if ways is None:
+        back = await self._step("way_back", self._conductor.way_back, job_id)
+        if back is None:
             return JobState.ROLLBACK_FAILED
-        for way in ways:
+        for way in back["ways"]:
             for step_id in way:
                 state = await self._execute(job_id, step_id)
                 if state == StepState.UNKNOWN:
                     return JobState.UNKNOWN
                 if state != StepState.SUCCEEDED:
                     return JobState.ROLLBACK_FAILED
-        nothing_changed = not ways and to is JobState.ROLLED_BACK
+        nothing_changed = not back["changed"] and to is JobState.ROLLED_BACK
         return JobState.FAILED if nothing_changed else to
 
     async def _step(

@@ -71,6 +71,7 @@ class Running:
     async def up(self) -> AsyncIterator[Running]:
         """One life of the bot. What it leaves unfinished, the next one takes up."""
         world = self.world
+        before = asyncio.all_tasks()
         workflows.configure(
             system_database_url=f"sqlite:///{self.folder}/workflows.sqlite", executor_id="one"
         )
@@ -88,6 +89,7 @@ class Running:
             yield self
         finally:
             DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=0)
+            await _die(before)
 
     async def until(self, holds: Callable[[], object], what: str = "") -> None:
         """Poll until it holds."""
@@ -130,3 +132,11 @@ class Running:
             for one in self.agents.ordered
             if one.delivery.plan.job_id == job.job_id
         ]
+
+
+async def _die(before: set[asyncio.Task[object]]) -> None:
+    """End what this life has begun, as the end of its process would."""
+    left = asyncio.all_tasks() - before - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)

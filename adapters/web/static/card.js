@@ -6,6 +6,7 @@ import { rich } from "./format.js";
 import { section } from "./sections.js";
 import { t } from "./texts.js";
 
+const SEPARATOR = " · "; // between what happened and to what, in titles and summaries
 const SETTLE_MS = 700; // long enough for the card's own edit to arrive after a press
 
 export class Card {
@@ -43,8 +44,10 @@ export class Card {
   // The summary is for notifications; a card that already says more does not repeat it.
   showSummary(body) {
     const said = body.sections.some((one) => one.kind === "paragraph" || one.kind === "notice");
-    this.summary.hidden = said || !body.summary || body.summary === body.title;
-    this.summary.replaceChildren(...rich(body.summary));
+    const subject = `${body.title.split(SEPARATOR).slice(1).join(SEPARATOR)}${SEPARATOR}`;
+    const summary = body.summary.startsWith(subject) ? body.summary.slice(subject.length) : body.summary;
+    this.summary.hidden = said || !summary || summary === body.title;
+    this.summary.replaceChildren(...rich(summary));
   }
 
   showActions(buttons) {

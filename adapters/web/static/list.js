@@ -102,6 +102,11 @@ export class MessageList {
     this.stuck = false;
   }
 
+  // The column is about to change its width: who read the newest message goes on reading it.
+  keepBottom() {
+    if (this.stuck) requestAnimationFrame(() => requestAnimationFrame(() => this.toBottom()));
+  }
+
   toBottom() {
     this.stuck = true;
     this.scroller.scrollTop = this.scroller.scrollHeight;

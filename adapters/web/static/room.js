@@ -106,6 +106,7 @@ export class Room {
     this.drawer(false);
     if (this.thread?.rootId === rootId) return;
     this.closeThread();
+    this.list.keepBottom();
     this.thread = new ThreadPanel(this, rootId, { limits: this.limits, onClose: () => this.closeThread(), draft: this.drafts.get(rootId) });
     this.panel.replaceChildren(this.thread.root);
     this.root.classList.add("with-thread");
@@ -115,6 +116,7 @@ export class Room {
 
   closeThread() {
     if (!this.thread) return;
+    this.list.keepBottom();
     this.drafts.set(this.thread.rootId, this.thread.composer.text.value);
     this.thread = null;
     this.panel.replaceChildren();

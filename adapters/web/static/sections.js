@@ -59,7 +59,7 @@ function table(data, key, folds) {
     el("th", { scope: "col", class: numeric[column] ? "number" : null }, name)));
   const body = data.rows.map((row) =>
     el("tr", {}, row.map((text, column) => el("td", { class: cellClass(text, column), "data-label": data.columns[column] }, rich(text)))));
-  const grid = el("div", { class: "table-scroll", "data-columns": data.columns.length > 4 ? "many" : "few", tabIndex: 0, role: "region", "aria-label": data.title || null },
+  const grid = el("div", { class: "table-scroll", "data-columns": data.columns.length > 4 ? "many" : data.columns.length > 3 ? "some" : "few", tabIndex: 0, role: "region", "aria-label": data.title || null },
     el("table", {}, el("thead", {}, head), el("tbody", {}, body)));
   if (!data.folded) return el("section", { class: "section" }, heading(data.title), grid);
   return fold(data.title, t("card.fold_open", { count: data.rows.length }), grid, { key, folds, open: false });
@@ -67,7 +67,7 @@ function table(data, key, folds) {
 
 function lines(data, key, folds) {
   const text = el("pre", { class: "lines", tabIndex: 0 }, data.lines.map((line) =>
-    el("code", { class: "line", "data-bad": BAD_LINE.test(line) ? "true" : null }, line || " ")));
+    el("code", { class: "line", "data-bad": BAD_LINE.test(line) ? "true" : null }, line.replace(/^\s*at /, "\u00a0\u00a0at\u00a0") || " ")));
   if (data.lines.length <= 12) return el("section", { class: "section" }, heading(data.title), text);
   return fold(data.title, t("card.lines", { count: data.lines.length }), text, { key, folds, open: true });
 }
@@ -91,7 +91,7 @@ function checklist(data, key, folds, before) {
   root.dataset.titled = String(Boolean(data.title));
   root.open = folds.get(key) ?? (!data.title || phase === "active" || phase === "broken");
   root.querySelector(".checklist-mark").replaceChildren(icon(PHASE_ICONS[phase]));
-  root.querySelector(".section-title").textContent = data.title;
+  root.querySelector(".section-title").replaceChildren(...rich(data.title));
   root.querySelector(".checklist-count").textContent = checklistCount(data.rows, phase, done);
   const bar = root.querySelector(".bar");
   bar.setAttribute("role", "progressbar");
@@ -121,7 +121,8 @@ function phaseOf(rows) {
 function checklistCount(rows, phase, done) {
   if (phase === "idle") return t(`state.${rows[0]?.state ?? "pending"}`);
   const took = rows.reduce((sum, row) => sum + (row.elapsed_ms ?? 0), 0);
-  return `${done}/${rows.length} · ${elapsed(took)}`;
+  if (phase === "active") return `${done}/${rows.length}`;
+  return phase === "done" ? elapsed(took) : `${done}/${rows.length} · ${elapsed(took)}`;
 }
 
 function step(row) {

@@ -24,7 +24,7 @@ export class Sidebar {
   show(model, current) {
     const rooms = model.rooms.map((room) => ({ ...room, unread: room.id === current ? 0 : model.unread(room.id), current: room.id === current }));
     patch(this.rooms, rooms, (room) => this.room(room), (room) => room.id);
-    const waiting = model.waiting(current).map((m) => ({ id: m.id, root: m.thread ?? m.id, title: m.body.title, at: m.posted_at }));
+    const waiting = model.waiting(current).map((m) => ({ id: m.id, root: m.thread ?? m.id, title: m.body.buttons.some((one) => one.button === "choose") ? m.body.summary : m.body.title, at: m.posted_at }));
     this.waitingTitle.hidden = waiting.length === 0;
     patch(this.waiting, waiting, (one) => this.wait(one), (one) => one.id);
   }

@@ -9,8 +9,11 @@ import secrets
 from datetime import timedelta
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
 from adapters.web.session import code_digest
 from agent.wire.enrolment import EnrolmentToken
+from agent.wire.types import AgentName
 from bot.app import keys
 from bot.app.settings import GuardiaSettings
 from bot.app.wiring import AuditFiles, open_audit, open_database
@@ -28,7 +31,13 @@ _CODE_LIFE = timedelta(minutes=10)
 
 
 async def enrol_agent(settings: GuardiaSettings, clock: Clock, name: str) -> str:
-    """A single-use token for an agent of that name, good for 24 hours."""
+    """A single-use token for an agent of that name, good for 24 hours.
+
+    Raises:
+        UserError: no agent can have that name.
+    """
+    if not _is_agent_name(name):
+        raise UserError("agent_name_malformed", name=name)
     token = EnrolmentToken.issue(keys.signing_key(settings.data_dir / "keys").verify_key)
     async with open_database(settings) as engine, open_audit(settings, engine) as audit:
         await audit.append(_admin(clock, "agent enrol", agent=name))
@@ -76,8 +85,21 @@ async def verify_chain(settings: GuardiaSettings, anchor: Path | None) -> tuple[
     files = AuditFiles(settings=settings)
     async with open_database(settings) as engine:
         return await verify_audit(
-            engine, jsonl=files.jsonl, key=files.key, anchor=anchor or files.anchor
+            engine,
+            jsonl=files.jsonl,
+            key=files.key,
+            anchor=anchor or files.anchor,
+            older_copy=anchor is not None,
         )
+
+
+def _is_agent_name(name: str) -> bool:
+    """Whether the wire can carry it: an agent with another name could never spend its token."""
+    try:
+        TypeAdapter(AgentName).validate_python(name)
+    except ValidationError:
+        return False
+    return True
 
 
 def _admin(clock: Clock, subject: str, **detail: str) -> AuditEvent:

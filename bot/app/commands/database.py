@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from agent.wire.plan import NodeAccess
 from agent.wire.seal import seal_access
+from bot.app.commands.input_file import read_lines
 from bot.app.settings import GuardiaSettings
 from bot.app.wiring import open_audit, open_database
 from bot.core.domain.audit import AuditEvent, AuditKind
@@ -52,7 +53,7 @@ async def import_access(settings: GuardiaSettings, clock: Clock, file: Path) -> 
 
     Raises:
         ConfigurationError: a line is no access record.
-        UserError: a node is unknown, or its agent is not enrolled.
+        UserError: the file cannot be read, a node is unknown, or its agent is not enrolled.
     """
     async with open_database(settings) as engine, open_audit(settings, engine) as audit:
         inventory, agents = SqlInventory(engine), SqlAgentStore(engine)
@@ -79,7 +80,7 @@ async def import_access(settings: GuardiaSettings, clock: Clock, file: Path) -> 
 
 
 def _records(file: Path) -> Iterator[NodeAccess]:
-    for number, line in enumerate(file.read_text("utf-8").splitlines(), start=1):
+    for number, line in enumerate(read_lines(file), start=1):
         try:
             yield NodeAccess.model_validate_json(line)
         except ValidationError as error:

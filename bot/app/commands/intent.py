@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from bot.app.commands.input_file import read_lines
 from bot.app.settings import GuardiaSettings
 from bot.app.wiring import classifier_of, open_database
 from bot.core.domain.estate import Vocabulary
@@ -44,10 +45,10 @@ def read_batch(file: Path) -> list[Sentence]:
     """The sentences of a JSON Lines file.
 
     Raises:
-        UserError: a line is no object with ``id`` and ``text``.
+        UserError: the file cannot be read, or a line is no object with ``id`` and ``text``.
     """
     sentences = []
-    for number, line in enumerate(file.read_text("utf-8").splitlines(), start=1):
+    for number, line in enumerate(read_lines(file), start=1):
         if not line.strip():
             continue
         try:

@@ -18,12 +18,12 @@ from pathlib import Path
 
 from agent.wire.plan import KeyLogin, PasswordLogin
 from bot.app.demo.cmdb_folder import write_cmdb_folder
-from bot.app.demo.folder_lock import FolderBusyError, FolderLock
 from bot.app.demo.node_folder import prepare_application, prepare_balancer
 from bot.app.demo.nodes import BALANCED, BALANCER, LOOPBACK, LiveNode, NodeLayout, live_layouts
 from bot.app.demo.packages import write_packages
 from bot.app.demo.ports import PortBook
 from bot.app.demo.ssh_server import NodeIdentity, NodeServer, load_identity, serve_node
+from bot.app.folder_lock import FolderBusyError, FolderLock
 
 _log = logging.getLogger("estate")
 _READY_S = 60.0

@@ -19,9 +19,9 @@ import aiohttp
 
 from bot.app.demo.children import Child, end_leftovers
 from bot.app.demo.demo_settings import AGENT, write_agent_settings, write_bot_settings
-from bot.app.demo.folder_lock import FolderBusyError, FolderLock
 from bot.app.demo.nodes import LIVE, LOOPBACK
 from bot.app.demo.ports import is_free
+from bot.app.folder_lock import FolderBusyError, FolderLock
 from bot.core.errors import GuardiaError, OperationError, UserError
 from bot.core.texts import Texts, load_texts
 

@@ -17,7 +17,14 @@ from bot.core.recovery import undo_steps
 
 _BAD = {StepState.FAILED, StepState.REFUSED, StepState.UNKNOWN}
 _IDLE = {StepState.PENDING, StepState.SKIPPED}
-_PREPARES = {"backup_files", "stage_files"}  # changes that nobody served by the node can notice
+_PREPARES = {
+    "backup_files",
+    "stage_files",
+    "discard_staging",
+}  # changes that nobody served by the node can notice
+
+
+_CLEARS = "discard_staging"  # changes nothing that is served
 
 
 class Fate(StrEnum):
@@ -80,7 +87,7 @@ def _first_bad(steps: Iterable[Step], records: Mapping[str, StepRecord]) -> Trou
 
 
 def _fate(run: NodeRun, records: Mapping[str, StepRecord]) -> Fate:
-    undo = _known(run.undo, records)
+    undo = _known((step for step in run.undo if step.operation.kind != _CLEARS), records)
     main = _known(run.steps, records)
     if any(record.state is StepState.UNKNOWN for record in (undo or main)):
         return Fate.UNKNOWN

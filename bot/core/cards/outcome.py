@@ -6,6 +6,7 @@ node counts as restored only when the health check after its restore succeeded.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from agent.wire.operations import LogFindings, ReplaceFiles, RestoreBackup
@@ -39,6 +40,7 @@ from bot.core.texts import Texts
 
 _LINES_SHOWN = 20
 _LINE_MAX = 400  # characters
+_TROUBLE = re.compile(r"\b(SEVERE|ERROR|FATAL|Caused by)\b|Exception")
 _TONES = {
     JobState.SUCCEEDED: Tone.GOOD,
     JobState.FAILED: Tone.BAD,
@@ -180,7 +182,14 @@ def _lines(story: NodeStory) -> tuple[str, ...]:
         found.update(dict.fromkeys(record.lines))
         if isinstance(record.result, LogFindings):
             found.update(dict.fromkeys(record.result.suspicious))
-    return tuple(redact(line)[:_LINE_MAX] for line in list(found)[-_LINES_SHOWN:])
+    lines = _from_trouble(list(found))
+    return tuple(redact(line)[:_LINE_MAX] for line in lines[-_LINES_SHOWN:])
+
+
+def _from_trouble(lines: list[str]) -> list[str]:
+    """Without what the log said before things went wrong, if it says where that was."""
+    first = next((i for i, line in enumerate(lines) if _TROUBLE.search(line)), 0)
+    return lines[first:]
 
 
 def _facts(job: Job, texts: Texts) -> tuple[tuple[str, str], ...]:

@@ -163,9 +163,12 @@ async def test_another_sites_page_is_turned_away(server: RoomServer) -> None:
     assert (await send(client, POST, {"text": "x", "client_id": "c"}, headers=own))[0] == 201
 
 
-async def test_a_foreign_host_name_gets_nothing_in_cards_mode(server: RoomServer) -> None:
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "[::1", "[x]"])
+async def test_a_foreign_host_name_gets_nothing_in_cards_mode(
+    server: RoomServer, host: str
+) -> None:
     client = await server.client()
-    async with client.get("/api/people", headers={"Host": "evil.example"}) as response:
+    async with client.get("/api/people", headers={"Host": host}) as response:
         assert response.status == 403
 
 

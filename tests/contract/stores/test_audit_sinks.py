@@ -13,7 +13,7 @@ from sqlalchemy import text
 from bot.core.domain.audit import AuditEvent, AuditKind
 from bot.core.errors import OperationError
 from cmdb.audit import ChainedAuditLog, verify_audit
-from cmdb.audit_file import AuditFiles, Head, link, seal
+from cmdb.audit_file import EMPTY, AuditFiles, Head, link, seal
 from tests.fakes.jobs import NOW
 from tests.fakes.stores import MemoryAudit
 
@@ -220,10 +220,31 @@ async def test_an_older_copy_of_the_anchor_still_vouches(five, engine, places, t
     copy = tmp_path / "elsewhere.json"
     copy.write_bytes(places["anchor"].read_bytes())
     await five.append(event(5))
-    assert await verify_audit(engine, **{**places, "anchor": copy}) == ()
+    kept = {**places, "anchor": copy, "older_copy": True}
+    assert await verify_audit(engine, **kept) == ()
     copy.write_text('{"hash":"' + "0" * 64 + '","seq":5}')
-    findings = await verify_audit(engine, **{**places, "anchor": copy})
+    findings = await verify_audit(engine, **kept)
     assert {(finding.seq, finding.problem) for finding in findings} == {(5, "replaced")}
+
+
+@databases
+async def test_an_old_anchor_put_back_beside_the_chain_is_a_finding(five, engine, places) -> None:
+    old = places["anchor"].read_bytes()
+    await five.append(event(5))
+    await five.append(event(6))
+    places["anchor"].write_bytes(old)
+    (finding,) = await verify_audit(engine, **places)
+    assert (finding.source, finding.seq, finding.problem) == ("anchor", 6, "behind")
+
+
+@databases
+@pytest.mark.parametrize("older_copy", [False, True])
+async def test_an_anchor_that_vouches_for_nothing_is_as_good_as_none(
+    five, engine, places, older_copy
+) -> None:
+    AuditFiles(**places).write_anchor(EMPTY)
+    (finding,) = await verify_audit(engine, **places, older_copy=older_copy)
+    assert (finding.source, finding.problem) == ("anchor", "missing")
 
 
 @databases

@@ -134,16 +134,17 @@ async def test_a_repeated_order_is_answered_without_a_connection(
 
 
 @pytest.mark.parametrize(
-    ("moved", "state", "code", "verified", "attempt"),
+    ("moved", "cleared", "found"),
     [
-        (0, "succeeded", "ok", False, 2),
-        (4, "failed", "interrupted", False, 1),
-        (len(FILES), "succeeded", "ok", True, 1),
+        (0, False, ("succeeded", "ok", False, 2)),
+        (4, False, ("failed", "interrupted", False, 1)),
+        (len(FILES), False, ("succeeded", "ok", False, 2)),  # again, for what was left to clear
+        (len(FILES), True, ("succeeded", "ok", True, 1)),
     ],
-    ids=["all old", "mixed", "all new"],
+    ids=["all old", "mixed", "all new", "all new and cleared up"],
 )
 async def test_after_a_crash_the_server_is_read_before_anything_is_done(
-    estate: Estate, moved: int, state: str, code: str, verified: bool, attempt: int
+    estate: Estate, moved: int, cleared: bool, found: tuple[str, str, bool, int]
 ) -> None:
     await estate.run("backup", "stage")
     estate.ledger.begin(JOB, "replace", plan_digest=estate.plan.digest(), at=NOW)
@@ -151,12 +152,13 @@ async def test_after_a_crash_the_server_is_read_before_anything_is_done(
     for file in FILES[:moved]:
         (estate.app / file.path).parent.mkdir(parents=True, exist_ok=True)
         staged[file.sha256].replace(estate.app / file.path)
+    if cleared:
+        (estate.app / f".guardia-{JOB}").rmdir()
     before = estate.contents()
     estate.restart()
     (outcome,) = await estate.run("replace")
-    found = (outcome.state, outcome.code, outcome.verified, outcome.attempt)
-    assert found == (state, code, verified, attempt)
-    assert estate.contents() == (NEW if state == "succeeded" else before)
+    assert (outcome.state, outcome.code, outcome.verified, outcome.attempt) == found
+    assert estate.contents() == (NEW if outcome.state == "succeeded" else before)
     (undone,) = await estate.run("restore")
     assert undone.state == "succeeded"
     assert estate.contents() == OLD

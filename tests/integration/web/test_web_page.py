@@ -42,14 +42,14 @@ async def test_a_request_a_card_a_press_and_an_edit_in_place() -> None:
         card = await server.adapter.post(hostile, place, key="k")
         panel = page.get_by_test_id("thread-panel")
         await expect(panel.get_by_test_id("card")).to_contain_text(SCRIPT, timeout=WAIT_MS)
-        await panel.locator("details summary").click()
+        await panel.locator("details summary").first.click()
         await panel.get_by_test_id("button-approve").click()
         async with page.expect_response("**/press"):
             await panel.get_by_test_id("confirm-yes").click()
         assert isinstance(server.received[-1], Click)
         await server.adapter.edit(decided_plan_report(), card)
         await expect(panel.get_by_test_id("button-approve")).to_have_count(0, timeout=WAIT_MS)
-        await expect(panel.locator("details")).to_have_attribute("open", "")
+        await expect(panel.locator("details").first).to_have_attribute("open", "")
         assert await page.evaluate("window.broken") is None
         assert problems == []
         await browser.close()

@@ -7,6 +7,7 @@ import pytest
 from agent.wire.operations import (
     AwaitHealth,
     BackupFiles,
+    DiscardStaging,
     DrainMember,
     Operation,
     Preflight,
@@ -17,7 +18,7 @@ from agent.wire.operations import (
     StopService,
 )
 from bot.core.domain.job import StepRecord, StepState
-from bot.core.recovery import touched, undo_steps
+from bot.core.recovery import littered, touched, undo_steps
 from tests.fakes.values import a_run, a_wire_plan
 
 DOWN = DrainMember(member="127.0.0.1:8081", state="down")
@@ -41,6 +42,7 @@ UNDO: list[Operation] = [
     StartService(),
     HEALTH,
     UP,
+    DiscardStaging(),
 ]
 RUN = a_run("was01", FORWARD, UNDO)
 PLAN = a_wire_plan(RUN, a_run("was02", FORWARD, UNDO))
@@ -67,11 +69,18 @@ def test_nothing_is_undone_where_nothing_that_runs_was_touched(kind: str) -> Non
 @pytest.mark.parametrize(
     ("kind", "undone"),
     [
-        ("drain_member", ["drain_member"]),
-        ("backup_files", ["drain_member"]),
+        ("drain_member", ["drain_member", "discard_staging"]),
+        ("backup_files", ["drain_member", "discard_staging"]),
         (
             "stop_service",
-            ["drain_member", "stop_service", "start_service", "await_health", "drain_member"],
+            [
+                "drain_member",
+                "stop_service",
+                "start_service",
+                "await_health",
+                "drain_member",
+                "discard_staging",
+            ],
         ),
         (
             "replace_files",
@@ -104,8 +113,16 @@ def test_a_node_goes_back_as_far_as_it_came(kind: str, undone: list[str]) -> Non
 
 @pytest.mark.parametrize("kind", [operation.kind for operation in FORWARD[2:]])
 def test_what_was_drained_always_comes_back_last(kind: str) -> None:
-    steps = undo_steps(RUN, failed_at("was01", kind))
-    assert steps[-1].operation == UP
+    steps = [step.operation for step in undo_steps(RUN, failed_at("was01", kind))]
+    assert [operation for operation in steps if operation != DiscardStaging()][-1] == UP
+
+
+def test_staged_files_are_cleared_where_nothing_else_was_touched() -> None:
+    assert littered(PLAN, failed_at("was01", "preflight")) == ()
+    assert [run.node_id for run in littered(PLAN, failed_at("was01", "stage_files"))] == ["was01"]
+    assert littered(PLAN, failed_at("was02", "preflight")) == ()
+    steps = undo_steps(RUN, failed_at("was01", "stage_files"))
+    assert [step.operation.kind for step in steps] == ["discard_staging"]
 
 
 def test_nodes_that_were_already_updated_go_back_after_the_one_that_failed() -> None:

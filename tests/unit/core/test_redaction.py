@@ -35,6 +35,7 @@ def test_secrets_and_addresses_are_masked(text: str, hidden: str) -> None:
         "tomcat 9.0.65, 예산시스템 1.2.0",
         "10:00:05 재기동 완료",
         "배포 60초, 3대 정상",
+        "af7a1fde1bf3f01012345678ad9cbaf30c65123605aaa289269a1118e54e9dcb",
     ],
 )
 def test_ordinary_lines_stay_as_they_are(text: str) -> None:

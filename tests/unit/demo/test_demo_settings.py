@@ -9,9 +9,9 @@ import pytest
 
 from agent.settings import load_settings as load_agent_settings
 from bot.app.demo.demo_settings import AGENT, write_agent_settings, write_bot_settings
-from bot.app.demo.folder_lock import FolderBusyError, FolderLock
 from bot.app.demo.ports import PortBook
 from bot.app.demo.supervisor import online_agents, run_demo
+from bot.app.folder_lock import FolderBusyError, FolderLock
 from bot.app.settings import load_settings
 from bot.core.texts import load_texts
 

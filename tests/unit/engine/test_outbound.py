@@ -176,3 +176,14 @@ async def test_names_a_messenger_that_is_not_there():
     with pytest.raises(OperationError) as refused:
         await room.outbound.post(plain_report("x"), replace(THREAD, adapter="slack"), key="k")
     assert (refused.value.code, refused.value.values) == ("chat_unavailable", {"adapter": "slack"})
+
+
+async def test_keeps_the_interval_before_an_edit_that_may_not_be_merged():
+    room = Room()
+    place = await room.message()
+    room.outbound.edit_soon(place, says("1"))
+    await room.rest()
+    await room.outbound.edit(plain_report("2"), place)
+    first, second = room.messenger.times
+    assert second - first >= INTERVAL_S * 0.9
+    assert room.said(place) == ["0", "1", "2"]
