@@ -56,11 +56,18 @@ async def test_stopping_does_not_wait_for_the_next_start(tmp_path: Path) -> None
     assert child.deaths == 2
 
 
+async def until_named(*processes: subprocess.Popen[bytes]) -> None:
+    """A process that has just been started has no command line for a moment."""
+    while not all(Path(f"/proc/{one.pid}/cmdline").read_bytes() for one in processes):
+        await asyncio.sleep(0.01)
+
+
 async def test_only_our_own_leftovers_are_ended(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     ours = subprocess.Popen(sleeper(tmp_path))
     other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     try:
+        await until_named(ours, other)
         (tmp_path / "run" / "bot.pid").write_text(f"{ours.pid}\n")
         (tmp_path / "run" / "agent.pid").write_text(f"{other.pid}\n")
         assert await end_leftovers(tmp_path) == [("bot", ours.pid)]
