@@ -93,7 +93,8 @@ class RuleParser:
             cancelled = Intent(action=NONE, params={"cancelled": True})
             return Heard(answer=cancelled, stance=Stance.FINAL)
         if is_attack(phrase.full.lower()):
-            return Heard(answer=Intent(action=NONE), stance=Stance.FINAL)
+            refused = Intent(action=NONE, params={"refused": True})
+            return Heard(answer=refused, stance=Stance.FINAL)
         reading = _read(phrase, utterance)
         answer = self._offered(self._judge(reading, utterance), reading.slots)
         return Heard(answer=answer, stance=_stance(reading, answer, utterance))

@@ -12,15 +12,32 @@ from collections.abc import Mapping, Sequence
 _MASK = "●●●"
 
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
-    # key=value and key: value of anything that is called a secret
+    # key=value, key: value and "key": "value" of anything whose name ends like a secret's:
+    # DB_PASSWORD, accessToken and client-secret as well
     (
         re.compile(
-            r"(?i)\b(pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|authorization|비밀번호|암호)"
-            r"(\s*[=:]\s*|\s+is\s+)(?:bearer\s+|basic\s+)?[^\s,;&'\"]+"
+            r"(?i)((?:(?<![a-z])pass|password|passwd|passphrase|pwd|secret|token|api[_-]?key"
+            r"|secret[_-]?key|authorization|비밀번호|패스워드|암호)[\"']?)"
+            r"(\s*[=:]\s*|\s+is\s+)"
+            r"(?:\"[^\"\n]*\"?|'[^'\n]*'?|(?:bearer\s+|basic\s+)?[^\s,;&'\"]+)"
         ),
         rf"\1\2{_MASK}",
     ),
-    (re.compile(r"(?i)(\w+://[^/\s:@]+:)[^@\s/]+@"), rf"\1{_MASK}@"),
+    # as people say it; a word of letters and digits, so that advice on passwords stays readable
+    (
+        re.compile(
+            r"((?:비밀번호|패스워드|암호)[는은가이를을]?\s+)(?=\S*[0-9])(?=\S*[A-Za-z])[!-~]{4,}"
+        ),
+        rf"\1{_MASK}",
+    ),
+    (re.compile(r"(?i)\b(bearer\s+)[\w.~+/=-]{8,}"), rf"\1{_MASK}"),
+    (re.compile(r"\beyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)?"), _MASK),  # a JSON web token
+    # a scheme begins at the start of a word and is short: looking back for one from every letter of
+    # a long line would take the square of its length
+    (
+        re.compile(r"(?i)((?<![a-z0-9])[a-z][a-z0-9+.-]{0,30}://[^/\s:@]+:)[^@\s/]+@"),
+        rf"\1{_MASK}@",
+    ),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END[^\n]*|$)"), _MASK),
     # resident registration number: birth date, then a digit 1-8 and six more
     (re.compile(r"(?<!\d)(\d{6})\s?-\s?[1-8]\d{6}(?!\d)"), rf"\1-{_MASK}"),
@@ -34,16 +51,19 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 
 
-_MAYBE_IPV6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f:]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:.x]*(?![\w:])")
+# At most as long as an address can be: several open-ended runs of colons would be divided in every
+# possible way, and a line of colons would stop the bot.
+_MAYBE_IPV6 = re.compile(r"(?<![\w:.])(?=[0-9A-Fa-f]{0,4}:)[0-9A-Fa-f:.x]{2,45}(?![\w:])")
 
 
 def _mask_ipv6(match: re.Match[str]) -> str:
     # A time of day has two colons too; only what is an address is one.
+    address = match[0].rstrip(".")
     try:
-        ipaddress.IPv6Address(match[0].replace("x", "0"))
+        ipaddress.IPv6Address(address.replace("x", "0"))
     except ValueError:
         return match[0]
-    return "x:x:x"
+    return "x:x:x" + match[0][len(address) :]
 
 
 def redact(text: str) -> str:

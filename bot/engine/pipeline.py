@@ -135,6 +135,9 @@ class Pipeline:
         return await self._act(request, replace(meant, files=kept), vocabulary)
 
     async def _leave_alone(self, request: Request, intent: Intent | None) -> None:
+        if intent is not None and intent.params.get("refused"):
+            # An open question stays open: the text was no answer to it.
+            await self._refuse(request, UserError("request_refused"), still_asking=True)
         if intent is not None and intent.params.get("cancelled"):
             await self._done_asking(request)
             await request.reply.say(plain_report(self._texts.say("ask.dropped")))
@@ -186,7 +189,12 @@ class Pipeline:
     async def _target(self, request: Request, intent: Intent, action: Action) -> Target | None:
         if "system" not in action.needs:
             return None
-        return await self._services.inventory.resolve(intent.selector, request.actor)
+        target = await self._services.inventory.resolve(intent.selector, request.actor)
+        about = await self._services.inventory.system_of(request.thread)
+        # What is answered here is read by everybody here.
+        if about is not None and about.institution != target.system.institution:
+            raise UserError("other_institution", institution=about.institution)
+        return target
 
     # --- target to plan --------------------------------------------------------------------
 
@@ -316,7 +324,9 @@ class Pipeline:
 
     # --- refusals --------------------------------------------------------------------------
 
-    async def _refuse(self, request: Request, error: GuardiaError) -> None:
+    async def _refuse(
+        self, request: Request, error: GuardiaError, *, still_asking: bool = False
+    ) -> None:
         await self._chronicle.record(
             AuditKind.REFUSAL,
             request.actor.person_id,
@@ -324,7 +334,8 @@ class Pipeline:
             code=error.code,
             values=error.values,
         )
-        await self._done_asking(request)
+        if not still_asking:
+            await self._done_asking(request)
         await request.reply.refuse(refusal_report(error, texts=self._texts))
 
     async def _refuse_stranger(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from bot.core.redaction import redact, redact_value
@@ -14,9 +16,22 @@ from bot.core.redaction import redact, redact_value
         ("jdbc:postgresql://10.20.30.40:5432/app?user=a&password=P@ssw0rd!", "30.40"),
         ("ftp://deploy:s3cret@files/", "s3cret"),
         ("비밀번호: 무궁화123", "무궁화123"),
+        ("비밀번호는 Abcd1234! 입니다", "Abcd1234"),
         ("Authorization: Bearer abc.def.ghi", "abc.def"),
+        ("curl -H 'X-Auth: Bearer 0123456789abcdef'", "0123456789"),
+        ("DB_PASSWORD=hunter2", "hunter2"),
+        ("spring.datasource.password = hunter2", "hunter2"),
+        ("dbPassword: hunter2", "hunter2"),
+        ('{"password":"hunter2", "user":"a"}', "hunter2"),
+        ("{'client_secret': 'hunter2 with blanks'}", "blanks"),
+        ('password="hunter2 with blanks"', "hunter2"),
+        ('password="cut off at the end of the li', "end of the li"),
+        ("AWS_SECRET_KEY=hunter2", "hunter2"),
+        ("세션 eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbg", "eyJzdWIi"),
         ("10.0.0.5/24 그리고 ::ffff:10.0.0.5, 10.0.0.5:8080", "0.5"),
         ("2001:db8::5", "2001:db8"),
+        ("서버는 2001:db8::5.", "2001:db8"),
+        ("[2001:db8:0:1:2:3:4:5]:8080", "2001:db8"),
         ("0xC0A80105", "C0A80105"),
         ("주민번호 900101-1234567", "1234567"),
         ("휴대폰 010-1234-5678", "1234-"),
@@ -35,11 +50,34 @@ def test_secrets_and_addresses_are_masked(text: str, hidden: str) -> None:
         "tomcat 9.0.65, 예산시스템 1.2.0",
         "10:00:05 재기동 완료",
         "배포 60초, 3대 정상",
+        "비밀번호는 90일마다 바꿉니다. 비밀번호 초기화는 운영 담당자에게 요청하십시오.",
+        "compass: on, passed 3 of 3",
         "af7a1fde1bf3f01012345678ad9cbaf30c65123605aaa289269a1118e54e9dcb",
     ],
 )
 def test_ordinary_lines_stay_as_they_are(text: str) -> None:
     assert redact(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ":" * 20_000 + "g",
+        "a:" * 10_000 + "g",
+        "0" * 20_000,
+        "pass" * 5_000,
+        "비밀번호 " + "a" * 20_000,
+        "token='" + "x" * 20_000,
+        "x://" * 5_000,
+        "1.1." * 5_000,
+        "password" + " " * 20_000 + "x",
+        "-----BEGIN PRIVATE KEY-----" * 700,
+    ],
+)
+def test_no_text_of_a_message_keeps_the_bot_busy(text: str) -> None:
+    began = time.process_time()
+    redact(text)
+    assert time.process_time() - began < 0.5
 
 
 def test_values_are_masked_all_the_way_down() -> None:
