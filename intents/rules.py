@@ -47,7 +47,12 @@ _WITHOUT_LAYER = frozenset(
     {"fetch_mes_qc", "sr_list", "sr_timeline", "set_approval_rule", "list_approval_rules"}
 )
 _SR = re.compile(r"sr[- ]?[0-9]{4}-[0-9]{1,6}", re.ASCII)
-_BEGS = re.compile(r"부탁|해\s*줘|해\s*주|바랍니다")
+# Words that wish for something and do not say what.
+_VAGUE = re.compile(
+    r"(?:□|[이그저]거|[이그저]것|이|그|저|뭐라도|뭔가|뭐|아무거나|좀|어떻게|어케|빨리|얼른|제발|지금|당장"
+    r"|해줘요?|해주세요|해주십시오|해주라|해봐요?|해봐줘|해결|처리|해요?|봐줘|봐|부탁(?:해요?|드립니다)?|[.!?~ㅠㅜ])++"
+)
+_BEGS = re.compile(r"부탁|해\s*줘|해\s*주|해\s*봐|바랍니다")
 _ALL = re.compile(
     r"^\s*(?:전부|모두|다|전체|둘\s*다|all)\s*(?:다|요|로|로요|해\s*줘|해\s*주세요)?[\s.!]*$"
 )
@@ -213,6 +218,8 @@ def _stance(reading: _Reading, answer: Intent | Clarification, utterance: Uttera
         return Stance.FINAL  # it completes an open question or the thread's last request
     if reading.verdict.mentioned:
         return Stance.TALK
+    if _VAGUE.fullmatch(squeeze(reading.slots.masked).text):
+        return Stance.FINAL  # nothing in it that another source could know better
     known = answer.partial == utterance.pending if isinstance(answer, Clarification) else False
     return Stance.SILENT if known or isinstance(answer, Intent) else Stance.OPEN
 
