@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo setup setup-dev system-packages check test test-fast lock clean
+# make model: builds the engine for a local language model and fetches the tests' tiny one.
+.PHONY: demo setup setup-dev model system-packages check test test-fast lock clean
 
 demo: setup
 	$(BIN)/guardia demo $(DEMO_ARGS)
@@ -29,6 +30,13 @@ $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
 	$(PIP) install --require-hashes -r requirements-dev.lock
 	@touch $@
 
+# Nothing but a local model needs this: neither the bot without one nor the demo.
+model: $(VENV)/.model
+
+$(VENV)/.model: $(VENV)/.runtime requirements-model.lock deploy/model/install.sh deploy/model/check.py
+	deploy/model/install.sh $(BIN)/python
+	@touch $@
+
 # What the tests start as scratch instances on loopback: never the machine's own services.
 system-packages:
 	@deploy/system-packages.sh
@@ -39,11 +47,17 @@ check: setup-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: setup-dev system-packages check
+test: setup-dev model system-packages check
 	$(BIN)/pytest -n 2 --dist loadgroup
 
 test-fast: setup-dev
 	$(BIN)/pytest -n 2 tests/unit tests/contract
+
+# How well texts are understood. EVALS="a.jsonl b.jsonl" adds files of expectations.
+.PHONY: eval
+eval: setup-dev
+	$(BIN)/python bench/intents.py tests/cases/intents/styles*.jsonl \
+		tests/cases/intents/held_out.jsonl $(EVALS)
 
 lock:
 	$(BIN)/uv pip compile pyproject.toml agent/pyproject.toml deploy/build.in --universal --python-version 3.11 \
@@ -52,6 +66,9 @@ lock:
 	$(BIN)/uv pip compile pyproject.toml agent/pyproject.toml deploy/build.in --universal --python-version 3.11 \
 		--extra dev --generate-hashes --no-emit-package guardia-agent --no-header --upgrade --quiet \
 		--no-annotate -c requirements.lock -o requirements-dev.lock
+	$(BIN)/uv pip compile deploy/model/model.in --no-deps --universal --python-version 3.11 \
+		--generate-hashes --no-header --upgrade --quiet \
+		--no-annotate -c requirements-dev.lock -o requirements-model.lock
 
 clean:
 	rm -rf $(VENV) .demo build dist *.egg-info agent/*.egg-info

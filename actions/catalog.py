@@ -6,6 +6,7 @@ change jobs, not servers.
 
 from __future__ import annotations
 
+from actions.access_guide import AccessGuide
 from actions.deploy import Deploy
 from actions.health import CheckInfraHealth
 from actions.help import Help
@@ -24,6 +25,7 @@ def actions_in(texts: Texts) -> tuple[Action, ...]:
         ManageService(),
         CheckInfraHealth(),
         ServerInfo(texts),
+        AccessGuide(texts),
         Help(texts),
     )
 

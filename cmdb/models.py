@@ -236,6 +236,17 @@ class SrRow(Table, table=True):
     due: str  # ISO date
 
 
+class GuideRow(Table, table=True):
+    """A guide without an institution is for everybody."""
+
+    __tablename__ = "guides"
+
+    guide_id: str = Field(primary_key=True)
+    title: str
+    institution: str | None = Field(default=None, foreign_key="institutions.name")
+    text: str = Field(sa_type=Text)
+
+
 class AccessRow(Table, table=True):
     """A login, readable by the agent alone."""
 
@@ -330,3 +341,57 @@ class SignInRow(Table, table=True):
     person_id: str = Field(primary_key=True)
     code_digest: str = Field(unique=True)
     until: datetime = _instant()
+
+
+# --- talk ------------------------------------------------------------------------------------
+
+
+class TalkRoomRow(Table, table=True):
+    """A channel that the bot hears: how many messages so far, and whether it wants advice."""
+
+    __tablename__ = "talk_rooms"
+
+    adapter: str = Field(primary_key=True)
+    channel: str = Field(primary_key=True)
+    heard: int = 0
+    advising: bool = False
+    muted_until: datetime | None = _maybe_instant()
+
+
+class TalkMessageRow(Table, table=True):
+    """Something said, redacted. Dropped when it is old."""
+
+    __tablename__ = "talk_messages"
+    __table_args__ = (UniqueConstraint("adapter", "channel", "position"),)
+
+    key: str = Field(primary_key=True)
+    adapter: str
+    channel: str
+    position: int
+    thread: str | None = None
+    author: str
+    name: str
+    text: str = Field(sa_type=Text)
+    at: datetime = Field(sa_type=UtcDateTime, nullable=False, index=True)
+
+
+class TalkSummaryRow(Table, table=True):
+    __tablename__ = "talk_summaries"
+
+    adapter: str = Field(primary_key=True)
+    channel: str = Field(primary_key=True)
+    upto: int
+    made_at: datetime = _instant()
+    lines: Json = _json()
+
+
+class AdviceCardRow(Table, table=True):
+    """The latest card of a topic in a room."""
+
+    __tablename__ = "advice_cards"
+
+    adapter: str = Field(primary_key=True)
+    channel: str = Field(primary_key=True)
+    topic: str = Field(primary_key=True)
+    key: str
+    at: datetime = _instant()

@@ -1,36 +1,135 @@
-"""The parser that the bot is given: every way of understanding that exists, in order.
+"""The parser that the bot is given: every way of understanding that exists, and their agreement.
 
-Owns: the order. A later parser (classifier, model) is asked only where the earlier ones ask back;
-what it proposes passes the same catalogue and the same slots. Today there are only rules.
+Owns: who is asked, in which order, and that a source which is away stops nobody. Rules read the
+text first; the classifier is always heard; the model only where its word can change something.
+Whoever names the action, target and parameters are read from the text by the rules' code.
 """
 
 from __future__ import annotations
 
-from bot.core.domain.intent import Clarification, Intent, Utterance
-from bot.core.ports import IntentParser
+from dataclasses import replace
+from typing import Final
+
+from bot.core.domain.intent import NONE, Choice, Clarification, Intent, Source, Utterance
 from bot.core.texts import Texts, load_texts
+from intents.agreement import Decision, Heard, Kind, Stance, decide, labelled, wants_model
+from intents.classifier import Classifier
+from intents.proposal import Proposal, Proposer
 from intents.rules import RuleParser
 
 
 class Chain:
-    """``IntentParser`` that asks the next parser only when the one before was not sure."""
+    """``IntentParser`` of rules, and of a classifier and a model where there are such."""
 
-    def __init__(self, *parsers: IntentParser) -> None:
-        if not parsers:
-            raise ValueError("a chain has at least one parser")
-        self._parsers = parsers
+    def __init__(
+        self,
+        rules: RuleParser,
+        texts: Texts,
+        *,
+        classifier: Proposer | None = None,
+        model: Proposer | None = None,
+    ) -> None:
+        self._rules = rules
+        self._texts = texts
+        self._classifier = classifier
+        self._model = model
+
+    async def warm(self) -> None:
+        """Make ready what the first message would otherwise wait for."""
+        if isinstance(self._classifier, Classifier):
+            await self._classifier.warm()
 
     async def parse(self, utterance: Utterance) -> Intent | Clarification | None:
-        """The first sure answer, or the first question where nobody is sure."""
-        first: Clarification | None = None
-        for parser in self._parsers:
-            answer = await parser.parse(utterance)
-            if not isinstance(answer, Clarification):
-                return answer
-            first = first or answer
-        return first
+        """See ``IntentParser``."""
+        heard = self._rules.hear(utterance)
+        if heard.stance is Stance.FINAL:
+            return heard.answer
+        guess = await self._classifier.propose(utterance) if self._classifier else None
+        opinion: Proposal | None = None
+        if self._model is not None and wants_model(heard, guess):
+            opinion = await self._model.propose(utterance)
+        decision = decide(heard, guess, opinion)
+        return self._carried_out(decision, heard, utterance)
+
+    def _carried_out(
+        self, decision: Decision, heard: Heard, utterance: Utterance
+    ) -> Intent | Clarification | None:
+        if decision.kind is Kind.LEAVE and utterance.pending is None:
+            return Intent(action=NONE, source=decision.source)
+        if decision.kind is Kind.ACT and decision.label is not None:
+            return self._done(decision.label, decision.source, utterance)
+        if decision.kind is Kind.ASK:
+            return self._asked(decision, heard, utterance) or heard.answer
+        return heard.answer
+
+    def _done(
+        self, label: str, source: Source, utterance: Utterance
+    ) -> Intent | Clarification | None:
+        """The intent by the rules' code. Where the text speaks of another operation than the one
+        that was decided on, a person has to say which."""
+        action = label.partition("/")[0]
+        intent = self._rules.intent_for(action, utterance)
+        if labelled(action, str(intent.params.get("operation", ""))) != label:
+            return self._question((label,), intent)
+        return replace(intent, source=source)
+
+    def _asked(
+        self, decision: Decision, heard: Heard, utterance: Utterance
+    ) -> Clarification | None:
+        first = next(iter(decision.choices), None)
+        if first is None:
+            return None
+        known = self._rules.intent_for(first.partition("/")[0], utterance)
+        return self._question(decision.choices, known)
+
+    def _question(self, labels: tuple[str, ...], known: Intent) -> Clarification | None:
+        """The choices as buttons; what is known of the target is kept for the answer."""
+        choices = [
+            Choice(
+                label=self._texts.say(f"intents.choice.{_key(label)}"),
+                value=self._texts.say(f"intents.says.{_key(label)}"),
+            )
+            for label in labels
+            if self._texts.has(f"intents.choice.{_key(label)}")
+        ]
+        if not choices:
+            return None
+        nothing = Choice(
+            label=self._texts.say("intents.choice.do_not"),
+            value=self._texts.say("intents.says.do_not"),
+        )
+        return Clarification(
+            question=self._texts.say("intents.did_you_want"),
+            choices=(*choices, nothing),
+            partial=Intent(action=NONE, selector=known.selector, sr=known.sr),
+        )
 
 
-def build_parser(texts: Texts | None = None) -> IntentParser:
-    """The parser with everything that is installed; Korean questions unless told otherwise."""
-    return Chain(RuleParser(texts or load_texts("ko")))
+# The operation that an action's own button stands for; others have a button of their own.
+_PLAIN: Final = {
+    "manage_service": "restart",
+    "check_db_status": "check",
+    "config_integrity_check": "check",
+}
+_DEFAULT: Final = Classifier()
+
+
+def _key(label: str) -> str:
+    """The catalogue's key of a label."""
+    action, _, operation = label.partition("/")
+    return action if _PLAIN.get(action, "") == operation else f"{operation}.{action}"
+
+
+def build_parser(
+    texts: Texts | None = None,
+    *,
+    classifier: Proposer | None = _DEFAULT,
+    model: Proposer | None = None,
+) -> Chain:
+    """The parser with everything that is given; Korean questions unless told otherwise.
+
+    ``classifier``: by default one that is trained once in this process; pass a ``Classifier`` with
+    a cache folder to keep it over restarts, or None to do without. ``model``: a local model.
+    """
+    texts = texts or load_texts("ko")
+    return Chain(RuleParser(texts), texts, classifier=classifier, model=model)

@@ -103,7 +103,8 @@ def _disk(reading: Reading) -> _Found:
 def _logs(reading: Reading) -> _Found:
     text = reading.masked
     lines = re.search(
-        r"(\d{1,4})\s*(?:줄|라인|lines?)|(?:tail|마지막)\s*-?n?\s*(\d{1,4})(?!\d)", text
+        r"(\d{1,4})\s*(?:줄|라인|lines?)|(?:tail|마지막|last(?=\s*\d+\s*lines))\s*-?n?\s*(\d{1,4})(?!\d)",
+        text,
     )
     spreadsheet = re.search(r"엑셀|xlsx|excel|스프레드", text)
     days = times.days_of(text)
@@ -158,9 +159,9 @@ def _behind(match: re.Match[str] | None, text: str) -> str:
 
 def _cron(reading: Reading) -> _Found:
     jobs = (
-        ("db_backup", r"백업|덤프"),
-        ("log_cleanup", r"로그.{0,8}(?:정리|삭제|압축|청소)|정리"),
-        ("health_check", r"헬스|상태|점검"),
+        ("db_backup", r"백업|덤프|backup|dump"),
+        ("log_cleanup", r"로그.{0,8}(?:정리|삭제|압축|청소)|정리|clean|purge"),
+        ("health_check", r"헬스|상태|점검|health"),
     )
     job = next((job for job, pattern in jobs if re.search(pattern, reading.flat)), None)
     return {"cron": times.cron_of(reading.masked), "job": job}

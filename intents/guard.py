@@ -11,7 +11,8 @@ import re
 from intents.phrase import sentences
 
 _ATTACK = re.compile(
-    r"(?:이전|위의?|앞선?|기존)\s*의?\s*(?:모든\s*)?(?:지시|명령|규칙|프롬프트|지침).{0,12}(?:무시|잊|버려|취소)"
+    r"(?:이전|위의?|앞선?|기존)\s*의?\s*(?:모든\s*)?(?:지시|명령|규칙|프롬프트"
+    r"|지침).{0,12}(?:무시|잊|버려|취소)"
     r"|(?:지시|명령|프롬프트|지침)(?:사항)?[은는을를]?\s*(?:모두|전부|다)?\s*(?:무시|잊어)"
     r"|ignore\b.{0,30}\b(?:instruction|previous|above|rule)"
     r"|disregard\b.{0,30}\b(?:instruction|previous)"
@@ -21,30 +22,56 @@ _ATTACK = re.compile(
     r"|touch|kill|shutdown)\b"
     r"|drop\s+table|delete\s+from|select\s.+\sfrom\s|insert\s+into|update\s+\w+\s+set"
     r"|<\s*script|union\s+select"
-    r"|\[/?inst\]|<\|.*?\|>|#{2,}\s*(?:assistant|system|user)|^\s*(?:system|assistant|시스템)\s*[:：]"
+    r"|\[/?inst\]|<\|.*?\|>|#{2,}\s*(?:assistant|system|user)|^\s*(?:system|assistant"
+    r"|시스템)\s*[:：]"
     r"|base64|시스템\s*프롬프트|system\s*prompt|verbatim|비밀번호|패스워드|password|jailbreak|탈옥"
-    r"|(?:승인|otp|인증|결재)(?:\s*(?:절차|과정|단계|코드))?[은는이가을를]?\s*(?:없이|생략|건너|스킵|비활성|무시|빼고|우회|안\s*받)"
-    r"|라고\s*(?:하면|말하면|치면).{0,20}(?:알아들|실행|처리|이해)|번역해|관리자\s*모드|developer\s*mode",
+    r"|(?:승인|otp|인증|결재)(?:\s*(?:절차|과정|단계|코드))?[은는이가을를]?\s*(?:없이"
+    r"|생략|건너|스킵|비활성|무시|면제|해제|빼고|우회|안\s*받)"
+    r"|라고\s*(?:하면|말하면|치면).{0,20}(?:알아들|실행|처리|이해)|번역해|관리자\s*모드"
+    r"|developer\s*mode",
     re.MULTILINE,
 )
 _JSON = re.compile(r"[{\[]\s*[\"']?\w+[\"']?\s*[:,]|^\s*[{\[].*[}\]]\s*$", re.DOTALL)
 _REPORTED_TEXT = re.compile(
     r"\d{4}-\d\d-\d\d[ t]\d\d:\d\d:\d\d\S*\s+(?:error|warn|info|debug|fatal)|user-agent:"
-    r"|\baction=|\btarget="
+    r"|\baction=|\btarget=|^\s*[a-z]{3}\s+\d{1,2}\s+\d\d:\d\d:\d\d\s|\bsystemd\["
 )
 _ASKS = re.compile(
-    r"해\s*줘|해\s*주|부탁|주세요|바랍|바람|요청|줄래|달라|해라|시켜|해\s*봐|봐\s*줘|알려|보여|좀\s|해요\??$"
-    r"|누구|누가|얼마|며칠|무슨|어느|왜|뭐|언제|몇|어떻게|어디|\?|있어$|있나|인가|니$|나요|까요|내역|이력"
+    r"해\s*줘|해\s*주|주시(?:면|기|겠)|주실|감사하겠|고맙겠|부탁|주세요|바랍|바람|요청"
+    r"|줄래|달라|해라|시켜|해\s*봐|봐\s*줘|알려"
+    r"|보여|좀\s|해요\??$"
+    r"|누구|누가|얼마|며칠|무슨|어느|왜|뭐|언제|몇|어떻게|어디|\?|있어$|있나|인가|니$"
+    r"|나요|까요|내역|이력"
 )
 _REPORT_ENDS = re.compile(
-    r"(?:했|하였|됐|되었|났|봤|왔|갔|냈|렸|았|었|였)(?:습니다|어요|음|다|네요|네|어|죠|지요|답니다|대요|대|구요|고요|는데요?)?[\s~^ㅎㅋ!.ㅠㅜ]*$"
-    r"|(?:완료|종료|성공|실패)(?:입니다|함|요|임|했음)?[\s~!.]*$"
-    r"|(?:할게요?|할께요?|하겠습니다|하겠음|할\s*예정|할\s*예정입니다|예정이에요|하시죠|하시지요|합시다|중입니다|중이에요|중임|중이야|할\s*겁니다"
-    r"|할\s*거예요|하려고\s*(?:합니다|해요|함)|해야겠|하라고\s*(?:합니다|하네요|했|하셨).*|한대요?|한다고\s*.*"
+    r"(?:했|하였|셨|됐|되었|났|봤|왔|갔|냈|렸|았|었|였)(?:습니다|어요|음|다|네요|네|어|죠"
+    r"|지요|답니다|대요|대|구요|고요|는데요?)?[\s~^ㅎㅋ!.ㅠㅜ]*$"
+    r"|(?:완료|(?<!강제)(?<!세션)(?<!세션 )(?<!\d )(?<!\d번 )종료|성공|실패)(?:입니다|함"
+    r"|요|임|했음)?[\s~!.]*$"
+    r"|(?:할게요?|할께요?|하겠습니다|하겠음|할\s*예정|할\s*예정입니다|예정이에요|하시죠"
+    r"|하시지요|합시다|중입니다|중이에요|중임|중이야|할\s*겁니다"
+    r"|할\s*거예요|하려고\s*(?:합니다|해요|함)|해야겠|하라고\s*(?:합니다|하네요|했"
+    r"|하셨).*|한대요?|한다고\s*.*"
     r"|하래요?)[\s~!.]*$"
 )
+_TO_THE_ROOM = re.compile(r"(?:아시는|계신|있으신|하실|가실|드실)\s*분(?:들)?[가-힣\s]*[?~!.\s]*$")
+_COMPLAINS = re.compile(
+    r"(?:보입니다|깨집니다|안\s*됩니다|증상입니다|원하시네요|원하십니다|원하세요|원합니다"
+    r"|유의\s*바랍니다|참고\s*바랍니다|참고하세요"
+    r"|공유드립니다|알려드립니다)[\s~!.ㅠㅜ]*$"
+)
+_QUESTION_ENDS = re.compile(
+    r"(?:나요|까요?|가요|니까|냐|죠|지요|는지요?|을지|(?<![가-힣])왜|[가-힣](?:니|나"
+    r"|지)(?=\s*\?)|\?)[\s?!~.ㅠㅜㅋㅎ]*$"
+)
+_REQUESTS = re.compile(
+    r"줘|주세요|주십시오|주실|주시|줄래|줄\s*수|부탁|바랍|바람|달라|달란|시켜라|하세요"
+    r"|하십시오|해라|해\s*봐|봐\s*주|please"
+    r"|(?:could|can|would|will)\s+you"
+)
 _THANKS = re.compile(
-    r"^(?:네|넵|예|응|ㅇㅇ|아|오)?[,.\s]*(?:감사|고마|고생|수고|땡큐|thanks?|ok|오케이|알겠|확인했|좋아|굿|ㅋ|ㅎ|ㅠ|안녕|반가)"
+    r"^(?:네|넵|예|응|ㅇㅇ|아|오)?[,.\s]*(?:감사|고마|고생|수고|땡큐|thanks?|ok|오케이"
+    r"|알겠|확인했|좋아|굿|ㅋ|ㅎ|ㅠ|안녕|반가)"
 )
 
 
@@ -58,8 +85,15 @@ def requests_in(text: str) -> str:
     return " \n ".join(part for part in sentences(text) if not is_report(part))
 
 
+def only_asks(sentence: str) -> bool:
+    """Whether a sentence asks something and requests nothing: "하나요?", but not "해 주실래요?"."""
+    return bool(_QUESTION_ENDS.search(sentence)) and not _REQUESTS.search(sentence)
+
+
 def is_report(sentence: str) -> bool:
     """Whether a sentence tells what was or will be done rather than asking for it."""
     if _THANKS.match(sentence) and not _ASKS.search(sentence):
+        return True
+    if _COMPLAINS.search(sentence) or _TO_THE_ROOM.search(sentence):
         return True
     return bool(_REPORT_ENDS.search(sentence)) and not _ASKS.search(sentence)

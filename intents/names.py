@@ -7,27 +7,21 @@ which of them are excluded ("말고"). Must not decide which target is meant (``
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
-from bot.core.domain.estate import Environment, Layer, NodeEntry, SystemEntry, Vocabulary
+from bot.core.domain.estate import NodeEntry, SystemEntry, Vocabulary
+from intents.lexicon import Kind, Word, Words, lexicon_of
 from intents.phrase import Squeezed, squeeze
 
-
-class Kind(StrEnum):
-    INSTITUTION = "institution"
-    SYSTEM = "system"
-    LAYER = "layer"
-    ENV = "env"
+__all__ = ["Kind", "Name", "ends_name", "find_hosts", "find_names", "gap_is_empty", "is_excluded"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Name:
     """One name found. ``start`` and ``end`` are places in the text, ``at`` and ``to`` in the
-    squeezed text. ``weak``: so short that it may be an ordinary word."""
+    squeezed text. ``weak``: so short that it may be an ordinary word; ``code``: an abbreviation
+    that means an institution only right before its system."""
 
     kind: Kind
     start: int
@@ -37,29 +31,9 @@ class Name:
     value: str = ""
     systems: tuple[SystemEntry, ...] = ()
     weak: bool = False
+    code: bool = False
     excluded: bool = False
 
-
-@dataclass(slots=True)
-class _Word:
-    kind: Kind
-    value: str = ""
-    systems: list[SystemEntry] = field(default_factory=list)
-    official: bool = False
-
-
-_FIXED: Mapping[Kind, Mapping[str, str]] = {
-    Kind.ENV: {
-        Environment.PROD: "운영 실운영 prod production prd 상용 라이브 실서버",
-        Environment.STAGE: "스테이징 스테이지 staging stage stg 검증",
-        Environment.DEV: "개발 dev development",
-    },
-    Kind.LAYER: {
-        Layer.WAS: "was 와스",
-        Layer.WEB: "web 웹",
-        Layer.DB: "db 디비 데이터베이스",
-    },
-}
 
 _PARTICLE = (
     "이랑|랑|하고|에서는|에서도|에서만|에서|에는|에도|에만|에선|엔|에게|에다가|에다|에|으로|로|은|는|이고|이며"
@@ -68,13 +42,28 @@ _PARTICLE = (
 )
 _SUFFIX = (
     "시스템|서버|웹서버|쪽|측|계|기|망|환경|장비|노드|단|관련|담당|기관|전체|전부|모두|다|둘다"
+    "|꺼|거|것|껀|껄|건|먼저"
 )
-_TAIL = re.compile(rf"(?:{_SUFFIX})*(?:{_PARTICLE})*")
+
+
+def _longest_first(words: str) -> str:
+    return "|".join(sorted(words.split("|"), key=len, reverse=True))
+
+
+# Possessive: no text makes it slow.
+_TAIL = re.compile(rf"(?:{_longest_first(_SUFFIX)})*+(?:{_longest_first(_PARTICLE)})*+")
 _GOES_ON = re.compile(
     "재기동|재시작|배포|반영|롤백|백업|헬스|상태|로그|디스크|점검|확인|접속|정보|서버|인증서|락|세션|톰캣|메모리"
     "|에러|장애|보안|설정|용량|자원|조회|살아|기동|중지|시작|재배포|패치|업로드|크론|배치|큐|sr|cpu|아이피|ip"
     "|[0-9]|#|시스템"
 )
+# Where a whole sentence is written without spaces, these too may follow a name.
+_RUNS_ON = re.compile(
+    rf"(?:{_PARTICLE})?(?:{_GOES_ON.pattern}|[a-z]|웹(?!사이트|페이지|툰|하드)|와스|디비"
+    rf"|[일이삼사오육칠팔구]번|첫|어제|오늘|최근|지난|이번|지금|현재"
+    r"|전체|모두|전부|다시|배치|무중단|파일|이미지|소스)"
+)
+_SPOKEN_NUMBER = re.compile("[일이삼사오육칠팔구]번")
 _EXCLUDES = re.compile(
     rf"(?:{_SUFFIX})?(?:은|는|이|가|을|를)?(?:말고|빼고|빼|제외|아니라|아니고|아니야|아닌|아님)"
 )
@@ -90,7 +79,7 @@ _NO_APPROVAL_SYSTEM = re.compile("규칙|단계|라인|절차|받|없이|올")
 def find_names(text: str, vocabulary: Vocabulary) -> list[Name]:
     """Every name in a text, left to right, never two at one place."""
     flat = squeeze(text)
-    words = _words(vocabulary)
+    words = lexicon_of(vocabulary).words
     found: list[Name] = []
     at = 0
     while at < len(flat.text):
@@ -100,12 +89,31 @@ def find_names(text: str, vocabulary: Vocabulary) -> list[Name]:
         else:
             found.append(name)
             at = name.to
-    return [replace(name, excluded=bool(_EXCLUDES.match(flat.text, name.to))) for name in found]
+    named = [name for name in found if not name.code or _names_a_system_next(text, name, found)]
+    return [replace(name, excluded=is_excluded(flat, name.to)) for name in named]
+
+
+def is_excluded(flat: Squeezed, to: int) -> bool:
+    """Whether the name that ends at ``to`` is named only to be left out."""
+    return bool(_EXCLUDES.match(flat.text, to))
+
+
+def ends_name(flat: Squeezed, to: int) -> bool:
+    """Whether nothing but particles follows up to the next white space or sign."""
+    token = re.split(r"[^\w]", flat.text[to : to + _token_length(flat, to)])[0]
+    return flat.gap_before(to) or bool(_TAIL.fullmatch(token))
+
+
+def _names_a_system_next(text: str, code: Name, found: list[Name]) -> bool:
+    return any(
+        name.kind is Kind.SYSTEM and name.start >= code.end and gap_is_empty(text, code, name)
+        for name in found
+    )
 
 
 def find_hosts(text: str, vocabulary: Vocabulary) -> list[tuple[NodeEntry, re.Match[str]]]:
     """Nodes that are called by their hostname."""
-    nodes = {node.node_id.lower(): node for node in vocabulary.nodes}
+    nodes = lexicon_of(vocabulary).hosts
     return [
         (nodes[match.group()], match)
         for match in re.finditer(r"(?<![a-z0-9.-])[a-z0-9][a-z0-9.-]*[a-z0-9]", text)
@@ -116,46 +124,15 @@ def find_hosts(text: str, vocabulary: Vocabulary) -> list[tuple[NodeEntry, re.Ma
 def gap_is_empty(text: str, left: Name, right: Name) -> bool:
     """Whether nothing but a particle stands between two names."""
     between = text[left.end : right.start]
-    return bool(re.fullmatch(rf"\s*(?:{_PARTICLE})?\s*[(\[-]?\s*", between))
-
-
-def _words(vocabulary: Vocabulary) -> dict[str, list[tuple[str, _Word]]]:
-    words: dict[tuple[str, Kind], _Word] = {}
-    for institution in vocabulary.institutions:
-        for name in (institution.name, *institution.aliases):
-            words.setdefault(
-                (_flat(name), Kind.INSTITUTION), _Word(Kind.INSTITUTION, institution.name)
-            )
-    for system in vocabulary.systems:
-        for name in (system.name, *system.aliases):
-            word = words.setdefault((_flat(name), Kind.SYSTEM), _Word(Kind.SYSTEM))
-            word.systems.append(system)
-            word.official = word.official or name == system.name
-    for kind, table in _FIXED.items():
-        for value, spellings in table.items():
-            for spelling in spellings.split():
-                words.setdefault((spelling, kind), _Word(kind, value))
-    return _by_first_character(words)
-
-
-def _by_first_character(
-    words: Mapping[tuple[str, Kind], _Word],
-) -> dict[str, list[tuple[str, _Word]]]:
-    table: dict[str, list[tuple[str, _Word]]] = defaultdict(list)
-    for (spelling, _), word in sorted(words.items(), key=lambda row: -len(row[0][0])):
-        if spelling:
-            table[spelling[0]].append((spelling, word))
-    return table
-
-
-def _flat(name: str) -> str:
-    return "".join(unicodedata.normalize("NFKC", name).lower().split())
+    return left.end <= right.start and bool(
+        re.fullmatch(rf"\s*(?:{_PARTICLE})?\s*[(\[-]?\s*", between)
+    )
 
 
 def _name_at(
     flat: Squeezed,
     at: int,
-    words: Mapping[str, list[tuple[str, _Word]]],
+    words: Words,
     found: list[Name],
 ) -> Name | None:
     for spelling, word in words.get(flat.text[at], ()):
@@ -163,7 +140,7 @@ def _name_at(
         if (
             flat.text.startswith(spelling, at)
             and _may_begin(flat, at, spelling, found)
-            and _may_end(flat, to, word, words)
+            and _may_end(flat, to, word, words, runs_on=_runs_on(flat, at, found))
         ):
             return Name(
                 kind=word.kind,
@@ -174,11 +151,19 @@ def _name_at(
                 value=word.value,
                 systems=tuple(word.systems),
                 weak=_is_weak(spelling, word),
+                code=word.code,
             )
     return None
 
 
-def _is_weak(spelling: str, word: _Word) -> bool:
+def _runs_on(flat: Squeezed, at: int, found: list[Name]) -> bool:
+    """Whether no white space stands between the name found last and what begins here."""
+    return bool(found) and not any(
+        flat.gap_before(place) for place in range(found[-1].to, at + 1) if place
+    )
+
+
+def _is_weak(spelling: str, word: Word) -> bool:
     shared = len(word.systems) > 1 and len(spelling) <= 3
     return not word.official and (shared or len(spelling) <= 2)
 
@@ -197,9 +182,7 @@ def _may_begin(flat: Squeezed, at: int, spelling: str, found: list[Name]) -> boo
     return bool(re.fullmatch(rf"(?:{_SUFFIX})?(?:{_PARTICLE})?", between))
 
 
-def _may_end(
-    flat: Squeezed, to: int, word: _Word, words: Mapping[str, list[tuple[str, _Word]]]
-) -> bool:
+def _may_end(flat: Squeezed, to: int, word: Word, words: Words, *, runs_on: bool) -> bool:
     rest = flat.text[to:]
     if _is_something_else(rest, word, flat.text[to - 2 : to]):
         return False
@@ -207,15 +190,17 @@ def _may_end(
         return True
     if flat.text[to - 1].isascii() and rest[0].isascii():
         return _ascii_may_follow(rest, word)
-    token = rest[: _token_length(flat, to)]
-    if not token[0].isalnum() or _TAIL.fullmatch(re.split(r"[^\w]", token)[0]):
+    token = re.split(r"[^\w]", rest[: _token_length(flat, to)])[0]
+    counted = word.kind is Kind.LAYER and (
+        flat.text[to - 1].isascii() or _SPOKEN_NUMBER.match(rest)
+    )
+    if not rest[0].isalnum() or _TAIL.fullmatch(token) or counted:
         return True
-    if flat.text[to - 1].isascii() and word.kind is Kind.LAYER:
-        return True
-    return bool(_GOES_ON.match(rest)) or _another_begins(rest, words)
+    goes_on = _GOES_ON.match(rest) or (runs_on and _RUNS_ON.match(rest))
+    return bool(goes_on) or _another_begins(rest, words)
 
 
-def _is_something_else(rest: str, word: _Word, spelled: str) -> bool:
+def _is_something_else(rest: str, word: Word, spelled: str) -> bool:
     if word.kind is Kind.ENV:
         return bool(_NO_ENVIRONMENT.match(rest))
     if word.kind is Kind.LAYER:
@@ -223,7 +208,7 @@ def _is_something_else(rest: str, word: _Word, spelled: str) -> bool:
     return word.kind is Kind.SYSTEM and spelled == "결재" and bool(_NO_APPROVAL_SYSTEM.match(rest))
 
 
-def _ascii_may_follow(rest: str, word: _Word) -> bool:
+def _ascii_may_follow(rest: str, word: Word) -> bool:
     if word.kind is Kind.LAYER:
         return not re.match(r"[a-z_.]|-[a-z]", rest) or rest == "."
     return not re.match(r"[a-z0-9_]|[-.][a-z0-9]", rest)
@@ -236,7 +221,7 @@ def _token_length(flat: Squeezed, start: int) -> int:
     return end - start
 
 
-def _another_begins(rest: str, words: Mapping[str, list[tuple[str, _Word]]]) -> bool:
+def _another_begins(rest: str, words: Words) -> bool:
     after = re.sub(rf"^(?:{_PARTICLE})(?=.)", "", rest)
     return any(
         candidate.startswith(spelling)
@@ -245,7 +230,5 @@ def _another_begins(rest: str, words: Mapping[str, list[tuple[str, _Word]]]) -> 
     )
 
 
-def _candidates(
-    text: str, words: Mapping[str, list[tuple[str, _Word]]]
-) -> Iterable[tuple[str, _Word]]:
+def _candidates(text: str, words: Words) -> Iterable[tuple[str, Word]]:
     return [row for row in words.get(text[:1], []) if len(row[0]) >= 2]

@@ -16,11 +16,11 @@ _NO_NUMBERS = re.compile(
 )
 _MARK = r"\s*(?:번\s*기|번째|번|호기|호)"
 _SEPARATOR = (
-    r"(?:\s*(?:,|/|·|및|와|과|이랑|랑|하고|그리고|&|\+|~|-|부터|에서)\s*"
-    r"|\s+(?=\d{1,3}\s*(?:번|호)))"
+    r"(?:\s*(?:,|/|·|및|와|과|이랑|랑|하고|그리고|and|&|\+|~|-|부터|에서)\s*"
+    r"|\s+(?=#\d)|\s+(?=\d{1,3}\s*(?:번|호))|(?<=[번기호])(?=\d{1,3}\s*(?:번|호)))"
 )
 _AGAIN = r"(?:(?:was|web|db|와스|웹|디비|서버|노드)\s*[-_#]?\s*)?"
-_ONE = rf"{_AGAIN}\d{{1,3}}(?!\d)(?:{_MARK}(?:\s*(?:서버|노드))?)?"
+_ONE = rf"{_AGAIN}#?\d{{1,3}}(?!\d)(?:{_MARK}(?:\s*(?:서버|노드))?)?"
 _LIST = rf"{_ONE}(?:{_SEPARATOR}{_ONE})*"
 _BEHIND_A_WORD = re.compile(
     rf"(?:was|web|db|와스|웹|디비|서버|노드|node|server)(?:\s*(?:서버|노드))?\s*[-_#]?\s*(?P<list>{_LIST})"
@@ -39,15 +39,21 @@ _SPOKEN = {
     "구": 9,
     "십": 10,
 }
+# Where a spoken number may begin: at a word of its own, or right behind what it counts.
+_APART = r"(?:(?<![가-힣])|(?<=와스|디비|서버|노드)|(?<=웹))"
 _ORDINAL = {"첫": 1, "두": 2, "세": 3, "네": 4, "다섯": 5}
 _COUNTS = {"한": 1, "두": 2, "세": 3, "네": 4, "다섯": 5, "여섯": 6}
 _COUNT = re.compile(r"(한|두|세|네|다섯|여섯|\d{1,2})\s*대(?=\s|$|만|씩|다|모두|전부|를|의|에)")
 _NOT_THESE = re.compile(
-    rf"(?:{_MARK})?\s*(?:서버|노드)?\s*(?:은|는|을|를|도)?\s*"
+    rf"(?:{_MARK})?\s*(?:서버|노드)?\s*(?:은|는|을|를|도|만(?!\s*(?:말고|하지|아니)))?\s*"
     r"(?:빼고|빼|제외|말고|놔|두고|그대로|건드리지|하지\s*(?:마|말)|냅|아니)"
 )
 _OUT_OF = re.compile(rf"(?:{_MARK})?\s*(?:서버|노드)?\s*(?:들)?\s*(?:중|가운데)(?:에서|에|의)?\s")
 _ONLY = re.compile(rf"(?:{_MARK})?\s*(?:서버|노드)?\s*만(?![가-힣])")
+_NOT_ONLY = re.compile(rf"(?:{_MARK})?\s*(?:서버|노드)?\s*만\s*(?:말고|하지\s*(?:마|말)|아니)")
+_EITHER = re.compile(
+    r"(?<![\d-])\d{1,2}\s*번?\s*(?:or|또는|이나|혹은|아니면)\s*(?:was|web|db|와스|웹|디비|서버|#)?\s*#?\d"
+)
 _VAGUE = re.compile(
     r"홀수|짝수|절반|반만|한쪽|나머지|하나만|일부|아무\s*(?:거나|데나)|번갈아|중\s*하나"
 )
@@ -72,6 +78,8 @@ def find_numbers(text: str) -> Numbers:
     count = _counted(counted.group(1)) if counted else None
     vague = bool(_VAGUE.search(text))
     text = _COUNT.sub(" ", _spoken_as_digits(text))
+    if _EITHER.search(text):
+        return Numbers(vague=True)
     text = _NO_NUMBERS.sub(" ▒ ", text)
     groups: list[tuple[int, ...]] = []
     only: list[tuple[int, ...]] = []
@@ -79,7 +87,7 @@ def find_numbers(text: str) -> Numbers:
     for match in _matches(text):
         rest = text[match.end() :]
         numbers = tuple(_expanded(match["hash"] if _is_hash(match) else match["list"]))
-        if _OUT_OF.match(rest):
+        if _OUT_OF.match(rest) or _NOT_ONLY.match(rest):
             vague = True
         elif _NOT_THESE.match(rest):
             excluded.update(numbers)
@@ -125,14 +133,23 @@ def _counted(word: str) -> int:
     return _COUNTS[word] if word in _COUNTS else int(word)
 
 
+def _digit(match: re.Match[str]) -> str:
+    return str(_SPOKEN[match.group()])
+
+
 def _spoken_as_digits(text: str) -> str:
     text = re.sub(
-        r"(?<![가-힣])([일이삼사오육칠팔구십])\s*(?=번\s*기|호기)",
+        rf"{_APART}([일이삼사오육칠팔구십])\s*(?=번\s*기|호기)",
         lambda match: str(_SPOKEN[match[1]]),
         text,
     )
     # "이번" alone is "this time"; behind "일번" it is the second.
     text = re.sub(r"(?<![가-힣])일번([\s,]*(?:과|이랑|랑|하고)?[\s,]*)이번", r"1번\1 2번", text)
+    text = re.sub(
+        r"(?<=와스|디비|서버|노드)([일삼오육칠팔구])번((?:[일이삼사오육칠팔구]번)*)",
+        lambda match: re.sub("[일이삼사오육칠팔구](?=번)", _digit, match.group()),
+        text,
+    )
     text = re.sub(
         r"(?<![가-힣])([일삼오육칠팔구])번(?=[\s,과이을에만]|서버|$)",
         lambda match: f"{_SPOKEN[match[1]]}번",

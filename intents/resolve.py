@@ -13,7 +13,9 @@ from dataclasses import dataclass, field, replace
 
 from bot.core.domain.estate import Environment, Layer, NodeEntry, SystemEntry, Vocabulary
 from bot.core.domain.intent import Selector
-from intents.names import Kind, Name, find_hosts, find_names, gap_is_empty
+from intents.lexicon import Kind, lexicon_of
+from intents.names import Name, find_hosts, find_names, gap_is_empty
+from intents.near import find_near
 from intents.nodes import Numbers, find_numbers
 
 _SR = re.compile(r"(?<![a-z0-9-])sr[- ]?([0-9]{4})-([0-9]{1,6})(?![0-9a-z]|-[0-9a-z])", re.ASCII)
@@ -23,6 +25,7 @@ _STRANGER = re.compile(
     r"(?<![가-힣])([가-힣]{1,10}(?:부|청|처|위|공단|공사|위원회|진흥원|연구원|관리원|은행)"
     r"|해경|도공|수공|건보)(?:의|에서|쪽)?\s*$"
 )
+_JOINS = re.compile(r"\s*(?:시스템|서버)?\s*(?:이랑|랑|하고|과|와|및|그리고|and|,|/|·|&|\+)\s*")
 _NO_STRANGER = re.compile(
     "요청|신청|전부|일부|내부|외부|부처|근처|대부|시청|대처|첨부|정부|각부|접수처|담당부|연락처|출처|조처|거부|여부|세부"
 )
@@ -30,8 +33,9 @@ _NO_STRANGER = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slots:
-    """What one text gives. ``doubtful`` names slots with more than one answer; ``masked`` is the
-    text with every name replaced, for the rules that look for verbs."""
+    """What one text gives. ``doubtful`` names slots with more than one answer; ``offers``
+    names that a misspelling may mean; ``rivals`` several targets that are named; ``masked`` is
+    the text with every name replaced, for the rules that look for verbs."""
 
     selector: Selector = field(default_factory=Selector)
     sr: str | None = None
@@ -39,6 +43,8 @@ class Slots:
     numbers: Numbers = field(default_factory=Numbers)
     names: tuple[Name, ...] = ()
     stranger: bool = False
+    offers: tuple[str, ...] = ()
+    rivals: tuple[str, ...] = ()
     masked: str = ""
 
     @property
@@ -53,6 +59,7 @@ def read_slots(text: str, vocabulary: Vocabulary) -> Slots:
     for _, match in hosts:
         text = text[: match.start()] + " " * len(match.group()) + text[match.end() :]
     names = find_names(text, vocabulary)
+    names, offers = _with_misspelled(text, names, vocabulary)
     stranger = _has_stranger(text, names)
     selector, doubtful = _selector(text, names, vocabulary, stranger=stranger)
     numbers = find_numbers(_without(text, names, (Kind.INSTITUTION, Kind.SYSTEM)))
@@ -70,6 +77,8 @@ def read_slots(text: str, vocabulary: Vocabulary) -> Slots:
         numbers=numbers,
         names=tuple(names),
         stranger=stranger,
+        offers=() if selector.system else offers,
+        rivals=() if selector.system or stranger else _rivals(text, names),
         masked=_without(text, names, (Kind.INSTITUTION, Kind.SYSTEM)),
     )
 
@@ -78,21 +87,76 @@ def settle_nodes(
     selector: Selector, numbers: Numbers, vocabulary: Vocabulary
 ) -> tuple[Selector, frozenset[str]]:
     """Exclusions and counts, which only the estate can turn into numbers."""
-    siblings = sorted(
-        node.number
-        for node in vocabulary.nodes
-        if (node.institution, node.system) == (selector.institution, selector.system)
-        and (node.layer, node.env) == (selector.layer, selector.env)
-    )
+    siblings = _siblings(selector, vocabulary)
     doubt = frozenset({"nodes"})
     if numbers.vague:
         return replace(selector, nodes=()), doubt
     if numbers.excluded and not numbers.wanted:
         rest = tuple(number for number in siblings if number not in numbers.excluded)
         return (replace(selector, nodes=rest), frozenset()) if rest else (selector, doubt)
-    if numbers.count is not None and not numbers.wanted and siblings:
+    if numbers.count is not None and not numbers.wanted:
         return selector, frozenset() if numbers.count == len(siblings) else doubt
     return selector, frozenset()
+
+
+def _rivals(text: str, names: list[Name]) -> tuple[str, ...]:
+    """The targets of a text that names more than one, as a person would say each of them."""
+    meant = _without_excluded_pairs(text, names)
+    institutions = [name for name in meant if name.kind is Kind.INSTITUTION]
+    named = [name for name in meant if name.kind is Kind.SYSTEM]
+    sure = _meant(named, text)
+    systems = [
+        system
+        for system in named
+        if system in sure or any(gap_is_empty(text, name, system) for name in institutions)
+    ]
+    called = dict.fromkeys(_called(text, system, institutions) for system in systems)
+    if len(called) <= 1:
+        called = dict.fromkeys(name.value for name in institutions)
+    return tuple(called) if len(called) > 1 else ()
+
+
+def _called(text: str, system: Name, institutions: list[Name]) -> str:
+    beside = [name.value for name in institutions if gap_is_empty(text, name, system)]
+    own = [entry.name for entry in system.systems if not beside or entry.institution == beside[-1]]
+    name = own[0] if own else system.systems[0].name
+    return f"{beside[-1]} {name}" if beside else name
+
+
+def _siblings(selector: Selector, vocabulary: Vocabulary) -> tuple[int, ...]:
+    institution, system, layer, env = (
+        selector.institution,
+        selector.system,
+        selector.layer,
+        selector.env,
+    )
+    if institution is None or system is None or layer is None or env is None:
+        return ()
+    return lexicon_of(vocabulary).siblings.get((institution, system, layer, env), ())
+
+
+def _with_misspelled(
+    text: str, names: list[Name], vocabulary: Vocabulary
+) -> tuple[list[Name], tuple[str, ...]]:
+    """The names with those that are misspelled, and what may be meant where that is not sure.
+
+    Beside an exact pair a misspelled institution is only a word; a second system is asked about.
+    """
+    guesses = find_near(_without(text, names, tuple(Kind)), vocabulary, names)
+    institutions = {name.value for name in names if name.kind is Kind.INSTITUTION}
+    paired = any(
+        entry.institution in institutions
+        for name in names
+        if name.kind is Kind.SYSTEM and not name.weak
+        for entry in name.systems
+    )
+    sure = [
+        guess.name
+        for guess in guesses
+        if guess.name and not (paired and guess.name.kind is Kind.INSTITUTION)
+    ]
+    offers = [offer for guess in guesses if not guess.name for offer in guess.offers]
+    return sorted([*names, *sure], key=lambda name: name.start), tuple(dict.fromkeys(offers))
 
 
 def target_of(
@@ -105,7 +169,7 @@ def target_of(
         return (institutions[0] if institutions else None), None, frozenset()
     if institutions:
         return _within(institutions[0], systems, text, institution_names)
-    return _anywhere(systems)
+    return _anywhere(systems, text)
 
 
 def _within(
@@ -116,7 +180,7 @@ def _within(
         for system in systems
         if any(gap_is_empty(text, name, system) for name in institution_names)
     ]
-    strong = [system for system in systems if not system.weak]
+    strong = _meant(systems, text)
     spans = list(dict.fromkeys([*beside, *strong])) or systems
     found = [
         {entry.name for entry in span.systems if entry.institution == institution} for span in spans
@@ -127,8 +191,19 @@ def _within(
     return institution, None, frozenset({"system"})
 
 
-def _anywhere(systems: list[Name]) -> tuple[str | None, str | None, frozenset[str]]:
-    spans = [system for system in systems if not system.weak] or systems
+def _meant(systems: list[Name], text: str) -> list[Name]:
+    """The systems that no chance word is: a short name counts where it is joined to another."""
+    joined = {
+        name
+        for pair in itertools.pairwise(systems)
+        if _JOINS.fullmatch(text[pair[0].end : pair[1].start])
+        for name in pair
+    }
+    return [system for system in systems if not system.weak or system in joined]
+
+
+def _anywhere(systems: list[Name], text: str) -> tuple[str | None, str | None, frozenset[str]]:
+    spans = _meant(systems, text) or systems
     agreed: set[tuple[str, str]] = set.intersection(*[_pairs(span.systems) for span in spans])
     if len(agreed) == 1:
         institution, system = agreed.pop()

@@ -21,29 +21,42 @@ from bot.core.domain.intent import (
     Utterance,
 )
 from bot.core.texts import Texts
+from intents.agreement import Heard, Stance
 from intents.aim import leaves_target_open
 from intents.details import Reading, details, service_in
-from intents.guard import is_attack, is_report, requests_in
+from intents.english import english_action, in_korean
+from intents.guard import is_attack, is_report, only_asks, requests_in
+from intents.lexicon import Kind
 from intents.merge import completed
-from intents.phrase import LONGEST, Phrase, read_phrase, squeeze
+from intents.phrase import LONGEST, Phrase, read_phrase, sentences, squeeze
 from intents.resolve import Slots, read_slots, settle_nodes
 from intents.schema import CATALOGUE, missing, validated
-from intents.verbs import Scene, Verdict, decide
+from intents.verbs import Scene, Verdict, decide, operation_for
 
 _CANCEL = re.compile(
-    r"^(?:아니(?:야|요|오)?[,.\s]*)?(?:그냥\s*)?(?:이거\s*|그거\s*|요청\s*)?"
+    r"^(?:아니(?:야|요|오)?[,.\s]*|(?:아|앗|어)?[,\s]*(?:잠깐|잠시)(?:만)?(?:요)?[,.!\s]*)?(?:그냥\s*)?(?:이거\s*|그거\s*|요청\s*)?"
     r"(?:취소|그만|됐어|됐습니다|관둬|안\s*할래|하지\s*마|하지\s*말|중단|철회|cancel|아니(?=요|오|야|[\s.!]*$))"
     r"\s*(?:요|오|야|세요|시오|자|해|둬|두자|할게요?|해\s*줘|해\s*주세요|하자|합니다|할래|부탁\s*(?:해요?|드립니다))?[\s.!~]*$"
 )
+_MOST_CHOICES = 8
+# Parameters whose answers sound like requests of their own ("DB 백업", "재기동").
+_CHOSEN = frozenset({"job", "target_action", "operation", "approver_role"})
+_LONGEST_CHOICE = 12  # characters without white space
 _WITHOUT_TARGET = frozenset({NONE, "help"})
 _WITHOUT_LAYER = frozenset(
     {"fetch_mes_qc", "sr_list", "sr_timeline", "set_approval_rule", "list_approval_rules"}
 )
 _SR = re.compile(r"sr[- ]?[0-9]{4}-[0-9]{1,6}", re.ASCII)
-_BEGS = re.compile(r"부탁|해\s*줘|해\s*주|바랍니다")
+# Words that wish for something and do not say what.
+_VAGUE = re.compile(
+    r"(?:□|[이그저]거|[이그저]것|이|그|저|뭐라도|뭔가|뭐|아무거나|좀|어떻게|어케|빨리|얼른|제발|지금|당장"
+    r"|해줘요?|해주세요|해주십시오|해주라|해봐요?|해봐줘|해결|처리|해요?|봐줘|봐|부탁(?:해요?|드립니다)?|[.!?~ㅠㅜ])++"
+)
+_BEGS = re.compile(r"부탁|해\s*줘|해\s*주|해\s*봐|바랍니다")
 _ALL = re.compile(
     r"^\s*(?:전부|모두|다|전체|둘\s*다|all)\s*(?:다|요|로|로요|해\s*줘|해\s*주세요)?[\s.!]*$"
 )
+_ALL_OF_THEM = re.compile(r"전부|모두|전체|둘\s*다|(?:한|두|세|네|\d)\s*대\s*(?:다|모두|전부)")
 _BY_ID = re.compile(r"\s*/?(?:sm\s+)?([a-z_]{4,})(?![a-z_])")
 _OPERATIONS = re.compile(r"(?<![a-z])(restart|start|stop|status|kill|check|init)(?![a-z])")
 _BARE_NUMBERS = re.compile(r"^\s*\d{1,2}(?:\s*[,~]\s*\d{1,2})*\s*$", re.ASCII)
@@ -71,18 +84,46 @@ class RuleParser:
 
     def understand(self, utterance: Utterance) -> Intent | Clarification | None:
         """The same without waiting for anything."""
+        return self.hear(utterance).answer
+
+    def hear(self, utterance: Utterance) -> Heard:
+        """The answer, and how the rules stand behind it."""
         if not utterance.addressed:
-            return None
+            return Heard(answer=None, stance=Stance.FINAL)
         if len(utterance.text) > LONGEST:
-            return Clarification(question=self._texts.say("intents.too_long", limit=LONGEST))
+            question = self._texts.say("intents.too_long", limit=LONGEST)
+            return Heard(answer=Clarification(question=question), stance=Stance.FINAL)
         phrase = read_phrase(utterance.text)
         if utterance.pending and _CANCEL.match(phrase.text.strip()):
-            return Intent(action=NONE, params={"cancelled": True})
+            cancelled = Intent(action=NONE, params={"cancelled": True})
+            return Heard(answer=cancelled, stance=Stance.FINAL)
         if is_attack(phrase.full.lower()):
-            return Intent(action=NONE)
-        return self._judge(_read(phrase, utterance), utterance)
+            refused = Intent(action=NONE, params={"refused": True})
+            return Heard(answer=refused, stance=Stance.FINAL)
+        reading = _read(phrase, utterance)
+        answer = self._offered(self._judge(reading, utterance), reading.slots)
+        return Heard(answer=answer, stance=_stance(reading, answer, utterance))
+
+    def intent_for(self, action: str, utterance: Utterance) -> Intent:
+        """What the text gives for an action that another source chose: target, parameters and
+        what is missing are read from the words as ever, only the verb is not.
+
+        Raises:
+            ValueError: the action is not of the catalogue.
+        """
+        if action not in CATALOGUE:
+            raise ValueError(f"no action {action!r}")
+        reading = _read(read_phrase(utterance.text[:LONGEST]), utterance)
+        if reading.verdict.action != action:
+            scene = _scene(reading.slots, reading.live, utterance)
+            verdict = Verdict(action=action, operation=operation_for(action, scene))
+            reading = replace(reading, verdict=verdict)
+        return self._fresh(reading, utterance)
 
     def _judge(self, reading: _Reading, utterance: Utterance) -> Intent | Clarification:
+        chosen = _chosen(reading, utterance)
+        if chosen is not None:
+            return chosen
         if reading.verdict.doubtful:
             return self._ask_again(reading, utterance)
         if reading.verdict.action is not None:
@@ -100,6 +141,7 @@ class RuleParser:
             )
             if same:
                 intent = replace(intent, params={**earlier.params, **intent.params})
+                doubtful |= _unnumbered(earlier, intent, reading)
         return _finished(intent, utterance, doubtful, reading.slots)
 
     def _answer(self, reading: _Reading, utterance: Utterance) -> Intent | Clarification | None:
@@ -114,6 +156,21 @@ class RuleParser:
             question = self._texts.say("intents.answer_not_understood")
             return Clarification(question=question, partial=pending)
         return filled
+
+    def _offered(self, answer: Intent | Clarification, slots: Slots) -> Intent | Clarification:
+        """A name that is not sure is asked about by what it may mean; of several, which first."""
+        offers, question = slots.offers, "intents.did_you_mean"
+        if slots.rivals:
+            offers, question = slots.rivals, "intents.which_first"
+        if not isinstance(answer, Intent) or not offers:
+            return answer
+        if not {"institution", "system"} & set(answer.missing):
+            return answer
+        return Clarification(
+            question=self._texts.say(question),
+            choices=tuple(Choice(label=name, value=name) for name in offers[:_MOST_CHOICES]),
+            partial=answer,
+        )
 
     def _ask_again(self, reading: _Reading, utterance: Utterance) -> Clarification:
         """Yes and no in one message: only a clear sentence helps."""
@@ -151,6 +208,22 @@ class RuleParser:
         )
 
 
+def _stance(reading: _Reading, answer: Intent | Clarification, utterance: Utterance) -> Stance:
+    if not reading.live.strip() or reading.verdict.doubtful:
+        return Stance.FINAL
+    if reading.verdict.action is not None:
+        called = _called_by_id(reading.slots.masked) is not None
+        return Stance.FINAL if called or isinstance(answer, Clarification) else Stance.NAMED
+    if isinstance(answer, Intent) and answer.action != NONE:
+        return Stance.FINAL  # it completes an open question or the thread's last request
+    if reading.verdict.mentioned:
+        return Stance.TALK
+    if _VAGUE.fullmatch(squeeze(reading.slots.masked).text):
+        return Stance.FINAL  # nothing in it that another source could know better
+    known = answer.partial == utterance.pending if isinstance(answer, Clarification) else False
+    return Stance.SILENT if known or isinstance(answer, Intent) else Stance.OPEN
+
+
 def _read(phrase: Phrase, utterance: Utterance) -> _Reading:
     live = requests_in(phrase.text)
     slots = read_slots(live, utterance.vocabulary)
@@ -160,16 +233,23 @@ def _read(phrase: Phrase, utterance: Utterance) -> _Reading:
     pending = utterance.pending
     if pending is not None and _BARE_NUMBERS.match(live) and "pid" not in pending.missing:
         slots = read_slots(f"{live}번", utterance.vocabulary)
-    scene = Scene(
-        text=squeeze(slots.masked).text,
+    verdict = _called_by_id(slots.masked) or decide(_scene(slots, live, utterance))
+    return _Reading(phrase=phrase, live=live, slots=slots, verdict=verdict)
+
+
+def _scene(slots: Slots, live: str, utterance: Utterance) -> Scene:
+    korean = in_korean(slots.masked)
+    wishes = ". ".join(part for part in sentences(korean) if not only_asks(part))
+    return Scene(
+        text=squeeze(korean).text,
+        wishes=squeeze(wishes).text,
         files=bool(utterance.files),
         service=service_in(slots.masked) is not None,
         mes=_is_factory(slots, live),
+        english=english_action(slots.masked),
         layer=slots.selector.layer,
         sr=slots.sr is not None,
     )
-    verdict = _called_by_id(slots.masked) or decide(scene)
-    return _Reading(phrase=phrase, live=live, slots=slots, verdict=verdict)
 
 
 def _called_by_id(text: str) -> Verdict | None:
@@ -210,7 +290,7 @@ def _params(action: str, reading: _Reading, utterance: Utterance) -> Mapping[str
         Reading(
             phrase=reading.phrase,
             masked=reading.slots.masked,
-            flat=squeeze(reading.slots.masked).text,
+            flat=squeeze(in_korean(reading.slots.masked)).text,
             now=utterance.now,
             operation=reading.verdict.operation,
         ),
@@ -255,13 +335,38 @@ def _filled(pending: Intent, reading: _Reading, utterance: Utterance) -> Intent 
     changed = intent.selector != pending.selector or intent.sr != pending.sr
     dropped = "files" in pending.missing and bool(utterance.files)
     everything = "nodes" in pending.missing and bool(_ALL.match(reading.live))
-    if not (changed or added or dropped or everything or doubtful):
+    some = slots.numbers.excluded or slots.numbers.count
+    if not (changed or added or dropped or everything or some or doubtful):
         return None
+    doubtful |= _unnumbered(pending, intent, reading)
     return _finished(intent, utterance, doubtful, slots)
+
+
+def _unnumbered(earlier: Intent, intent: Intent, reading: _Reading) -> frozenset[str]:
+    """Servers that were asked for stay asked for, whatever else an answer says."""
+    numbers = intent.selector.nodes or reading.slots.numbers.excluded
+    told = numbers or _ALL.match(reading.live) or _ALL_OF_THEM.search(reading.live)
+    return frozenset({"nodes"}) if "nodes" in earlier.missing and not told else frozenset()
+
+
+def _chosen(reading: _Reading, utterance: Utterance) -> Intent | None:
+    """The open question's intent where a short answer names the very parameter it lacks."""
+    pending, names = utterance.pending, reading.slots.names
+    if pending is None or not _CHOSEN & set(pending.missing):
+        return None
+    targets = any(name.kind in (Kind.INSTITUTION, Kind.SYSTEM) for name in names)
+    if targets or len(squeeze(reading.live).text) > _LONGEST_CHOICE:
+        return None
+    wanted = _CHOSEN & set(pending.missing)
+    if not wanted & set(_params(pending.action, _for_answer(reading, pending), utterance)):
+        return None
+    return _filled(pending, reading, utterance)
 
 
 def _for_answer(reading: _Reading, pending: Intent) -> _Reading:
     operation = pending.params.get("operation", pending.params.get("target_action"))
+    if operation is None and pending.action == "schedule_action":
+        operation = reading.verdict.action
     verdict = Verdict(action=pending.action, operation=str(operation) if operation else None)
     return replace(reading, verdict=verdict)
 

@@ -140,9 +140,11 @@ class Cancel(Params):
 
 
 class Refusal(Params):
-    """``cancelled``: the person withdrew what they were being asked about."""
+    """``cancelled``: the person withdrew what they were being asked about. ``refused``: the text
+    tried to be more than a request, and the person is told so."""
 
     cancelled: bool | None = None
+    refused: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,10 @@ from __future__ import annotations
 import datetime as dt
 import re
 
-_AGO = {"그저께": 2, "그제": 2, "엊그제": 2, "어제": 1, "전일": 1, "오늘": 0, "금일": 0, "당일": 0}
+_AGO = {
+    **{"그저께": 2, "그제": 2, "엊그제": 2, "어제": 1, "yesterday": 1, "전일": 1},
+    **{"오늘": 0, "today": 0, "금일": 0, "당일": 0},
+}
 _WEEKDAYS = "일월화수목금토"
 _RECURS = re.compile(
     r"매일|매주|매월|매달|매시간|매시|평일|주말|주기적|정기적|마다|날마다|every\s?day|daily|weekly"
@@ -134,6 +137,9 @@ def days_of(text: str) -> int | None:
     if counted and said:
         number, unit = int(said[1] or said[3]), said[2] or said[4]
         return number * {"일": 1, "주": 7, "개월": 30}[unit]
+    english = re.search(r"(?:last|past)\s+(\d{1,3})\s*(day|week|month)s?", text)
+    if english:
+        return int(english[1]) * {"day": 1, "week": 7, "month": 30}[english[2]]
     if re.search(r"사흘", text):
         return 3
     if re.search(r"이틀", text):
@@ -147,7 +153,8 @@ def hours_of(text: str) -> int | None:
     """How many hours back a text reaches."""
     match = re.search(r"(\d{1,3}|한|두|세)\s*시간(?!\s*(?:마다|간격))", text)
     if not match:
-        return None
+        english = re.search(r"(?:last|past)\s+(\d{1,3})\s*(?:hours?|hrs?)", text)
+        return int(english[1]) if english else None
     return {"한": 1, "두": 2, "세": 3}.get(match[1]) or int(match[1])
 
 
@@ -156,8 +163,8 @@ def past_days_of(text: str) -> int | None:
     if (days := days_of(text)) is not None:
         return days
     for pattern, number in (
-        (r"어제|전일", 1),
-        (r"오늘|금일", 1),
+        (r"어제|전일|yesterday", 1),
+        (r"오늘|금일|today", 1),
         (r"그제|그저께", 2),
         (r"(?:지난|저번|이번)\s*주", 7),
     ):

@@ -7,14 +7,15 @@ without spaces in which names of the estate are masked. Must not know targets or
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from intents.rulebook import HEALTH, INTERNAL, MANAGING, READING
 from intents.times import recurs
 
 RESTART = (
-    r"재기동|재시작|리스타트|restart|재가동|껐다켜|껐다가켜|내렸다올|내렸다가올|내렸다가다시올"
+    r"재기동|제기동|재시작|재시잣|재구동|리스타트|restart|재가동|껐다켜|껐다가켜|내렸다올"
+    r"|내렸다가올|내렸다가다시올"
 )
 _DEPLOY = r"배포|반영|디플로이|deploy|패치(?!노트)|릴리즈|업로드"
 _PUT = r"올려|올리고|적용|교체|업데이트|덮어써|덮어|넣어|바꿔|갈아"
@@ -27,30 +28,62 @@ _START = rf"기동|시작|start|(?:켜|올려|살려|띄워){_ASKED}|켜고|띄�
 
 # What may follow a verb that makes it no wish: past, question, condition, plan, noun.
 _NO_WISH = (
-    r"(?:은|는|을|를|이|가|도|건|한거|)?(?:했|하였|됐|되었|된|되어|되고|돼있|한(?!다음|뒤|후|번)|하던|하려|할예정|할계획|할때"
-    r"|할수|할까|하시죠|하겠|할게|할께|하신|하셨|하면|해야|해도|하나요|하는|되는|되나|될|안되|안돼|이안|이력|내역|기록|현황|히스토리"
-    r"|방법|절차|기준|승인|규칙|지시|담당|누가|누구|성공|여부|결과|목록|예정|일정|언제|몇|실패|중(?:이|인|입)|자|이유|왜|필요한|필요하"
-    r"|완료|끝|직후|이후|전에|하기|하고나|하니|하래|하라고|해달라|시간|권한|어떻게|방식|란|이란|이뭐|뭐"
-    r"|도(?:돼|되|될|괜찮)|놨|놓|뒀|진|졌|져|갔|간|드렸|드립|드릴|요청했|요청하였|요청받|요청이|요청들어|요청왔|부탁했|부탁받|부탁이"
-    r"|필요(?!없)|가능|준비|계획|테스트|확인|점검|대상|문서|전$|전(?!체|부|환)|팀|관련|버전|스크립트|매뉴얼|상태|로그|서버(?:가|는|의)"
+    r"(?:은|는|을|를|이|가|도|건|한거|)?(?:했|후에도|뒤에도|후로|시켰|시킨|시키는|시키면"
+    r"|잘됐|잘되|잘된|잘했"
+    r"|하였|됐|되었|된|되어"
+    r"|되고|돼있|한(?!다음|뒤|후|번)|하던|하려|할예정|할계획|할때"
+    r"|할수|할까|하시죠|하겠|할게|할께|하신|하셨|하면|해야|해도|하나요|하는|되는|되나|될"
+    r"|안되|안돼|이안|이력|내역|기록|현황|히스토리"
+    r"|방법|절차|순서(?!대로)|동결|금지|작업(?:은|이)?(?:언제|무슨|몇|가능)|기준|승인"
+    r"|규칙|지시|담당|누가|누구|성공|여부|결과|목록|예정|일정|언제|몇"
+    r"|실패|중(?:이|인|입)|자|이유|왜|필요한|필요하"
+    r"|완료|끝|직후|이후|전에|하기|하고나|하니|하래|하라고|해달라(?!고요|고!|고$|니까"
+    r"|구요|구!)|시간|권한|어떻게|방식|란|이란|이뭐|뭐"
+    r"|도(?:돼|되|될|괜찮)|놨|놓|뒀|진|졌|져|갔|간|드렸|드립|드릴|요청했|요청하였|요청받"
+    r"|요청이|요청들어|요청왔|부탁했|부탁받|부탁이"
+    r"|필요(?!없)|가능|준비|계획|테스트|확인|점검|대상|문서|전$|전(?!체|부|환)|팀|관련"
+    r"|버전|스크립트|매뉴얼|상태|로그|서버(?:가|는|의)"
     r"|알림|공지|일지|창|시점|파일(?!들?(?:을|를|도)?(?:반영|배포|올려|적용|교체))|때문)"
 )
+# What may follow a verb's noun so that it is a wish: the end, a request, where to do it.
+_WISH = (
+    r"(?:작업|처리|진행|실행|건|좀|을|를|도|만|이|은|는|까지|한번|다시|바로|빨리|즉시"
+    r"|지금|당장|같이|먼저|꼭|얼른|시|및|랑|와|과"
+    r"|부터|으로|로|급히|긴급|신속히|조속히|하고)*"
+    r"(?:$|[^가-힣ㄱ-ㅎ]|해|하|합|할|후|한|부탁|요|이요|요청|바랍|바람|처리|진행|실행"
+    r"|시켜|시키|주|줘|라|달|봐|돌려|ㄱ|ㅂ|고고"
+    r"|웹|와스|디비|운영|개발|스테이징|검증|서버|전체|전부|모두|[일이삼사오]번|무중단"
+    r"|순차|롤링|그리고|그다음|다음|뒤|재기동|재시작"
+    r"|배포|반영|롤백|복구|톰캣|아파치|엔진|서비스|프로세스|받|떠|뜨|하나|걸어|파일(?=받|떠))"
+)
+_CONJUGATED = re.compile("[고려어꿔아워써여켜꺼놔리로올둬돌려줘]$|다시올|복원|복구|원상")
 _DENIED = (
-    r"(?:은|는|을|를|도|까지|까진)?(?:절대로?|아직|지금은|일단은?|제발|굳이)?(?:하지(?:는|도)?(?:마|말)|하진(?:마|말)|하지않|안해"
+    r"(?:은|는|을|를|도|까지|까진)?(?:절대로?|아직|지금은|일단은?|제발|굳이)?(?:하지(?:는"
+    r"|도)?(?:마|말)|하진(?:마|말)|하지않|안해"
     r"|안하|않|말고|말아|마(?:라|세요|시)|없이|금지"
-    r"|불필요|필요없|필요는없|필요도없|빼고|제외|생략|ㄴㄴ|놉|못하게|시키지(?:마|말)|돌리지(?:마|말)|리지(?:마|말)|지(?:마|말))"
+    r"|불필요|보류|연기(?!금)|미뤄|미루|미룹|홀드|no(?![a-z])|노노|필요없|필요는없"
+    r"|필요도없|빼고|제외|생략|ㄴㄴ|놉|못하게|시키지(?:마|말)"
+    r"|돌리지(?:마|말)|리지(?:마|말)|지(?:마|말))"
 )
 _UNLESS = re.compile(
-    r"(?:실패|문제|이상|안되|안돼|에러|오류|장애|잘못되|나)[가-힣]{0,6}(?:면|시|경우)(?:에|엔|에는)?,?(?:바로|자동|즉시|자동으로|다시)?$"
+    r"(?:실패|문제|이상|안되|안돼|에러|오류|장애|잘못되|나)[가-힣]{0,6}(?:면|시"
+    r"|경우)(?:에|엔|에는)?,?(?:바로|자동|즉시|자동으로|다시)?$"
 )
 
 
 _LATER = re.compile(
-    r"내일|모레|글피|다음주|담주|주말에|이따|나중에|오늘(?:밤|저녁|새벽|오후)|\d+(?:시간|분)(?:뒤|후|있다가)"
-    r"|(?:오전|오후|새벽|밤|저녁|아침|\d{1,2})\s*\d{0,2}시(?:\d{1,2}분|반)?(?:에|쯤|부터|정각)|퇴근후|업무(?:시간)?후"
+    r"내일|모레|글피|다음주|담주|주말에|이따|나중에|오늘(?:밤|저녁|새벽|오후)|\d+(?:시간"
+    r"|분)(?:뒤|후|있다가)"
+    r"|(?:오전|오후|새벽|밤|저녁|아침|\d{1,2})\s*\d{0,2}시(?:\d{1,2}분|반)?(?:에|쯤|부터"
+    r"|정각)|퇴근후|업무(?:시간)?후"
 )
 
 
+# "there is work tomorrow, so …": the reason is tomorrow, the wish is now
+_REASON = re.compile(
+    r"(?:내일|모레|다음주|주말에|오늘(?:밤|저녁|새벽|오후))[가-힣]{0,12}?(?:니까|니깐"
+    r"|어서|아서|라서|때문에|대비해서)"
+)
 _NOT_AT_ALL = re.compile(r"(?<![업법노사실의총])무$")  # "무재기동", but not "업무 재기동"
 
 
@@ -73,6 +106,10 @@ def wish_for(verb: str, text: str) -> Wish:
             seen.add(Wish.DENIED)
         elif re.match(_NO_WISH, rest) or _UNLESS.search(text[: match.start()]):
             seen.add(Wish.MENTIONED)
+        elif not _CONJUGATED.search(match.group()) and not re.match(_WISH, rest):
+            seen.add(
+                Wish.MENTIONED
+            )  # a noun that nobody asks for: "배포 체크리스트", "배포 들어갑니다"
         else:
             seen.add(Wish.WANTED)
     for wish in (Wish.WANTED, Wish.DENIED):
@@ -100,12 +137,16 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """What the rules look at: squeezed text with names masked, and what surrounds it."""
+    """What the rules look at: squeezed text with names masked, and what surrounds it.
+    ``wishes``: the same without sentences that only ask something; a change rests on these.
+    ``english``: the action that English words name, where nothing is to be changed."""
 
     text: str
+    wishes: str = ""
     files: bool = False
     service: bool = False
     mes: bool = False
+    english: str | None = None
     layer: str | None = None
     sr: bool = False
 
@@ -116,10 +157,27 @@ def decide(scene: Scene) -> Verdict:
     for action, pattern in MANAGING:
         if re.search(pattern, text):
             return Verdict(action=action)
-    inner = _changing(scene) or _reading(scene)
+    inner = _inner(scene)
     if inner is not None and inner.action and (recurs(text) or _later(inner, text)):
         return _recurring(inner)
     return inner or Verdict(mentioned=_mentions_change(text))
+
+
+def operation_for(action: str, scene: Scene) -> str | None:
+    """The operation a text names for an action that something else chose."""
+    inner = _inner(scene)
+    if inner is None:
+        return None
+    if action == "schedule_action":
+        return inner.action
+    return inner.operation if inner.action == action else None
+
+
+def _inner(scene: Scene) -> Verdict | None:
+    changing = _changing(scene)
+    if changing is None and scene.english is not None:
+        return Verdict(action=scene.english)
+    return changing or _reading(scene)
 
 
 def _recurring(inner: Verdict) -> Verdict:
@@ -131,7 +189,7 @@ def _recurring(inner: Verdict) -> Verdict:
 def _later(inner: Verdict, text: str) -> bool:
     """Whether a change is wanted at another time: it must not happen now."""
     changes = inner.action in ("deploy", "rollback", "manage_service", "backup_db")
-    return changes and inner.operation != "status" and bool(_LATER.search(text))
+    return changes and inner.operation != "status" and bool(_LATER.search(_REASON.sub("", text)))
 
 
 def _reading(scene: Scene) -> Verdict | None:
@@ -141,7 +199,10 @@ def _reading(scene: Scene) -> Verdict | None:
     ):
         return Verdict(action="fetch_mes_qc")
     if re.search(
-        r"(?:설정|config|컨피그|구성|파일).{0,10}(?:위변조|무결성|변조|변경(?:됐|된|여부)|기준값|베이스라인|해시|바뀌|바뀐|손댄)|무결성",
+        (
+            r"(?:설정|config|컨피그|구성|파일).{0,10}(?:위변조|무결성|변조|변경(?:됐|된|여부)"
+            r"|기준값|베이스라인|해시|바뀌|바뀐|손댄)|무결성"
+        ),
         text,
     ):
         return Verdict(action="config_integrity_check")
@@ -163,6 +224,7 @@ def _reading(scene: Scene) -> Verdict | None:
 
 
 def _changing(scene: Scene) -> Verdict | None:
+    scene = replace(scene, text=scene.wishes)
     for rule in (
         _healing,
         _cron,
@@ -188,7 +250,8 @@ def _wished(action: str, wish: Wish, operation: str | None = None) -> Verdict | 
 
 def _healing(scene: Scene) -> Verdict | None:
     pattern = (
-        r"자가치유|자동복구|self-?heal|셀프힐|(?:디스크|용량).{0,16}(?:넘으면|초과하면|차면|이상이면|넘을때|넘어가면).{0,16}(?:정리"
+        r"자가치유|자동복구|self-?heal|셀프힐|(?:디스크|용량).{0,16}(?:넘으면|초과하면"
+        r"|차면|이상이면|넘을때|넘어가면).{0,16}(?:정리"
         r"|비워|삭제|확보|지워|치워)"
     )
     return Verdict(action="self_healing_defense") if re.search(pattern, scene.text) else None
@@ -201,7 +264,8 @@ def _cron(scene: Scene) -> Verdict | None:
 
 def _cleaning(scene: Scene) -> Verdict | None:
     pattern = (
-        r"(?:로그|log|백업파일|오래된파일|디스크|용량).{0,24}(?:압축(?!파일|본)|정리해|정리좀|정리부탁|삭제|지워|지우|비워"
+        r"(?:로그|log|백업파일|오래된파일|디스크|용량).{0,24}(?:압축(?!파일|본)|정리해"
+        r"|정리좀|정리부탁|삭제|지워|지우|비워"
         r"|확보)(?!.{0,3}(?:하지마"
         r"|하지말|했|됐|한|된))"
     )
@@ -213,7 +277,8 @@ def _cleaning(scene: Scene) -> Verdict | None:
 
 def _integrity(scene: Scene) -> Verdict | None:
     pattern = (
-        r"(?:기준값|베이스라인|baseline|기준해시|기준선)(?:을|를|으로|좀)?.{0,6}(?:등록|새로|초기화|갱신|잡아|생성|만들|업데이트|다시"
+        r"(?:기준값|베이스라인|baseline|기준해시|기준선|무결성기준|해시값)(?:을|를|으로"
+        r"|좀)?.{0,6}(?:등록|새로|초기화|갱신|잡아|생성|만들|업데이트|다시"
         r"|저장)"
     )
     if re.search(pattern, scene.text):
@@ -223,7 +288,8 @@ def _integrity(scene: Scene) -> Verdict | None:
 
 def _killing(scene: Scene) -> Verdict | None:
     pattern = (
-        r"(?:세션|접속|pid|프로세스|커넥션|쿼리|로그인).{0,16}(?:끊어|끊고|끊자|종료(?:해|시|부탁|$)|kill|킬(?:해|$|좀)|강제종료"
+        r"(?:세션|접속|pid|프로세스|커넥션|쿼리|로그인).{0,16}(?:끊어|끊고|끊자|종료(?:해"
+        r"|시|부탁|$)|kill|킬(?:해|$|좀)|강제종료"
         r"|죽여|로그아웃)"
     )
     match = re.search(pattern, scene.text)
@@ -259,13 +325,14 @@ def _deploy(scene: Scene) -> Verdict | None:
 def _backup(scene: Scene) -> Verdict | None:
     named = (
         r"백업(?:을|좀|도|본)?(?:받|떠|뜨|해|실행|돌려|부탁|하나|진행|걸|시작|$|요청|하고)"
-        r"|덤프(?:를)?(?:떠|받|해|뜨)|(?:db|디비)백업"
+        r"|backup(?:을|좀|도)?(?:떠|받|해|부탁|하나|진행)"
+        r"|덤프(?:를|좀|도|파일)?(?:하나|한번|좀)?(?:떠|받|해|뜨)|(?:db|디비)백업"
     )
     if scene.layer in ("WEB", "WAS") or re.search(
         r"힙|스레드|쓰레드|메모리덤프|코어덤프", scene.text
     ):
         return None
-    if re.search(named, scene.text) and wish_for(r"백업|덤프", scene.text) is Wish.WANTED:
+    if re.search(named, scene.text) and wish_for(r"백업|덤프|backup", scene.text) is Wish.WANTED:
         return Verdict(action="backup_db")
     return None
 

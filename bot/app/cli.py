@@ -19,6 +19,7 @@ from pathlib import Path
 import structlog
 
 from bot.app.commands import administration, database, doctor
+from bot.app.commands.guides import search_guides
 from bot.app.commands.intent import Sentence, read_batch, understand
 from bot.app.demo.supervisor import run_demo
 from bot.app.server import serve
@@ -146,6 +147,12 @@ async def _intent(parsed: argparse.Namespace, settings: GuardiaSettings) -> int:
     return 0
 
 
+async def _guides_search(parsed: argparse.Namespace, settings: GuardiaSettings) -> int:
+    answer = await search_guides(parsed.text, settings=settings, cmdb=parsed.cmdb, user=parsed.user)
+    print(json.dumps(answer, ensure_ascii=False))
+    return 0
+
+
 # --- arguments -------------------------------------------------------------------------------
 
 
@@ -178,6 +185,11 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--anchor", type=Path, metavar="FILE", help="a copy kept elsewhere")
     _command(groups, "doctor", _doctor, "check settings and connections")
     _intent_arguments(_command(groups, "intent", _intent, "say what a sentence is understood as"))
+    guides = _group(groups, "guides", "the institutions' guides: search")
+    search = _command(guides, "search", _guides_search, "find a passage")
+    search.add_argument("text", metavar="TEXT")
+    search.add_argument("--cmdb", type=Path, metavar="DIR")
+    search.add_argument("--user", metavar="ID")
     return parser
 
 

@@ -69,8 +69,44 @@ class AuditSettings(_Section):
     anchor: Path | None = None
 
 
+class ModelSettings(_Section):
+    """The local language model: none, a GGUF file in this process, or an address in the site."""
+
+    engine: Literal["off", "llama", "endpoint"] = "off"
+    file: Path | None = None  # llama: the GGUF
+    url: str | None = None  # endpoint: http://10.0.0.5:8080/v1; private addresses only
+    name: str = "local"  # endpoint: what the server calls the model
+    api_key: SecretStr | None = None  # endpoint; the environment only
+    chat_format: str | None = None  # llama: a name, where the GGUF brings no template
+    chat_template: Path | None = None  # llama: a Jinja file instead
+    threads: int = Field(default=1, ge=1, le=256)
+    context: int = Field(default=4096, ge=512, le=131072)  # tokens
+    examples: int = Field(default=12, ge=0, le=100)
+    deadline_s: float = Field(default=4.0, ge=0.1, le=60)
+    queue: int = Field(default=4, ge=0, le=100)
+    text_limit: int = Field(default=400, ge=20, le=2000)  # characters
+    confidence: float = Field(default=0.8, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _whole(self) -> ModelSettings:
+        if self.engine == "llama" and self.file is None:
+            raise ValueError("file: the llama engine needs a GGUF file")
+        if self.engine == "endpoint" and self.url is None:
+            raise ValueError("url: the endpoint engine needs an address")
+        if self.chat_format is not None and self.chat_template is not None:
+            raise ValueError("chat_template: not together with chat_format")
+        return self
+
+
 class LimitSettings(_Section):
     upload_mb: int = Field(default=300, ge=1, le=4096)
+
+
+class TalkSettings(_Section):
+    """What people say among themselves: kept redacted, for so long."""
+
+    keep_days: int = Field(default=30, ge=1, le=365)
+    advice_pause_minutes: int = Field(default=30, ge=1, le=24 * 60)  # per room and topic
 
 
 class GuardiaSettings(BaseSettings):
@@ -92,6 +128,8 @@ class GuardiaSettings(BaseSettings):
     agents: AgentLinkSettings = AgentLinkSettings()
     audit: AuditSettings = AuditSettings()
     limits: LimitSettings = LimitSettings()
+    talk: TalkSettings = TalkSettings()
+    model: ModelSettings = ModelSettings()
 
     @model_validator(mode="after")
     def _safe(self) -> GuardiaSettings:
@@ -170,6 +208,9 @@ def _merged(file: Path | None) -> dict[str, Any]:
             raise ConfigurationError(
                 "settings", file=file, key=key, problem=f"give it as {PREFIX}{key.upper()}"
             )
+    if "api_key" in (content.get("model") or {}):
+        problem = f"give it as {PREFIX}MODEL__API_KEY"
+        raise ConfigurationError("settings", file=file, key="model.api_key", problem=problem)
     return _without_environment(content)
 
 

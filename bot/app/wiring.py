@@ -21,35 +21,49 @@ from adapters.web.adapter import WebAdapter
 from adapters.web.settings import WebSettings
 from bot.app import keys
 from bot.app.folder_lock import FolderBusyError, FolderLock
-from bot.app.settings import GuardiaSettings
+from bot.app.settings import GuardiaSettings, ModelSettings
 from bot.core.errors import ConfigurationError, GuardiaError
 from bot.core.ports import Adapter
 from bot.core.texts import load_texts
 from bot.engine import workflows
+from bot.engine.advice import AdviceSettings, RoomAdvice
 from bot.engine.approvals import Approvals
 from bot.engine.archive import FileLimits
 from bot.engine.chronicle import Chronicle
 from bot.engine.conductor import Conductor
 from bot.engine.files import DiskFileStore
 from bot.engine.hub import AgentHub
+from bot.engine.memory import MemorySettings, RoomMemory
 from bot.engine.outbound import Outbound
 from bot.engine.pipeline import Pipeline
 from bot.engine.requests import ApprovalRequests
+from bot.engine.room_talk import RoomTalk
 from bot.engine.services import EngineSettings, Services, Stores
 from bot.engine.workflows import Workflows
+from cmdb.advice import SqlAdviceStore
 from cmdb.agents import SqlAgentStore
 from cmdb.approvals import SqlApprovalStore
 from cmdb.audit import ChainedAuditLog
 from cmdb.dialogues import SqlDialogueStore
 from cmdb.engine import is_current, open_engine
+from cmdb.guides import SqlGuideStore
 from cmdb.history import SqlHistoryStore
 from cmdb.inventory import SqlInventory
 from cmdb.jobs import SqlJobStore
 from cmdb.locks import SqlLockStore
+from cmdb.memory import SqlRoomJobs, SqlRoomMemoryStore
 from cmdb.people import SqlDirectory
 from cmdb.rooms import SqlRoomStore
 from cmdb.signin import SqlSignInStore
+from intents.advise import SymptomAdviser
 from intents.chain import build_parser
+from intents.classifier import Classifier
+from intents.endpoint import EndpointOptions, open_endpoint
+from intents.fewshot import load_prompt
+from intents.guides import GuideFinder
+from intents.llama import LlamaModel, LlamaOptions, check_llama
+from intents.model import Model, ModelLimits, ModelProposer, running
+from intents.proposal import Proposer
 
 
 class SystemClock:
@@ -117,6 +131,50 @@ async def open_audit(
 
 
 @asynccontextmanager
+async def open_model(settings: ModelSettings) -> AsyncIterator[Proposer | None]:
+    """The local language model, loading in the background; None where a site has none.
+
+    Raises:
+        ConfigurationError: it cannot be reached or loaded as the settings say.
+    """
+    if settings.engine == "off":
+        yield None
+        return
+    limits = ModelLimits(
+        deadline_s=settings.deadline_s,
+        queue=settings.queue,
+        text_limit=settings.text_limit,
+        confidence=settings.confidence,
+    )
+    model = await _model(settings)
+    proposer = ModelProposer(model, load_prompt(settings.examples), limits)
+    async with running(proposer, model):
+        yield proposer
+
+
+async def _model(settings: ModelSettings) -> Model:
+    if settings.engine == "endpoint":
+        return await open_endpoint(
+            EndpointOptions(url=settings.url or "", name=settings.name, api_key=settings.api_key)
+        )
+    options = LlamaOptions(
+        file=settings.file or Path(),
+        threads=settings.threads,
+        context=settings.context,
+        chat_format=settings.chat_format,
+        chat_template=settings.chat_template,
+    )
+    check_llama(options)
+    return LlamaModel(options)
+
+
+def classifier_of(settings: GuardiaSettings) -> Classifier:
+    """The intent classifier, kept beside the other data where there is a folder for it."""
+    folder = settings.data_dir
+    return Classifier(cache=folder / "cache" if folder.is_dir() else None)
+
+
+@asynccontextmanager
 async def open_bot(settings: GuardiaSettings) -> AsyncIterator[Bot]:
     """Everything of one process, opened in order and closed in reverse.
 
@@ -149,10 +207,11 @@ async def _open_parts(settings: GuardiaSettings) -> AsyncIterator[Bot]:
     async with (
         open_database(settings) as engine,
         open_audit(settings, engine) as audit,
+        open_model(settings.model) as model,
         _said_plainly(),
         asyncio.TaskGroup() as group,
     ):
-        bot = _wire(settings, engine, audit, group)
+        bot = _wire(settings, engine, audit, group, model)
         await bot.workflows.launch()
         try:
             yield bot
@@ -178,6 +237,7 @@ def _wire(
     engine: AsyncEngine,
     audit: ChainedAuditLog,
     group: asyncio.TaskGroup,
+    model: Proposer | None,
 ) -> Bot:
     clock = SystemClock()
     texts = load_texts(settings.language)
@@ -206,13 +266,16 @@ def _wire(
         texts=texts,
         clock=clock,
     )
+    classifier = classifier_of(settings)
+    group.create_task(classifier.warm())
     services = Services(
         adapters={web.name: web},
-        parser=build_parser(texts),
+        parser=build_parser(texts, classifier=classifier, model=model),
         action_of={action.action_id: action for action in actions_in(texts)}.get,
         inventory=SqlInventory(engine),
         directory=directory,
         agents=hub,
+        guide_search=GuideFinder(),
         stores=_stores(engine, audit, files),
         clock=clock,
         texts=texts,
@@ -227,7 +290,7 @@ def _wire(
         hub=hub,
         web=web,
         adapters=(web,),
-        workflows=_workflows(settings, services, group),
+        workflows=_workflows(settings, services, group, engine),
     )
 
 
@@ -240,11 +303,15 @@ def _stores(engine: AsyncEngine, audit: ChainedAuditLog, files: DiskFileStore) -
         dialogues=SqlDialogueStore(engine),
         audit=audit,
         files=files,
+        guides=SqlGuideStore(engine),
     )
 
 
 def _workflows(
-    settings: GuardiaSettings, services: Services, group: asyncio.TaskGroup
+    settings: GuardiaSettings,
+    services: Services,
+    group: asyncio.TaskGroup,
+    engine: AsyncEngine,
 ) -> Workflows:
     chronicle = Chronicle(services.stores.audit, services.clock)
     outbound = Outbound(services.adapters, spawn=group.create_task)
@@ -259,7 +326,32 @@ def _workflows(
         requests=requests,
         conductor=Conductor(services, chronicle, outbound, requests),
         unknown_retries=services.settings.unknown_retries,
+        talk=_room_talk(settings, engine, services=services, outbound=outbound),
     )
+
+
+def _room_talk(
+    settings: GuardiaSettings, engine: AsyncEngine, *, services: Services, outbound: Outbound
+) -> RoomTalk:
+    chronicle = Chronicle(services.stores.audit, services.clock)
+    adviser = SymptomAdviser()
+    pause = timedelta(minutes=settings.talk.advice_pause_minutes)
+    advice = RoomAdvice(
+        services,
+        chronicle,
+        outbound,
+        adviser=adviser,
+        store=SqlAdviceStore(engine),
+        settings=AdviceSettings(topic_pause=pause),
+    )
+    memory = RoomMemory(
+        services,
+        adviser=adviser,
+        store=SqlRoomMemoryStore(engine),
+        jobs=SqlRoomJobs(engine),
+        settings=MemorySettings(keep=timedelta(days=settings.talk.keep_days)),
+    )
+    return RoomTalk(services, chronicle, outbound, adviser=adviser, advice=advice, memory=memory)
 
 
 def _keep_write_ahead(url: str) -> None:

@@ -20,6 +20,7 @@ from bot.core.domain.audit import AuditEvent
 from bot.core.domain.conversation import ConversationRef, Inbound, ReceivedFile
 from bot.core.domain.decision import Approval, Rule
 from bot.core.domain.estate import Node, SystemEntry, Target, Vocabulary
+from bot.core.domain.guide import GuideAnswer
 from bot.core.domain.intent import Clarification, Intent, Param, Selector, Utterance
 from bot.core.domain.job import Deployment, Job, JobState, StepRecord
 from bot.core.domain.people import Actor, ExternalId
@@ -127,6 +128,7 @@ class ActionRequest:
     facts: Mapping[tuple[str, int], Result]
     history: tuple[Deployment, ...]
     now: datetime
+    guides: GuideAnswer | None = None  # for verbs that need them
 
 
 class Action(Protocol):
@@ -134,7 +136,7 @@ class Action(Protocol):
 
     action_id: str
     risk: Risk  # the highest it can have; the plan carries its own
-    needs: frozenset[str]  # slots without which it cannot be planned: "system", "env", "files", …
+    needs: frozenset[str]  # without which it cannot be planned: "system", "files", "guides", …
     reaches_nodes: bool  # False: answered from what the bot itself knows
 
     def survey(self, request: ActionRequest) -> Sequence[Operation]:

@@ -28,6 +28,7 @@ from bot.core.redaction import redact
 from bot.engine.chronicle import Chronicle
 from bot.engine.context import Surroundings
 from bot.engine.follow_up import NOTHING, FollowUp
+from bot.engine.knowledge import Knowledge
 from bot.engine.naming import SEOUL, event_key_of, job_id_of, thread_of
 from bot.engine.outbound import Outbound
 from bot.engine.questions import question_for
@@ -66,6 +67,7 @@ class Pipeline:
         self._surroundings = Surroundings(services)
         self._surveyor = Surveyor(services, chronicle)
         self._tasks = Tasks(services, chronicle)
+        self._knowledge = Knowledge(services)
 
     async def handle(self, message: Mention | Command) -> FollowUp:
         """Take one addressed message, and say what it leads to."""
@@ -122,6 +124,7 @@ class Pipeline:
             )
         )
         if isinstance(parsed, Clarification):
+            parsed = await self._knowledge.offered(parsed, _text_of(request.message), request.actor)
             partial = replace(parsed.partial or Intent(action=NONE), files=kept)
             await self._ask(request, replace(parsed, partial=partial))
             return NOTHING
@@ -132,6 +135,9 @@ class Pipeline:
         return await self._act(request, replace(meant, files=kept), vocabulary)
 
     async def _leave_alone(self, request: Request, intent: Intent | None) -> None:
+        if intent is not None and intent.params.get("refused"):
+            # An open question stays open: the text was no answer to it.
+            await self._refuse(request, UserError("request_refused"), still_asking=True)
         if intent is not None and intent.params.get("cancelled"):
             await self._done_asking(request)
             await request.reply.say(plain_report(self._texts.say("ask.dropped")))
@@ -183,7 +189,12 @@ class Pipeline:
     async def _target(self, request: Request, intent: Intent, action: Action) -> Target | None:
         if "system" not in action.needs:
             return None
-        return await self._services.inventory.resolve(intent.selector, request.actor)
+        target = await self._services.inventory.resolve(intent.selector, request.actor)
+        about = await self._services.inventory.system_of(request.thread)
+        # What is answered here is read by everybody here.
+        if about is not None and about.institution != target.system.institution:
+            raise UserError("other_institution", institution=about.institution)
+        return target
 
     # --- target to plan --------------------------------------------------------------------
 
@@ -214,6 +225,10 @@ class Pipeline:
     ) -> ActionRequest:
         history = self._stores.history
         wants_files = "files" in action.needs
+        guides = None
+        if "guides" in action.needs:
+            question = _text_of(request.message)
+            guides = await self._knowledge.answer(question, request.actor, about=intent.selector)
         return ActionRequest(
             job_id=job_id_of(request.key, request.at),
             actor=request.actor,
@@ -224,6 +239,7 @@ class Pipeline:
             facts={},
             history=await history.deployments(target.system.code) if target else (),
             now=request.at,
+            guides=guides,
         )
 
     async def _may_ask(
@@ -308,7 +324,9 @@ class Pipeline:
 
     # --- refusals --------------------------------------------------------------------------
 
-    async def _refuse(self, request: Request, error: GuardiaError) -> None:
+    async def _refuse(
+        self, request: Request, error: GuardiaError, *, still_asking: bool = False
+    ) -> None:
         await self._chronicle.record(
             AuditKind.REFUSAL,
             request.actor.person_id,
@@ -316,7 +334,8 @@ class Pipeline:
             code=error.code,
             values=error.values,
         )
-        await self._done_asking(request)
+        if not still_asking:
+            await self._done_asking(request)
         await request.reply.refuse(refusal_report(error, texts=self._texts))
 
     async def _refuse_stranger(

@@ -13,7 +13,13 @@ from bot.core.domain.intent import Choice, Clarification, Intent, Selector
 from bot.core.texts import Texts
 
 _ORDER = ("institution", "system", "env", "layer", "nodes", "sr", "files")
+# Parameters with so few values that each gets a button; what it says is understood as the value.
+_VALUES = {
+    "approver_role": ("sm_lead", "pm"),
+    "job": ("db_backup", "log_cleanup", "health_check"),
+}
 _MOST_CHOICES = 8  # more buttons than this is a list that nobody reads
+_MOST_NODES = 6  # and one more button: all of them
 _CLOSED_SR = frozenset({"배포완료", "반려"})
 
 
@@ -52,6 +58,10 @@ def _choices(slot: str, selector: Selector, vocabulary: Vocabulary, texts: Texts
         return _sr_choices(selector, vocabulary)
     elif slot in ("env", "layer"):
         return _node_choices(slot, selector, vocabulary, texts)
+    elif slot == "nodes":
+        return _number_choices(selector, vocabulary, texts)
+    elif slot in _VALUES:
+        names = [texts.say(f"ask.value.{value}") for value in _VALUES[slot]]
     else:
         names = []
     return [Choice(label=name, value=name) for name in dict.fromkeys(names)]
@@ -76,6 +86,17 @@ def _node_choices(
         Choice(label=texts.say(f"{slot}.{value}"), value=texts.say(f"{slot}.{value}"))
         for value in values
     ]
+
+
+def _number_choices(selector: Selector, vocabulary: Vocabulary, texts: Texts) -> list[Choice]:
+    """Each node and all of them, where it is known of which layer and environment."""
+    if None in (selector.institution, selector.system, selector.layer, selector.env):
+        return []
+    numbers = sorted({node.number for node in vocabulary.nodes if _fits(node, selector, "")})
+    if not 1 < len(numbers) <= _MOST_NODES:
+        return []
+    said = [texts.say("ask.node", number=number) for number in numbers]
+    return [Choice(label=text, value=text) for text in (*said, texts.say("ask.all_nodes"))]
 
 
 def _fits(node: NodeEntry, selector: Selector, slot: str) -> bool:

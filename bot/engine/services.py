@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from nacl.signing import SigningKey
 
+from bot.core.guide_ports import GuideSearch, GuideStore
 from bot.core.ports import (
     Action,
     Adapter,
@@ -54,6 +55,7 @@ class Stores:
     dialogues: DialogueStore
     audit: AuditSink
     files: FileStore
+    guides: GuideStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,7 @@ class Services:
     inventory: Inventory
     directory: Directory
     agents: AgentPool
+    guide_search: GuideSearch
     stores: Stores
     clock: Clock
     texts: Texts

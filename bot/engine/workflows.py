@@ -31,6 +31,7 @@ from bot.engine.follow_up import NOTHING, FollowUp
 from bot.engine.naming import event_key_of
 from bot.engine.pipeline import Pipeline
 from bot.engine.requests import ApprovalRequests
+from bot.engine.room_talk import Place, RoomTalk
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +59,7 @@ class Workflows:
         conductor: Conductor,
         unknown_retries: int,
         retry_s: float = 0.5,
+        talk: RoomTalk | None = None,
     ) -> None:
         self._pipeline = pipeline
         self._approvals = approvals
@@ -65,6 +67,7 @@ class Workflows:
         self._conductor = conductor
         self._unknown_retries = unknown_retries
         self._retry_s = retry_s
+        self._talk = talk
         self._register()
 
     def _register(self) -> None:
@@ -78,7 +81,11 @@ class Workflows:
         async def run(job_id: str) -> str:
             return await self._run_plan(job_id)
 
+        async def overheard(place: Place) -> None:
+            await self._follow_talk(place)
+
         self._take = DBOS.workflow(name="take")(take)
+        self._overheard = DBOS.workflow(name="overheard")(overheard)
         # However often the bot is cut off: a job that nobody takes up again would keep its lock.
         self._job = DBOS.workflow(name="job", max_recovery_attempts=None)(job)
         self._run = DBOS.workflow(name="run", max_recovery_attempts=None)(run)
@@ -91,6 +98,7 @@ class Workflows:
     async def receive(self, event: Inbound) -> None:
         """Take an inbound value durably; the same event starts nothing a second time."""
         if isinstance(event, Chat):
+            await self._overhear(event)
             return
         payload = {
             "kind": type(event).__name__,
@@ -99,6 +107,27 @@ class Workflows:
         key = event_key_of(event.conversation.adapter, event.event_id)
         with SetWorkflowID(f"in:{key}"):
             await DBOS.start_workflow_async(self._take, payload)
+
+    # --- talk ------------------------------------------------------------------------------
+
+    async def _overhear(self, chat: Chat) -> None:
+        """What people said among themselves stays where old talk is dropped: the workflow is
+        given its place only."""
+        if self._talk is None:
+            return
+        place = await self._talk.hear(chat)
+        key = event_key_of(chat.conversation.adapter, chat.event_id)
+        with SetWorkflowID(f"talk:{key}"):
+            await DBOS.start_workflow_async(self._overheard, place)
+
+    async def _follow_talk(self, place: Place) -> None:
+        if self._talk is None:
+            return
+        try:
+            if await self._step("heed", self._talk.heed, place):
+                await self._step("summarise", self._talk.summarise, place)
+        except StepGaveUpError:
+            return  # logged; a card that nobody asked for is not missed
 
     # --- one message, one click ------------------------------------------------------------
 
@@ -129,10 +158,15 @@ class Workflows:
     async def _dispatch(self, event: Inbound) -> FollowUp:
         if isinstance(event, Click):
             chosen = _as_answer(event)
-            return await (self._pipeline.handle(chosen) if chosen else self._approvals.press(event))
+            return await (self._request(chosen) if chosen else self._approvals.press(event))
         if isinstance(event, Mention | Command):
-            return await self._pipeline.handle(event)
+            return await self._request(event)
         return NOTHING
+
+    async def _request(self, message: Mention | Command) -> FollowUp:
+        if self._talk is not None and await self._talk.answer(message):
+            return NOTHING
+        return await self._pipeline.handle(message)
 
     # --- one job ---------------------------------------------------------------------------
 

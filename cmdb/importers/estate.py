@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.core.domain.estate import InstitutionEntry, Node, SrEntry, SystemEntry, Vocabulary
+from bot.core.domain.guide import Guide
 from bot.core.domain.people import Actor
 from bot.core.domain.room import Room
 from cmdb.people import PersonRecord
@@ -54,7 +55,7 @@ class ChannelRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estate:
-    """Everything of one folder, checked as a whole."""
+    """Everything of one folder, checked as a whole. ``guides`` None: it says nothing of them."""
 
     institutions: tuple[InstitutionEntry, ...]
     systems: tuple[SystemRecord, ...]
@@ -63,6 +64,7 @@ class Estate:
     people: tuple[PersonRecord, ...]
     rooms: tuple[Room, ...] = ()
     channels: tuple[ChannelRecord, ...] = ()
+    guides: tuple[Guide, ...] | None = None
 
 
 def people_of(estate: Estate) -> dict[str, Actor]:

@@ -3,14 +3,14 @@
 Owns: reading and checking the files as one whole: with a single finding nothing is imported.
 ``read_estate`` needs no database; ``import_estate`` stores what it returns. Optional are the files
 that say how nodes are reached (connections.csv, balancers.csv) and which rooms of our own there
-are (rooms.csv), and which system a channel is about (channels.csv).
+are (rooms.csv), which system a channel is about (channels.csv), and the guides (guides/*.md).
 """
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -34,6 +34,7 @@ from cmdb.importers.estate_rows import (
     SystemLine,
 )
 from cmdb.importers.estate_store import ImportCounts, import_estate
+from cmdb.importers.guide_files import read_guides
 
 __all__ = [
     "Estate",
@@ -111,6 +112,8 @@ def read_estate(folder: Path) -> Estate:
         _check_duplicates(files, findings)
         _check_references(files, findings)
         _check_balancers(files, findings)
+    guides, faults = read_guides(folder, {row.institution for row in files.institutions.rows()})
+    findings += [Finding(file=f, line=n, column=c, problem=p) for f, n, c, p in faults]
     if findings:
         raise ConfigurationError(
             "estate_invalid",
@@ -118,7 +121,7 @@ def read_estate(folder: Path) -> Estate:
             count=len(findings),
             findings="\n".join(str(finding) for finding in findings),
         )
-    return build_estate(
+    estate = build_estate(
         EstateLines(
             institutions=files.institutions.rows(),
             systems=files.systems.rows(),
@@ -131,6 +134,7 @@ def read_estate(folder: Path) -> Estate:
             channels=files.channels.rows(),
         )
     )
+    return replace(estate, guides=guides)
 
 
 # --- reading ---------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """An estate into the database, whole or not at all.
 
-Owns: the one transaction of an import. What the folder does not name is left as it is.
+Owns: the one transaction of an import. What the folder does not name is left as it is, but for
+guides: a folder of guides holds all there are.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlmodel import col
 
 from cmdb.engine import writing
+from cmdb.guides import replace_guides
 from cmdb.importers.estate import Estate, NodeRecord, SrRecord, SystemRecord
 from cmdb.models import BalancerRow, ChannelRow, InstitutionRow, NodeRow, SrRow, SystemRow
 from cmdb.people import put_people
@@ -37,6 +39,7 @@ class ImportCounts:
     people: int
     rooms: int
     channels: int
+    guides: int
     rules: int
 
     def __str__(self) -> str:
@@ -73,6 +76,8 @@ async def import_estate(engine: AsyncEngine, estate: Estate) -> ImportCounts:
             ],
             by=("adapter", "channel"),
         )
+        if estate.guides is not None:
+            await replace_guides(session, estate.guides)
         rules = await seed_rules(session)
     return ImportCounts(
         institutions=len(estate.institutions),
@@ -83,6 +88,7 @@ async def import_estate(engine: AsyncEngine, estate: Estate) -> ImportCounts:
         people=len(estate.people),
         rooms=len(estate.rooms),
         channels=len(estate.channels),
+        guides=len(estate.guides or ()),
         rules=rules,
     )
 

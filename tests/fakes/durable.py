@@ -18,6 +18,7 @@ from agent.wire.messages import StepOutcome, StepProgress
 from bot.core.domain.job import TERMINAL, Job, JobState
 from bot.core.ports import Delivery
 from bot.engine import workflows
+from bot.engine.room_talk import RoomTalk
 from bot.engine.services import EngineSettings
 from bot.engine.workflows import Workflows
 from tests.fakes.engine import DEPLOY, HEALTH, World
@@ -56,6 +57,7 @@ class Running:
     folder: Path
     lapse_s: float = 1800
     agents: GatedPool = field(default_factory=GatedPool)
+    talk: Callable[[World], RoomTalk] | None = None
     world: World = field(init=False)
     workflows: Workflows = field(init=False)
 
@@ -80,6 +82,7 @@ class Running:
             conductor=world.conductor,
             unknown_retries=1,
             retry_s=0.01,
+            talk=self.talk(world) if self.talk else None,
         )
         await self.workflows.launch()
         try:

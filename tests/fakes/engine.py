@@ -48,7 +48,9 @@ from bot.engine.pipeline import Pipeline
 from bot.engine.requests import ApprovalRequests
 from bot.engine.services import EngineSettings, Services, Stores
 from cmdb.rules import DEFAULT_RULES
+from intents.guides import GuideFinder
 from tests.fakes.files import MemoryFileStore
+from tests.fakes.guides import MemoryGuides
 from tests.fakes.parser import ScriptedParser
 from tests.fakes.planning import NOW, SYSTEM, behind, node_of
 from tests.fakes.pool import Scripted, ScriptedPool
@@ -217,6 +219,7 @@ class World:
     directory: MemoryDirectory = field(
         default_factory=lambda: MemoryDirectory(PEOPLE, rules=DEFAULT_RULES)
     )
+    guides: MemoryGuides = field(default_factory=MemoryGuides)
     settings: EngineSettings = field(default_factory=lambda: EngineSettings(agent_patience_s=0))
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -234,6 +237,7 @@ class World:
             inventory=self.inventory,
             directory=self.directory,
             agents=self.agents,
+            guide_search=GuideFinder(),
             stores=Stores(
                 jobs=self.jobs,
                 approvals=self.jobs,
@@ -242,6 +246,7 @@ class World:
                 dialogues=self.dialogues,
                 audit=self.audit,
                 files=self.files,
+                guides=self.guides,
             ),
             clock=self.clock,
             texts=TEXTS,

@@ -67,7 +67,7 @@ class MemoryInventory:
         self._vocabulary = vocabulary
         self._nodes = {node.node_id: node for node in nodes}
         self._agents = dict(agents or {})  # system code → agent, where its nodes do not say
-        self._channels = dict(channels or {})
+        self.channels = dict(channels or {})
         self.records = {record.node_id: record for record in access}
 
     async def vocabulary(self, viewer: Actor | None) -> Vocabulary:
@@ -83,7 +83,7 @@ class MemoryInventory:
         )
 
     async def system_of(self, conversation: ConversationRef) -> SystemEntry | None:
-        return self._channels.get((conversation.adapter, conversation.channel))
+        return self.channels.get((conversation.adapter, conversation.channel))
 
     async def resolve(self, selector: Selector, viewer: Actor) -> Target:
         system = self._system(selector, viewer)

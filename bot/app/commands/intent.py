@@ -16,7 +16,7 @@ from typing import Any
 
 from bot.app.commands.input_file import read_lines
 from bot.app.settings import GuardiaSettings
-from bot.app.wiring import open_database
+from bot.app.wiring import classifier_of, open_database
 from bot.core.domain.estate import Vocabulary
 from bot.core.domain.intent import Intent, Utterance
 from bot.core.errors import UserError
@@ -79,7 +79,8 @@ async def understand(
     Raises:
         UserError: a named user does not exist.
     """
-    parser = build_parser()
+    parser = build_parser(classifier=classifier_of(settings))
+    await parser.warm()
     seen = await _vocabularies({sentence.user for sentence in sentences}, settings, cmdb)
     for sentence in sentences:
         started = time.perf_counter()

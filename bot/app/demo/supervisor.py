@@ -105,7 +105,7 @@ class _Demo:
     async def _prepare(self) -> None:
         self._begin("folder", folder=self.folder)
         for name in ("logs", "run", "bot"):
-            (self.folder / name).mkdir(parents=True, exist_ok=True)
+            (self.folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
         for name, pid in await end_leftovers(self.folder):
             self._say("step.leftover", name=name, pid=pid)
         if not is_free(self._port):

@@ -1,0 +1,108 @@
+"""The classifier as a source of understanding: what a text is likely to ask for, in milliseconds.
+
+Owns: when the model is made, read and kept. It sees the text with every name of the estate masked,
+so that it learns what is wanted and never of whom. Must not import what is heavy before the first
+question, and must not stop anybody when it cannot be made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import importlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from bot.core.domain.intent import Source, Utterance
+from intents.guard import requests_in
+from intents.phrase import LONGEST, read_phrase
+from intents.proposal import Proposal
+from intents.resolve import read_slots
+from intents.wording import VERSION, canonical
+from prompts import load_examples
+
+if TYPE_CHECKING:
+    from intents.linear import LinearModel
+
+_log = structlog.get_logger(__name__)
+_OFFERED = 3  # how many alternatives a question can show
+
+
+class Classifier:
+    """``Proposer`` by character n-grams over a linear model.
+
+    ``cache``: folder that keeps the trained model; None trains once in every process.
+    """
+
+    def __init__(
+        self, *, cache: Path | None = None, examples: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
+        self._cache = cache
+        self._examples = examples
+        self._model: LinearModel | None = None
+        self._making: asyncio.Task[LinearModel | None] | None = None
+
+    async def propose(self, utterance: Utterance) -> Proposal | None:
+        """See ``Proposer``. The first question waits until the model is there."""
+        if not await self.warm() or self._model is None:
+            return None
+        phrase = read_phrase(utterance.text[:LONGEST])
+        slots = read_slots(requests_in(phrase.text) or phrase.text, utterance.vocabulary)
+        return _proposal(self._model.probabilities(canonical(slots.masked)))
+
+    async def warm(self) -> bool:
+        """Make or read the model; whether there is one. Safe to call again and at once."""
+        if self._model is None:
+            if self._making is None or self._making.cancelled():
+                self._making = asyncio.create_task(asyncio.to_thread(self._obtain))
+            # One person's deadline must not undo what others wait for.
+            self._model = await asyncio.shield(self._making)
+        return self._model is not None
+
+    def _obtain(self) -> LinearModel | None:
+        examples = self._examples if self._examples is not None else load_examples()
+        key = key_of(examples)
+        try:
+            linear = importlib.import_module("intents.linear")
+            file = self._cache / f"intents-{key[:16]}.npz" if self._cache else None
+            model: LinearModel | None = linear.read_model(file, key) if file else None
+            if model is None:
+                model = importlib.import_module("intents.training").train(examples, key)
+                _keep(model, file)
+        except ImportError as error:
+            _log.warning("classifier_absent", missing=error.name)
+            return None
+        return model
+
+
+def _keep(model: LinearModel, file: Path | None) -> None:
+    if file is None:
+        return
+    try:
+        model.save(file)
+    except OSError as error:  # it will be made again next time
+        _log.warning("classifier_not_kept", file=str(file), reason=error.strerror)
+
+
+def key_of(examples: Mapping[str, Sequence[str]]) -> str:
+    """What a model is known by: its examples, and the form in which it sees texts."""
+    written = json.dumps(
+        [VERSION, {label: list(examples[label]) for label in sorted(examples)}], ensure_ascii=False
+    )
+    return hashlib.sha256(written.encode()).hexdigest()
+
+
+def _proposal(ranked: list[tuple[str, float]]) -> Proposal:
+    label, probability = ranked[0]
+    action, _, operation = label.partition("/")
+    return Proposal(
+        action=action,
+        probability=probability,
+        source=Source.CLASSIFIER,
+        params={"operation": operation} if operation else {},
+        others=tuple(ranked[1:_OFFERED]),
+    )
