@@ -47,7 +47,7 @@ check: setup-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: setup-dev model system-packages check
+test: setup-dev system-packages model check
 	$(BIN)/pytest -n 2 --dist loadgroup
 
 test-fast: setup-dev

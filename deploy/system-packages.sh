@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Debian packages that the tests start as scratch instances on loopback, and the fonts and the
-# browser that the acceptance test looks through. Installs what is missing, or says what to install.
+# browser that the acceptance test looks through; g++ builds the local model's engine. Installs what is missing, or says what to install.
 set -euo pipefail
 declare -A needed=(
     [chromium]=/usr/bin/chromium
     [fonts-noto-cjk]=/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc
     [openssh-server]=/usr/sbin/sshd
     [postgresql]=/usr/share/postgresql-common/pg_wrapper
-    [nginx-light]=/usr/sbin/nginx
+    [g++]=/usr/bin/g++
 )
 missing=()
 for package in "${!needed[@]}"; do

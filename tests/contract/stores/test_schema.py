@@ -59,6 +59,7 @@ async def test_migrations_run_from_any_working_directory(tmp_path: Path) -> None
         await upgrade(f"sqlite+aiosqlite:///{tmp_path}/a.db")
     finally:
         os.chdir(here)
+    assert await is_current(f"sqlite+aiosqlite:///{tmp_path}/a.db")
 
 
 async def test_sqlite_is_set_up_for_durability_and_waiting(tmp_path: Path) -> None:

@@ -441,6 +441,7 @@ async def test_a_cancel_reaches_the_executor(bot: Bot) -> None:
         await within(gate.begun.wait())
         bot.hub.cancel_step(AGENT, "J260401-ABC123", "s1")
         await until(lambda: len(executor.cancelled) == 1)
+        assert executor.cancelled[0].step_id == "s1"
         gate.end.set()
         await within(waiting)
 
