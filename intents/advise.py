@@ -1,25 +1,27 @@
-"""Proactive advice: what overheard talk looks like, and what a room tells the bot to be.
+"""Proactive advice: what overheard talk looks like.
 
-Owns: finding a symptom in talk, and keeping quiet about what is over, denied, or only talked
-about. It makes an ``Advice``, never an intent: words of the room end up as quoted evidence and
-nowhere else. A classifier or model may only take an alarm away.
+Owns: the order in which talk is judged (patterns, then the classifier, then the model where that is
+unsure), and keeping quiet about what is over, denied, or only talked about. It makes an ``Advice``,
+never an intent: words of the room end up as quoted evidence and nowhere else.
 """
 
 from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bot.core.domain.advice import Advice, Order, RoomOrder
+from bot.core.domain.advice import Advice, RoomOrder
 from bot.core.domain.estate import Vocabulary
 from bot.core.domain.intent import NONE, Utterance
 from bot.core.domain.memory import Mark, Telling
 from bot.core.redaction import redact
-from intents.phrase import read_phrase, squeeze
+from intents.incidents import SURE, UNSURE, Guess, IncidentClassifier
+from intents.opinion import Opinion
+from intents.orders import read_order
+from intents.phrase import squeeze
 from intents.proposal import Proposer
 from intents.symptoms import Pattern, Symptom, Symptoms, load_symptoms
 
@@ -30,6 +32,10 @@ _EVIDENCE_LINES = 3
 _EVIDENCE_CHARACTERS = 200
 _SURE = 0.97  # a source that is surer than this that nothing is meant takes an alarm away
 _PROPOSER_S = 2.0
+_GUESSED_LINES = 30  # of one message, where no pattern matched
+_GUESSED_CHARACTERS = 200  # a longer line is no talk but a log, and the patterns know those
+_FEWEST_CHARACTERS = 5
+_GENERAL = ("check_infra_health",)  # checks where it is open what kind of trouble it is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +48,24 @@ class _Find:
 
 
 class SymptomAdviser:
-    """``Adviser`` by patterns; ``proposers`` may doubt what people say, not what programs print."""
+    """``Adviser`` by patterns, then ``classifier``, then ``opinion`` where that one is unsure.
+
+    ``proposers`` may doubt what people say, not what programs print.
+    """
 
     def __init__(
-        self, symptoms: Symptoms | None = None, *, proposers: Sequence[Proposer] = ()
+        self,
+        symptoms: Symptoms | None = None,
+        *,
+        proposers: Sequence[Proposer] = (),
+        classifier: IncidentClassifier | None = None,
+        opinion: Opinion | None = None,
     ) -> None:
         self._symptoms = symptoms or load_symptoms()
         self._proposers = tuple(proposers)
+        self._classifier = classifier
+        self._opinion = opinion
+        self._checks = {symptom.topic: symptom.checks for symptom in self._symptoms.topics}
 
     async def advise(self, recent: Sequence[str]) -> Advice | None:
         """At most one advice for the last of these messages (oldest first)."""
@@ -56,7 +73,9 @@ class SymptomAdviser:
             return None
         lines = _lines(recent[-1])
         find = self._find(lines, before=recent[:-1])
-        if find is None or (not find.certain and await self._doubted(recent[-1])):
+        if find is None:
+            return await self._supposed(lines)
+        if not find.certain and await self._doubted(recent[-1]):
             return None
         return Advice(
             topic=find.symptom.topic,
@@ -128,6 +147,41 @@ class SymptomAdviser:
             or silence.talked_about.search(line)
         )
 
+    # --- supposing -------------------------------------------------------------------------
+
+    async def _supposed(self, lines: Sequence[str]) -> Advice | None:
+        """Trouble in words that no pattern knows: where the classifier is sure, or where it thinks
+        so and the model says the same."""
+        number, guess = await self._likeliest(lines)
+        if guess is None or guess.probability < UNSURE:
+            return None
+        topic = guess.topic
+        if guess.probability < SURE:
+            heard = await self._opinion.topic(lines[number]) if self._opinion else None
+            if heard is None or heard == NONE:
+                return None
+            topic = topic if topic in self._checks or heard not in self._checks else heard
+        return Advice(
+            topic=topic,
+            evidence=_evidence(lines, number),
+            checks=self._checks.get(topic, _GENERAL),
+        )
+
+    async def _likeliest(self, lines: Sequence[str]) -> tuple[int, Guess | None]:
+        best: tuple[int, Guess | None] = (0, None)
+        if self._classifier is None:
+            return best
+        squeezed = [_squeezed(line) for line in lines]
+        for number, line in enumerate(squeezed[:_GUESSED_LINES]):
+            tail = (line + "".join(squeezed[number + 1 :]))[:_TAIL_CHARACTERS]
+            length = len(line) < _FEWEST_CHARACTERS or len(line) > _GUESSED_CHARACTERS
+            if length or self._symptoms.ordinary.search(line) or self._hushed(line, tail):
+                continue
+            guess = await self._classifier.guess(lines[number])
+            if guess and (best[1] is None or guess.probability > best[1].probability):
+                best = (number, guess)
+        return best
+
     async def _doubted(self, text: str) -> bool:
         """Whether a source is sure that nothing is meant. One that is down doubts nothing."""
         utterance = Utterance(
@@ -186,58 +240,3 @@ def _clipped(line: str) -> str:
     if len(masked) <= _EVIDENCE_CHARACTERS:
         return masked
     return masked[: _EVIDENCE_CHARACTERS - 1] + "…"
-
-
-# --- what a room tells the bot ---------------------------------------------------------------
-
-_ORDER_CHARACTERS = 60
-_LONGEST_MUTE = dt.timedelta(days=7)
-_PLEASE = r"(?:줘|주라|주세요|주십시오|주시겠어요|줄래|라|요|둬|놔|달라|주시죠)?(?:요)?"
-_ADVICE = (
-    r"(?:이방(?:에서)?|여기(?:서)?|이제)?(?:선제|사전|자동|장애)?(?:조언|어드바이스|advice|훈수)"
-    r"(?:기능|모드|카드)?(?:을|를|은|는|도)?(?:좀|이제|다시|그만)?"
-)
-_SPAN = (
-    r"(?:(?P<number>\d{1,4})(?P<unit>분|시간|일)|(?P<word>하루|반나절|한시간|두시간|삼십분))"
-    r"(?:동안|간|만|정도)*"
-)
-_ON = re.compile(rf"{_ADVICE}(?:켜{_PLEASE}|켜기|on|시작(?:해)?{_PLEASE}|활성화(?:해)?{_PLEASE})")
-_OFF = re.compile(
-    rf"{_ADVICE}(?:꺼{_PLEASE}|끄기|끄자|off|중지(?:해)?{_PLEASE}|그만(?:해)?{_PLEASE}|하지마{_PLEASE}"
-    rf"|비활성화(?:해)?{_PLEASE}|필요없어(?:요)?)"
-)
-_MUTE = re.compile(
-    rf"(?:이방에서|여기서)?(?:좀|잠깐|잠시|당분간|이제)*(?:{_SPAN})?(?:좀|잠깐|잠시)*"
-    rf"(?:조용히(?:좀)?(?:해{_PLEASE}|하자|있어{_PLEASE})?|조용|쉿|음소거(?:해{_PLEASE})?|mute)"
-)
-_SUMMARY = re.compile(
-    r"(?:(?:지금|여기|이제)까지(?:의)?|여태|현재|이방|이채팅방|오늘|방금)?(?:나온|한)?"
-    r"(?:장애|대화|상황|진행상황|현황|경과|내용|얘기|이야기|회의)?(?:상황|내용|경과|현황)?(?:을|를|만)?(?:좀|간단히|짧게)*"
-    rf"(?:요약(?:좀)?(?:해{_PLEASE}|본|부탁(?:해{_PLEASE}|합니다|드립니다|드려요)?)?|summar(?:y|ize|ise))"
-)
-_WORDS = {"하루": 1440, "반나절": 360, "한시간": 60, "두시간": 120, "삼십분": 30}
-_MINUTES = {"분": 1, "시간": 60, "일": 1440}
-
-
-def read_order(text: str) -> RoomOrder | None:
-    """The order, when the whole message is nothing but it: a longer sentence is a request."""
-    said = re.sub(r"[\s.,!~?ㅠㅜ^]+", "", read_phrase(text).text)
-    if not said or len(said) > _ORDER_CHARACTERS:
-        return None
-    if _ON.fullmatch(said):
-        return RoomOrder(order=Order.ADVISE)
-    if _OFF.fullmatch(said):
-        return RoomOrder(order=Order.STOP)
-    if _SUMMARY.fullmatch(said):
-        return RoomOrder(order=Order.SUMMARISE)
-    quiet = _MUTE.fullmatch(said)
-    return RoomOrder(order=Order.MUTE, span=_span(quiet)) if quiet else None
-
-
-def _span(match: re.Match[str]) -> dt.timedelta | None:
-    if match["word"]:
-        return dt.timedelta(minutes=_WORDS[match["word"]])
-    if not match["number"]:
-        return None
-    asked = dt.timedelta(minutes=int(match["number"]) * _MINUTES[match["unit"]])
-    return min(asked, _LONGEST_MUTE) if asked else None

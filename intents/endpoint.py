@@ -11,7 +11,7 @@ import asyncio
 import ipaddress
 import json
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -20,7 +20,7 @@ from yarl import URL
 
 from bot.core.errors import ConfigurationError
 from intents.fewshot import Message, Prompt
-from intents.grammar import answer_schema
+from intents.grammar import Form, intent_form
 from intents.model import ModelError
 
 _PRIVATE = tuple(
@@ -31,7 +31,6 @@ _PRIVATE = tuple(
     )
 )
 _LONGEST_REPLY = 64 * 1024  # bytes
-_ANSWER_TOKENS = 160
 _START_S = 120.0  # the first request may have to load the model
 _RETRY_TEMPERATURE = 0.4
 
@@ -73,7 +72,7 @@ class EndpointModel:
     def __init__(self, options: EndpointOptions, url: URL, addresses: tuple[str, ...]) -> None:
         self._options = options
         self._url = url / "chat/completions"
-        self._schema = answer_schema()
+        self._intent = intent_form()
         key = options.api_key
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(resolver=_Pinned(addresses), limit=2),
@@ -85,30 +84,31 @@ class EndpointModel:
 
     async def start(self, prompt: Prompt) -> None:
         """See ``Model``: one short question fills the server's prefix cache."""
-        await self._ask(prompt.asking("."), temperature=0.0, tokens=1)
+        await self._ask(prompt.asking("."), replace(self._intent, tokens=1), temperature=0.0)
 
-    async def complete(self, messages: list[Message], *, attempt: int) -> str:
+    async def complete(
+        self, messages: list[Message], *, attempt: int, form: Form | None = None
+    ) -> str:
         """See ``Model``. Cancelling closes the connection, at which the server stops."""
         temperature = _RETRY_TEMPERATURE if attempt else 0.0
-        return await self._ask(messages, temperature=temperature, tokens=_ANSWER_TOKENS)
+        return await self._ask(messages, form or self._intent, temperature=temperature)
 
     async def close(self) -> None:
         """See ``Model``."""
         await self._session.close()
 
-    async def _ask(self, messages: list[Message], *, temperature: float, tokens: int) -> str:
-        body = {
+    async def _ask(self, messages: list[Message], form: Form, *, temperature: float) -> str:
+        body: dict[str, object] = {
             "model": self._options.name,
             "messages": messages,
             "temperature": temperature,
-            "max_tokens": tokens,
+            "max_tokens": form.tokens,
             "seed": 1,
             "stream": False,
-            "response_format": {
-                "type": "json_schema",
-                "json_schema": {"name": "intent", "strict": True, "schema": self._schema},
-            },
         }
+        if form.schema is not None:
+            wanted = {"name": form.name, "strict": True, "schema": form.schema}
+            body["response_format"] = {"type": "json_schema", "json_schema": wanted}
         try:
             async with self._session.post(self._url, json=body, allow_redirects=False) as reply:
                 if reply.status != 200:

@@ -13,12 +13,23 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from intents.phrase import read_phrase
 from intents.schema import CATALOGUE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """What a model's answer must look like. ``schema`` None: prose; ``tokens`` at most."""
+
+    name: str
+    schema: Mapping[str, Any] | None
+    tokens: int
+
 
 LONGEST_VALUE = 60  # characters of one parameter
 LONGEST_ANSWER = 1000  # characters; what is longer is no answer
@@ -39,6 +50,14 @@ class Answer(BaseModel):
 def answer_schema() -> dict[str, Any]:
     """The JSON schema of an answer: each action with its own parameters, all of them text."""
     return {"anyOf": [_of_action(action, names) for action, names in _parameters().items()]}
+
+
+INTENT_TOKENS = 160
+
+
+def intent_form() -> Form:
+    """The form of an answer that names an action."""
+    return Form(name="intent", schema=answer_schema(), tokens=INTENT_TOKENS)
 
 
 def read_answer(text: str) -> Answer | None:

@@ -13,23 +13,23 @@ import json
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from bot.core.errors import ConfigurationError
 from intents.fewshot import Message, Prompt
-from intents.grammar import answer_schema
+from intents.grammar import Form, intent_form
 from intents.model import ModelError
 
 _T = TypeVar("_T")
-LONGEST_ANSWER_TOKENS = 160
 # As what llama-cpp-python reports a file that is no model, a template that is none, a full context.
 _FAILURES = (
     *(ValueError, RuntimeError, OSError, AttributeError, ImportError),
     *(TypeError, LookupError, AssertionError),
 )
 _RETRY_TEMPERATURE = 0.4  # the deterministic answer would only come again
+_INTENT = intent_form()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,15 +70,15 @@ class LlamaModel:
         """See ``Model``."""
         self._engine = await self._run(lambda: _Engine(self._options, self._stop))
         warming = prompt.asking(".")
-        await self._run(lambda: self._loaded().complete(warming, temperature=0.0, tokens=1))
+        await self._run(lambda: self._loaded().warm(warming))
 
-    async def complete(self, messages: list[Message], *, attempt: int) -> str:
+    async def complete(
+        self, messages: list[Message], *, attempt: int, form: Form | None = None
+    ) -> str:
         """See ``Model``."""
         temperature = _RETRY_TEMPERATURE if attempt else 0.0
         return await self._run(
-            lambda: self._loaded().complete(
-                messages, temperature=temperature, tokens=LONGEST_ANSWER_TOKENS
-            )
+            lambda: self._loaded().complete(messages, form or _INTENT, temperature=temperature)
         )
 
     async def idle(self) -> None:
@@ -160,27 +160,45 @@ class _Engine:
         )
         if options.chat_template is not None:
             self._llama.chat_handler = _handler(self._llama, options.chat_template)
-        self._grammar = llama_cpp.LlamaGrammar.from_json_schema(
-            json.dumps(answer_schema()), verbose=False
-        )
+        self._grammars: dict[str, Any] = {}
+        self._warmed: Any = None  # the state behind the prompt that most questions begin with
+        self._last = _INTENT.name
+        self._make_grammar = llama_cpp.LlamaGrammar.from_json_schema
         self._template_error = llama_cpp.llama_chat_format.jinja2.TemplateError
         self._callback = ctypes.cast(stop.function, llama_cpp.llama_cpp.ggml_abort_callback)
         llama_cpp.llama_set_abort_callback(
             self._llama.ctx, self._callback, ctypes.cast(stop.flag, ctypes.c_void_p)
         )
 
-    def complete(self, messages: list[Message], *, temperature: float, tokens: int) -> str:
+    def warm(self, messages: list[Message]) -> None:
+        """Read that prompt once, and keep what the model knows after it: another form's question
+        overwrites it, and reading it again would take longer than a person waits."""
+        self.complete(messages, replace(_INTENT, tokens=1), temperature=0.0)
+        self._warmed = self._llama.save_state()
+
+    def complete(self, messages: list[Message], form: Form, *, temperature: float) -> str:
+        if form.name == _INTENT.name and self._last != _INTENT.name and self._warmed is not None:
+            self._llama.load_state(self._warmed)
+        self._last = form.name
         try:
             answer: Any = self._llama.create_chat_completion(
                 messages=messages,
-                grammar=self._grammar,
+                grammar=self._grammar(form),
                 temperature=temperature,
-                max_tokens=tokens,
+                max_tokens=form.tokens,
                 seed=1,
             )
         except self._template_error as error:
             raise ModelError(f"chat template: {error}") from error
         return str(answer["choices"][0]["message"]["content"])
+
+    def _grammar(self, form: Form) -> Any:
+        if form.schema is None:
+            return None
+        if form.name not in self._grammars:
+            schema = json.dumps(form.schema)
+            self._grammars[form.name] = self._make_grammar(schema, verbose=False)
+        return self._grammars[form.name]
 
     def close(self) -> None:
         self._llama.close()

@@ -18,8 +18,9 @@ import structlog
 
 from bot.core.domain.intent import Source, Utterance
 from intents.fewshot import Message, Prompt
-from intents.grammar import Answer, read_answer, said_in
+from intents.grammar import Answer, Form, read_answer, said_in
 from intents.proposal import Proposal
+from intents.turns import Turns
 
 _LOG = structlog.get_logger(__name__)
 ATTEMPTS = 2
@@ -39,8 +40,11 @@ class Model(Protocol):
             ModelError: it cannot be used.
         """
 
-    async def complete(self, messages: list[Message], *, attempt: int) -> str:
-        """The answer's text. Attempt 0 is deterministic. Cancelling it stops the generation.
+    async def complete(
+        self, messages: list[Message], *, attempt: int, form: Form | None = None
+    ) -> str:
+        """The answer's text, of that form; None: the one that names an action. Attempt 0 is
+        deterministic. Cancelling it stops the generation.
 
         Raises:
             ModelError: there is no answer.
@@ -63,13 +67,15 @@ class ModelLimits:
 class ModelProposer:
     """``Proposer`` by a local model."""
 
-    def __init__(self, model: Model, prompt: Prompt, limits: ModelLimits) -> None:
+    def __init__(
+        self, model: Model, prompt: Prompt, limits: ModelLimits, *, turns: Turns | None = None
+    ) -> None:
         self._model = model
         self._prompt = prompt
         self._limits = limits
-        self._turn = asyncio.Lock()
+        self._turns = turns or Turns()
         self._inside = 0
-        self._ready = False
+        self._begun = asyncio.Event()  # set when loading has ended, well or not
 
     async def start(self) -> None:
         """Load and warm the model. Until this has ended, and if it fails, nothing is proposed."""
@@ -78,9 +84,16 @@ class ModelProposer:
             await self._model.start(self._prompt)
         except ModelError as error:
             _LOG.error("model_unavailable", reason=str(error))
+            self._begun.set()
             return
-        self._ready = True
+        self._turns.ready = True
+        self._begun.set()
         _LOG.info("model_ready", seconds=round(time.monotonic() - began, 1))
+
+    async def loaded(self) -> bool:
+        """Wait until loading has ended; whether the model can be asked."""
+        await self._begun.wait()
+        return self._turns.ready
 
     async def propose(self, utterance: Utterance) -> Proposal | None:
         """See ``Proposer``."""
@@ -90,7 +103,7 @@ class ModelProposer:
             return None
         self._inside += 1
         try:
-            async with asyncio.timeout(self._limits.deadline_s), self._turn:
+            async with asyncio.timeout(self._limits.deadline_s), self._turns.person():
                 answer = await self._answer(utterance.text)
         except TimeoutError:
             _LOG.warning("model_late", deadline_s=self._limits.deadline_s)
@@ -110,7 +123,7 @@ class ModelProposer:
         )
 
     def _unasked(self, utterance: Utterance) -> str | None:
-        if not self._ready:
+        if not self._turns.ready:
             return "not ready"
         if not utterance.addressed:
             return "not addressed"  # talk of the room never becomes an intent

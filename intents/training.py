@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -46,8 +47,8 @@ def train(examples: Mapping[str, Sequence[str]], key: str) -> LinearModel:
         labels=labels,
         grams=tuple(map(str, vectorizer.get_feature_names_out())),
         rarity=np.asarray(vectorizer.idf_, dtype=np.float32),
-        weights=np.asarray(estimator.coef_.T, dtype=np.float32),
-        offsets=np.asarray(estimator.intercept_, dtype=np.float32),
+        weights=_both(np.asarray(estimator.coef_.T, dtype=np.float32)),
+        offsets=_both(np.asarray(estimator.intercept_, dtype=np.float32)),
         temperature=temperature,
     )
 
@@ -97,8 +98,15 @@ def _held_out(texts: Sequence[Grams], right: Columns, labels: int) -> Scores:
     for seen, unseen in folds.split(np.zeros(len(texts)), right):
         vectorizer, estimator = _fitted([texts[row] for row in seen], right[seen])
         found = estimator.decision_function(vectorizer.transform([texts[row] for row in unseen]))
-        scores[np.ix_(unseen, estimator.classes_)] = found
+        scores[np.ix_(unseen, estimator.classes_)] = _both(found.reshape(len(unseen), -1))
     return scores
+
+
+def _both(columns: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Of two labels the estimator scores the second only; the first is its opposite."""
+    if columns.shape[-1] != 1:
+        return columns
+    return np.concatenate([-columns, columns], axis=-1)
 
 
 def _temperature(scores: Scores, right: Columns) -> float:

@@ -83,6 +83,7 @@ class ModelSettings(_Section):
     context: int = Field(default=4096, ge=512, le=131072)  # tokens
     examples: int = Field(default=12, ge=0, le=100)
     deadline_s: float = Field(default=4.0, ge=0.1, le=60)
+    patience_s: float = Field(default=30.0, ge=1, le=600)  # summaries and overheard talk
     queue: int = Field(default=4, ge=0, le=100)
     text_limit: int = Field(default=400, ge=20, le=2000)  # characters
     confidence: float = Field(default=0.8, ge=0, le=1)

@@ -21,7 +21,9 @@ from adapters.web.adapter import WebAdapter
 from adapters.web.settings import WebSettings
 from bot.app import keys
 from bot.app.folder_lock import FolderBusyError, FolderLock
-from bot.app.settings import GuardiaSettings, ModelSettings
+from bot.app.local_model import LocalModel, classifier_of, incidents_of, open_model
+from bot.app.settings import GuardiaSettings
+from bot.core.advice_ports import Narrator
 from bot.core.errors import ConfigurationError, GuardiaError
 from bot.core.ports import Adapter
 from bot.core.texts import load_texts
@@ -57,13 +59,8 @@ from cmdb.rooms import SqlRoomStore
 from cmdb.signin import SqlSignInStore
 from intents.advise import SymptomAdviser
 from intents.chain import build_parser
-from intents.classifier import Classifier
-from intents.endpoint import EndpointOptions, open_endpoint
-from intents.fewshot import load_prompt
+from intents.corrections import CorrectingParser
 from intents.guides import GuideFinder
-from intents.llama import LlamaModel, LlamaOptions, check_llama
-from intents.model import Model, ModelLimits, ModelProposer, running
-from intents.proposal import Proposer
 
 
 class SystemClock:
@@ -131,50 +128,6 @@ async def open_audit(
 
 
 @asynccontextmanager
-async def open_model(settings: ModelSettings) -> AsyncIterator[Proposer | None]:
-    """The local language model, loading in the background; None where a site has none.
-
-    Raises:
-        ConfigurationError: it cannot be reached or loaded as the settings say.
-    """
-    if settings.engine == "off":
-        yield None
-        return
-    limits = ModelLimits(
-        deadline_s=settings.deadline_s,
-        queue=settings.queue,
-        text_limit=settings.text_limit,
-        confidence=settings.confidence,
-    )
-    model = await _model(settings)
-    proposer = ModelProposer(model, load_prompt(settings.examples), limits)
-    async with running(proposer, model):
-        yield proposer
-
-
-async def _model(settings: ModelSettings) -> Model:
-    if settings.engine == "endpoint":
-        return await open_endpoint(
-            EndpointOptions(url=settings.url or "", name=settings.name, api_key=settings.api_key)
-        )
-    options = LlamaOptions(
-        file=settings.file or Path(),
-        threads=settings.threads,
-        context=settings.context,
-        chat_format=settings.chat_format,
-        chat_template=settings.chat_template,
-    )
-    check_llama(options)
-    return LlamaModel(options)
-
-
-def classifier_of(settings: GuardiaSettings) -> Classifier:
-    """The intent classifier, kept beside the other data where there is a folder for it."""
-    folder = settings.data_dir
-    return Classifier(cache=folder / "cache" if folder.is_dir() else None)
-
-
-@asynccontextmanager
 async def open_bot(settings: GuardiaSettings) -> AsyncIterator[Bot]:
     """Everything of one process, opened in order and closed in reverse.
 
@@ -237,7 +190,7 @@ def _wire(
     engine: AsyncEngine,
     audit: ChainedAuditLog,
     group: asyncio.TaskGroup,
-    model: Proposer | None,
+    model: LocalModel | None,
 ) -> Bot:
     clock = SystemClock()
     texts = load_texts(settings.language)
@@ -270,7 +223,9 @@ def _wire(
     group.create_task(classifier.warm())
     services = Services(
         adapters={web.name: web},
-        parser=build_parser(texts, classifier=classifier, model=model),
+        parser=CorrectingParser(
+            build_parser(texts, classifier=classifier, model=model.proposer if model else None)
+        ),
         action_of={action.action_id: action for action in actions_in(texts)}.get,
         inventory=SqlInventory(engine),
         directory=directory,
@@ -290,7 +245,7 @@ def _wire(
         hub=hub,
         web=web,
         adapters=(web,),
-        workflows=_workflows(settings, services, group, engine),
+        workflows=_workflows(settings, services, group, engine, model),
     )
 
 
@@ -312,6 +267,7 @@ def _workflows(
     services: Services,
     group: asyncio.TaskGroup,
     engine: AsyncEngine,
+    model: LocalModel | None,
 ) -> Workflows:
     chronicle = Chronicle(services.stores.audit, services.clock)
     outbound = Outbound(services.adapters, spawn=group.create_task)
@@ -326,15 +282,35 @@ def _workflows(
         requests=requests,
         conductor=Conductor(services, chronicle, outbound, requests),
         unknown_retries=services.settings.unknown_retries,
-        talk=_room_talk(settings, engine, services=services, outbound=outbound),
+        talk=_room_talk(
+            settings,
+            engine,
+            services=services,
+            outbound=outbound,
+            adviser=_adviser(settings, group, model),
+            narrator=model.narrator if model else None,
+        ),
     )
 
 
+def _adviser(
+    settings: GuardiaSettings, group: asyncio.TaskGroup, model: LocalModel | None
+) -> SymptomAdviser:
+    classifier = incidents_of(settings)
+    group.create_task(classifier.warm())
+    return SymptomAdviser(classifier=classifier, opinion=model.opinion if model else None)
+
+
 def _room_talk(
-    settings: GuardiaSettings, engine: AsyncEngine, *, services: Services, outbound: Outbound
+    settings: GuardiaSettings,
+    engine: AsyncEngine,
+    *,
+    services: Services,
+    outbound: Outbound,
+    adviser: SymptomAdviser,
+    narrator: Narrator | None,
 ) -> RoomTalk:
     chronicle = Chronicle(services.stores.audit, services.clock)
-    adviser = SymptomAdviser()
     pause = timedelta(minutes=settings.talk.advice_pause_minutes)
     advice = RoomAdvice(
         services,
@@ -350,6 +326,7 @@ def _room_talk(
         store=SqlRoomMemoryStore(engine),
         jobs=SqlRoomJobs(engine),
         settings=MemorySettings(keep=timedelta(days=settings.talk.keep_days)),
+        narrator=narrator,
     )
     return RoomTalk(services, chronicle, outbound, adviser=adviser, advice=advice, memory=memory)
 

@@ -71,4 +71,5 @@ class Narrator(Protocol):
     """A language model that words the state of a room. Its words are shown, never acted upon."""
 
     async def narrate(self, summary: Sequence[str], latest: Sequence[str]) -> str | None:
-        """A few sentences from summary lines and at most five messages; None when it is down."""
+        """A few sentences from summary lines and the latest messages (five for an answer, fifty for
+        the summary), never the whole room; None when it is down, late or has nothing usable."""

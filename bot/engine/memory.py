@@ -3,13 +3,14 @@
 Owns: keeping talk redacted and for a while, the summary every so many messages, and the answer
 to ``요약해줘``. The summary is extracted, never invented: who said what when, which jobs ran with
 which result, what is still open. A model, where there is one, sees the summary and the last five
-messages, and only adds words.
+messages (the last fifty where the summary is made), and only adds words, which are shown as its
+own: what ran is told from the job store alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.core.advice_ports import Adviser, Narrator, RoomJobs, RoomMemoryStore
@@ -25,7 +26,8 @@ from bot.engine.naming import SEOUL, event_key_of
 from bot.engine.services import Services
 
 _BATCH = 200  # messages read at a time
-_LATEST = 5  # messages that a model may see beside the summary
+_LATEST = 5  # messages that a model may see beside the summary, for an answer
+_MOST_LATEST = 50  # … and for the summary itself
 _NARRATED_CHARACTERS = 1000
 
 
@@ -46,7 +48,7 @@ class RoomState:
     lines: tuple[SummaryLine, ...]
     jobs: tuple[Job, ...]
     latest: tuple[TalkMessage, ...]
-    narrated: str = ""
+    words: tuple[SummaryLine, ...] = ()  # a model's, at most one line
 
     @property
     def open_jobs(self) -> tuple[Job, ...]:
@@ -116,28 +118,43 @@ class RoomMemory:
         now = self._services.clock.now()
         summary = await self._store.summary(room)
         known = summary or RoomSummary(room=room, upto=0, made_at=now)
+        latest: list[TalkMessage] = []
         while batch := await self._store.since(room, known.upto, _BATCH):
             lines = (*known.lines, *self._marked(batch))
+            latest = [*latest, *batch][-_MOST_LATEST:]
             known = RoomSummary(
                 room=room,
                 upto=batch[-1].position,
                 made_at=now,
-                lines=lines[-self._settings.most_lines :],
+                lines=_newest(lines, self._settings.most_lines),
             )
+        # Kept before a model is asked: it may be slow, and its words are not missed.
         await self._store.keep(known)
+        narrated = await self._narrated(known.lines, latest) if latest else ""
+        if narrated:
+            told = SummaryLine(at=now, name="", telling=Telling.NARRATED, text=narrated)
+            lines = (*_without_words(known.lines), told)
+            await self._store.keep(replace(known, lines=lines))
         await self.forget()
 
     async def forget(self) -> None:
         """Drop what is older than the site keeps talk."""
         await self._store.forget(self._services.clock.now() - self._settings.keep)
 
-    async def tell(self, room: RoomRef, actor: Actor) -> Report:
-        """The state of the room as this person may see it."""
+    async def tell(self, room: RoomRef, actor: Actor) -> AsyncIterator[Report]:
+        """The state of the room as this person may see it; once more with a model's words, where
+        one has some: nobody waits for those."""
+        days, texts = self._settings.keep.days, self._services.texts
         state = await self._state(room, actor)
-        days = self._settings.keep.days
         if not state.lines and not state.jobs:
-            return plain_report(self._services.texts.say("memory.nothing", days=days))
-        return state_report(state, days=days, texts=self._services.texts)
+            yield plain_report(texts.say("memory.nothing", days=days))
+            return
+        yield state_report(state, days=days, texts=texts)
+        narrated = await self._narrated((*state.lines, *state.words), state.latest)
+        if narrated:
+            now = self._services.clock.now()
+            told = SummaryLine(at=now, name="", telling=Telling.NARRATED, text=narrated)
+            yield state_report(replace(state, words=(told,)), days=days, texts=texts)
 
     async def _state(self, room: RoomRef, actor: Actor) -> RoomState:
         since = self._services.clock.now() - self._settings.keep
@@ -155,10 +172,10 @@ class RoomMemory:
             job for job in await self._jobs.jobs(room, since) if actor.may_see(job.plan.institution)
         ]
         return RoomState(
-            lines=tuple(lines[-self._settings.most_lines :]),
+            lines=_without_words(lines)[-self._settings.most_lines :],
             jobs=tuple(jobs),
             latest=tuple(latest),
-            narrated=await self._narrated(lines, latest),
+            words=tuple(line for line in lines if line.telling is Telling.NARRATED)[-1:],
         )
 
     async def _narrated(self, lines: Sequence[SummaryLine], latest: Sequence[TalkMessage]) -> str:
@@ -208,11 +225,9 @@ def state_report(state: RoomState, *, days: int, texts: Texts) -> Report:
     symptoms = sum(line.telling is Telling.SYMPTOM for line in state.lines)
     summary = texts.say("memory.summary", symptoms=symptoms, jobs=len(state.jobs), open=len(still))
     sections: list[Section] = [Paragraph(text=summary)]
-    if state.narrated:
-        sections += [
-            Paragraph(text=state.narrated),
-            Notice(text=texts.say("memory.narrated"), tone=Tone.NEUTRAL),
-        ]
+    for words in state.words:
+        marked = texts.say("memory.narrated", at=_clock(words.at))
+        sections += [Notice(text=marked, tone=Tone.NEUTRAL), Paragraph(text=words.text)]
     sections += [_told(state.lines, texts)] if state.lines else []
     sections += [_ran(state.jobs, texts)] if state.jobs else []
     if still:
@@ -225,6 +240,16 @@ def state_report(state: RoomState, *, days: int, texts: Texts) -> Report:
         sections=tuple(sections),
         footer=texts.say("memory.footer", days=days),
     )
+
+
+def _newest(lines: Sequence[SummaryLine], most: int) -> tuple[SummaryLine, ...]:
+    """The newest lines, and a model's words whatever their age: the next ones rest on them."""
+    words = [line for line in lines if line.telling is Telling.NARRATED][-1:]
+    return (*words, *_without_words(lines)[-most:])
+
+
+def _without_words(lines: Sequence[SummaryLine]) -> tuple[SummaryLine, ...]:
+    return tuple(line for line in lines if line.telling is not Telling.NARRATED)
 
 
 def _told(lines: Sequence[SummaryLine], texts: Texts) -> Table:

@@ -27,6 +27,7 @@ from bot.core.ports import Action, ActionRequest
 from bot.core.redaction import redact
 from bot.engine.chronicle import Chronicle
 from bot.engine.context import Surroundings
+from bot.engine.corrections import OpenPlans, carried
 from bot.engine.follow_up import NOTHING, FollowUp
 from bot.engine.knowledge import Knowledge
 from bot.engine.naming import SEOUL, event_key_of, job_id_of, thread_of
@@ -68,6 +69,7 @@ class Pipeline:
         self._surveyor = Surveyor(services, chronicle)
         self._tasks = Tasks(services, chronicle)
         self._knowledge = Knowledge(services)
+        self._plans = OpenPlans(services, chronicle, outbound)
 
     async def handle(self, message: Mention | Command) -> FollowUp:
         """Take one addressed message, and say what it leads to."""
@@ -114,6 +116,7 @@ class Pipeline:
             request.thread, request.actor.person_id, now=request.at
         )
         kept = files or (pending.files if pending else ())
+        planned = await self._plans.waiting(request.thread, request.actor, now=request.at)
         parsed = await self._services.parser.parse(
             Utterance(
                 text=_text_of(request.message),
@@ -121,8 +124,10 @@ class Pipeline:
                 vocabulary=vocabulary,
                 files=tuple(file.name for file in kept),
                 pending=pending,
+                planned=planned,
             )
         )
+        parsed, kept = carried(parsed, kept, pending=pending, planned=planned)
         if isinstance(parsed, Clarification):
             parsed = await self._knowledge.offered(parsed, _text_of(request.message), request.actor)
             partial = replace(parsed.partial or Intent(action=NONE), files=kept)
@@ -182,6 +187,8 @@ class Pipeline:
             await self._ask(request, question_for(asking, vocabulary, self._texts))
             return NOTHING
         job_id = await self._plan(request, intent, action, target)
+        if job_id is not None:
+            await self._plans.made(job_id, intent)
         # Only now: cut off before, the same message must find its question still open.
         await self._done_asking(request)
         return FollowUp(start=job_id)

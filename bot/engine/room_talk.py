@@ -105,7 +105,8 @@ class RoomTalk:
         place = message.conversation
         if order.order is Order.SUMMARISE:
             room = RoomRef(adapter=place.adapter, channel=place.channel)
-            await reply.say(await self._memory.tell(room, actor))
+            async for report in self._memory.tell(room, actor):
+                await reply.say(report)
         else:
             await reply.say(await self._advice.obey(order, actor, place))
 

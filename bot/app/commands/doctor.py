@@ -5,8 +5,10 @@ Owns: the checks. Each is one line: what was looked at, whether it is well, what
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
+import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +16,22 @@ from pathlib import Path
 import aiohttp
 
 from bot.app.commands.administration import verify_chain
+from bot.app.local_model import model_of
 from bot.app.settings import GuardiaSettings
 from bot.app.wiring import open_database
 from bot.core.errors import GuardiaError
+from bot.core.texts import load_texts
 from cmdb.engine import is_current
 from cmdb.people import SqlDirectory
+from intents.fewshot import load_prompt
+from intents.grammar import read_answer
+from intents.model import ModelError
 
 _WAIT_S = aiohttp.ClientTimeout(total=3)
+_MODEL_S = 600  # loading a large model and reading its prompt on a slow disk and one core
+_QUESTION = "예산시스템 운영 WAS 상태 확인해줘"
+_MODEL_REMEDY = "is the file whole, is the server running, does the prompt fit into context?"
+_GRAMMAR_REMEDY = "the server ignores response_format: use llama-server, vLLM or a newer Ollama"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +54,8 @@ async def examine(settings: GuardiaSettings) -> AsyncIterator[Check]:
         yield await _people(settings)
         yield await _audit(settings)
     yield await _server(settings)
+    if settings.model.engine != "off":
+        yield await _model(settings)
 
 
 def _folders(settings: GuardiaSettings) -> Iterator[Check]:
@@ -128,4 +141,46 @@ async def _server(settings: GuardiaSettings) -> Check:
         well=bool(agents) and not offline,
         found=f"{address}: {len(agents)} agents, offline: {', '.join(offline) or 'none'}",
         remedy="start guardia-agent on the bastion; new ones enrol with `guardia agent enrol NAME`",
+    )
+
+
+async def _model(settings: GuardiaSettings) -> Check:
+    """Load the model as the bot does, and have it answer one request under the grammar."""
+    shown = str(settings.model.file or settings.model.url)
+    try:
+        model = await model_of(settings.model)
+    except GuardiaError as error:
+        summary, hint = load_texts("en").explain(error)
+        return Check(name="model", well=False, found=summary, remedy=hint)
+    prompt = load_prompt(settings.model.examples)
+    try:
+        async with asyncio.timeout(_MODEL_S):
+            began = time.monotonic()
+            await model.start(prompt)
+            loaded = time.monotonic()
+            said = await model.complete(prompt.asking(_QUESTION), attempt=0)
+            ended = time.monotonic()
+    except (ModelError, TimeoutError) as error:
+        found = f"{shown}: {error or 'no answer'}"
+        return Check(name="model", well=False, found=found, remedy=_MODEL_REMEDY)
+    finally:
+        await model.close()
+    return _answered(shown, said, load_s=loaded - began, answer_s=ended - loaded, limit=settings)
+
+
+def _answered(
+    shown: str, said: str, *, load_s: float, answer_s: float, limit: GuardiaSettings
+) -> Check:
+    answer = read_answer(said)
+    deadline_s = limit.model.deadline_s
+    times = f"{shown}: loaded in {load_s:.1f} s"
+    if answer is None:
+        found = f"{times}, but its answer is not of the grammar"
+        return Check(name="model", well=False, found=found, remedy=_GRAMMAR_REMEDY)
+    found = f"{times}, answered {answer.action} in {answer_s:.1f} s (deadline_s {deadline_s:g})"
+    return Check(
+        name="model",
+        well=answer_s <= deadline_s,
+        found=found,
+        remedy="more threads, a smaller model, fewer examples, or a longer deadline_s",
     )

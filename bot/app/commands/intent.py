@@ -14,9 +14,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from bot.app.commands.input_file import read_lines
+from bot.app.local_model import classifier_of, open_model
 from bot.app.settings import GuardiaSettings
-from bot.app.wiring import classifier_of, open_database
+from bot.app.wiring import open_database
 from bot.core.domain.estate import Vocabulary
 from bot.core.domain.intent import Intent, Utterance
 from bot.core.errors import UserError
@@ -28,6 +31,8 @@ from cmdb.inventory import SqlInventory
 from cmdb.people import SqlDirectory
 from intents.answer import describe
 from intents.chain import build_parser
+
+_LOG = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,16 +84,20 @@ async def understand(
     Raises:
         UserError: a named user does not exist.
     """
-    parser = build_parser(classifier=classifier_of(settings))
-    await parser.warm()
     seen = await _vocabularies({sentence.user for sentence in sentences}, settings, cmdb)
-    for sentence in sentences:
-        started = time.perf_counter()
-        answer = await _parse(parser, sentence, now, seen[sentence.user])
-        if sentence.sentence_id is not None:
-            elapsed_ms = round((time.perf_counter() - started) * 1000, 1)
-            answer |= {"id": sentence.sentence_id, "elapsed_ms": elapsed_ms}
-        yield answer
+    async with open_model(settings.model) as model:
+        proposer = model.proposer if model and await model.proposer.loaded() else None
+        if model and proposer is None:
+            _LOG.warning("understood_without_model")
+        parser = build_parser(classifier=classifier_of(settings), model=proposer)
+        await parser.warm()
+        for sentence in sentences:
+            started = time.perf_counter()
+            answer = await _parse(parser, sentence, now, seen[sentence.user])
+            if sentence.sentence_id is not None:
+                elapsed_ms = round((time.perf_counter() - started) * 1000, 1)
+                answer |= {"id": sentence.sentence_id, "elapsed_ms": elapsed_ms}
+            yield answer
 
 
 async def _parse(

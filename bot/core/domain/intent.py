@@ -54,6 +54,7 @@ class Intent:
     source: Source = Source.RULES
     open_target: bool = False  # no word says which system; the place it is said in may imply it
     files: tuple[ReceivedFile, ...] = ()  # put in by the pipeline, kept through questions
+    corrects: str = ""  # the waiting job whose place this one takes, by id; the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +78,7 @@ class Clarification:
 class Utterance:
     """Everything an intent may rest on. ``thread`` holds the earlier messages of the same person
     in the same thread, oldest first; ``pending`` the intent of an unanswered question;
+    ``planned`` that of this person's plan in this thread which still waits for approval;
     ``vocabulary`` only what the asking person may see."""
 
     text: str
@@ -85,4 +87,5 @@ class Utterance:
     files: tuple[str, ...] = ()
     thread: tuple[str, ...] = ()
     pending: Intent | None = None
+    planned: Intent | None = None
     addressed: bool = True  # a mention or command; overheard chat is False

@@ -40,6 +40,7 @@ class Telling(StrEnum):
     SYMPTOM = "symptom"
     DECISION = "decision"
     RESOLVED = "resolved"
+    NARRATED = "narrated"  # nobody's line: a model's words for what was said so far
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from bot.app.local_model import open_model
 from bot.app.settings import ModelSettings, load_settings
-from bot.app.wiring import open_model
 from bot.core.errors import ConfigurationError
 from bot.core.texts import LANGUAGES, load_texts
 from tests.fakes.model import uttered
@@ -47,8 +47,8 @@ def test_takes_the_key_from_the_environment_only(
 
 
 async def test_a_site_without_a_model_has_none() -> None:
-    async with open_model(ModelSettings()) as proposer:
-        assert proposer is None
+    async with open_model(ModelSettings()) as model:
+        assert model is None
 
 
 async def test_a_public_address_is_refused_at_the_start() -> None:
@@ -64,9 +64,12 @@ async def test_a_public_address_is_refused_at_the_start() -> None:
 
 async def test_a_server_that_is_away_leaves_the_bot_without_proposals() -> None:
     settings = ModelSettings(engine="endpoint", url="http://127.0.0.1:9/v1")
-    async with open_model(settings) as proposer:
-        assert proposer is not None
-        assert await proposer.propose(uttered("홈택스 재기동")) is None
+    async with open_model(settings) as model:
+        assert model is not None
+        assert not await model.proposer.loaded()
+        assert await model.proposer.propose(uttered("홈택스 재기동")) is None
+        assert await model.opinion.topic("화면이 안 떠요") is None
+        assert await model.narrator.narrate(["10:00 김: 안 떠요"], []) is None
 
 
 async def test_a_missing_model_file_is_refused_at_the_start(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from bot.core.domain.advice import Order
 from bot.core.domain.intent import Intent, Source, Utterance
 from bot.core.domain.memory import Telling
 from bot.core.texts import load_texts
-from intents.advise import SymptomAdviser, read_order
+from intents.advise import SymptomAdviser
+from intents.orders import read_order
 from intents.proposal import Proposal
 from intents.rules import RuleParser
 from intents.schema import CATALOGUE
