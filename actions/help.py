@@ -18,12 +18,13 @@ _CHANGES = ("deploy", "rollback")
 _SERVICE = ("service_status", "service_restart")
 _LOOKS = ("health", "server_info")
 _TASKS = ("list_tasks", "cancel_task")
+_ROOM = ("guides", "summarise", "advise", "quiet")
 EXAMPLES: dict[Role, tuple[str, ...]] = {
-    Role.DEVELOPER: (*_CHANGES, *_LOOKS, "service_status", *_TASKS),
-    Role.OPERATOR: (*_LOOKS, *_SERVICE, *_CHANGES, *_TASKS),
-    Role.PART_LEADER: ("approve", *_LOOKS, *_SERVICE, "rollback", *_TASKS),
-    Role.PM: ("approve", *_LOOKS, "list_tasks"),
-    Role.AUDITOR: ("server_info", "list_tasks"),
+    Role.DEVELOPER: (*_CHANGES, "correct", *_LOOKS, "service_status", *_TASKS, *_ROOM),
+    Role.OPERATOR: (*_LOOKS, *_SERVICE, *_CHANGES, "correct", *_TASKS, *_ROOM),
+    Role.PART_LEADER: ("approve", *_LOOKS, *_SERVICE, "rollback", "correct", *_TASKS, *_ROOM),
+    Role.PM: ("approve", *_LOOKS, "list_tasks", *_ROOM),
+    Role.AUDITOR: ("server_info", "list_tasks", *_ROOM),
 }
 
 

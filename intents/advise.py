@@ -74,7 +74,7 @@ class SymptomAdviser:
         lines = _lines(recent[-1])
         find = self._find(lines, before=recent[:-1])
         if find is None:
-            return await self._supposed(lines)
+            return await self._supposed(lines, recent[:-1])
         if not find.certain and await self._doubted(recent[-1]):
             return None
         return Advice(
@@ -149,14 +149,14 @@ class SymptomAdviser:
 
     # --- supposing -------------------------------------------------------------------------
 
-    async def _supposed(self, lines: Sequence[str]) -> Advice | None:
-        """Trouble in words that no pattern knows: where the classifier is sure, or where it thinks
-        so and the model says the same."""
+    async def _supposed(self, lines: Sequence[str], before: Sequence[str]) -> Advice | None:
+        """Trouble in words that no pattern knows: where the classifier is sure and the talk is of a
+        system, or where the classifier thinks so and the model says the same."""
         number, guess = await self._likeliest(lines)
         if guess is None or guess.probability < UNSURE:
             return None
         topic = guess.topic
-        if guess.probability < SURE:
+        if guess.probability < SURE or not self._of_a_system(lines[number], before):
             heard = await self._opinion.topic(lines[number]) if self._opinion else None
             if heard is None or heard == NONE:
                 return None
@@ -166,6 +166,11 @@ class SymptomAdviser:
             evidence=_evidence(lines, number),
             checks=self._checks.get(topic, _GENERAL),
         )
+
+    def _of_a_system(self, line: str, before: Sequence[str]) -> bool:
+        texts = [_squeezed(one) for one in (line, *before[-2:])]
+        known = (self._symptoms.context, self._symptoms.things)
+        return any(pattern.search(text) for pattern in known for text in texts)
 
     async def _likeliest(self, lines: Sequence[str]) -> tuple[int, Guess | None]:
         best: tuple[int, Guess | None] = (0, None)
@@ -177,6 +182,8 @@ class SymptomAdviser:
             length = len(line) < _FEWEST_CHARACTERS or len(line) > _GUESSED_CHARACTERS
             if length or self._symptoms.ordinary.search(line) or self._hushed(line, tail):
                 continue
+            if any(any(_matches(one, lines[number], line)) for one in self._symptoms.topics):
+                continue  # the patterns have judged it, and kept quiet
             guess = await self._classifier.guess(lines[number])
             if guess and (best[1] is None or guess.probability > best[1].probability):
                 best = (number, guess)

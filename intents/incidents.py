@@ -50,10 +50,13 @@ class Guess:
 
 class IncidentClassifier:
     """Character n-grams over two linear models: trouble or none, and which. Made once, and kept
-    in ``cache`` where there is one."""
+    in ``cache`` where there is one. ``lines``: other lines than those that ship, by topic."""
 
-    def __init__(self, *, cache: Path | None = None) -> None:
+    def __init__(
+        self, *, cache: Path | None = None, lines: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
         self._cache = cache
+        self._lines = lines
         self._models: tuple[LinearModel, LinearModel] | None = None
         self._making: asyncio.Task[tuple[LinearModel, LinearModel] | None] | None = None
 
@@ -76,7 +79,8 @@ class IncidentClassifier:
 
     def _obtain(self) -> tuple[LinearModel, LinearModel] | None:
         try:
-            return self._made("alarm", alarms()), self._made("topics", topics())
+            lines = self._lines if self._lines is not None else written_lines()
+            return self._made("alarm", alarms(lines)), self._made("topics", topics(lines))
         except ImportError as error:
             _log.warning("incident_classifier_absent", missing=error.name)
             return None
@@ -100,10 +104,9 @@ def _keep(model: LinearModel, file: Path | None) -> None:
         _log.warning("incident_classifier_not_kept", reason=error.strerror)
 
 
-def alarms() -> Mapping[str, tuple[str, ...]]:
+def alarms(written: Mapping[str, Sequence[str]]) -> Mapping[str, tuple[str, ...]]:
     """Lines that tell of trouble and lines that do not, in the form in which they are seen. What
     is said to the bot is none either: people say the same to each other."""
-    written = written_lines()
     told = [line for topic, lines in written.items() if topic != NONE for line in lines]
     asked = [_NAMES.sub("", line) for lines in load_examples().values() for line in lines]
     return {
@@ -112,11 +115,11 @@ def alarms() -> Mapping[str, tuple[str, ...]]:
     }
 
 
-def topics() -> Mapping[str, tuple[str, ...]]:
+def topics(written: Mapping[str, Sequence[str]]) -> Mapping[str, tuple[str, ...]]:
     """Topic to the lines that tell of it, in the same form."""
     return {
         topic: tuple(dict.fromkeys(map(seen, lines)))
-        for topic, lines in written_lines().items()
+        for topic, lines in written.items()
         if topic != NONE
     }
 

@@ -49,6 +49,7 @@ class Symptoms:
 
     topics: tuple[Symptom, ...]
     context: Pattern
+    things: Pattern
     ordinary: Pattern
     silence: Silence
     resolved: Pattern
@@ -67,6 +68,7 @@ def load_symptoms() -> Symptoms:
     return Symptoms(
         topics=tuple(_symptom(row) for row in data["topic"]),
         context=re.compile(data["context"]["words"]),
+        things=re.compile(data["context"]["things"]),
         ordinary=re.compile(data["context"]["ordinary"]),
         silence=Silence(**{name: re.compile(one) for name, one in data["silence"].items()}),
         resolved=re.compile(data["telling"]["resolved"]),

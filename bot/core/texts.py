@@ -10,6 +10,7 @@ import string
 import tomllib
 from collections.abc import Mapping
 from importlib import resources
+from typing import Any
 
 from bot.core.domain.plan import Note
 from bot.core.errors import GuardiaError
@@ -55,8 +56,14 @@ class Texts:
         key = f"errors.{error.code}"
         if not self.has(f"{key}.summary"):
             return self.say("errors.other.summary", code=error.code), ""
-        hint = self.say(f"{key}.hint", **error.values) if self.has(f"{key}.hint") else ""
-        return self.say(f"{key}.summary", **error.values), hint
+        values = self._worded(error.values)
+        hint = self.say(f"{key}.hint", **values) if self.has(f"{key}.hint") else ""
+        return self.say(f"{key}.summary", **values), hint
+
+    def _worded(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The values of an error, an action's id replaced by what people call it."""
+        named = f"action.{values.get('action')}"
+        return {**values, "action": self.say(named)} if self.has(named) else values
 
 
 def load_texts(language: str) -> Texts:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from bot.core.domain.estate import Vocabulary
 from bot.core.domain.intent import Source, Utterance
 from intents.fewshot import Message, Prompt
+from intents.grammar import Form
 from intents.model import ModelError
 from intents.proposal import Proposal
 
@@ -26,6 +27,7 @@ class ScriptedModel:
     def __init__(self, *answers: str | ModelError) -> None:
         self.answers = list(answers) or [HEALTH]
         self.asked: list[tuple[list[Message], int]] = []
+        self.forms: list[str] = []
         self.unavailable: ModelError | None = None
         self.gate: asyncio.Event | None = None  # held until it is set
         self.asking = asyncio.Event()
@@ -36,8 +38,11 @@ class ScriptedModel:
         if self.unavailable is not None:
             raise self.unavailable
 
-    async def complete(self, messages: list[Message], *, attempt: int) -> str:
+    async def complete(
+        self, messages: list[Message], *, attempt: int, form: Form | None = None
+    ) -> str:
         self.asked.append((messages, attempt))
+        self.forms.append(form.name if form else "intent")
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         self.asking.set()

@@ -82,7 +82,9 @@ async def test_an_action_of_a_later_version_is_named():
     world = World()
     world.parser.answers["db 백업"] = Intent(action="backup_db")
     assert await refusal_of(world, world.mention("db 백업")) == "not_yet"
-    assert "backup_db" in world.said()
+    assert "‘DB 백업’" in world.said()
+    assert "backup_db" not in world.said()
+    assert world.audited("refusal")[-1]["values"] == {"action": "backup_db"}
 
 
 async def test_masks_secrets_in_the_audit():
@@ -242,6 +244,7 @@ async def test_denies_where_no_rule_matches_at_all():
     world.directory.policy = ()
     world.parser.answers["헬스체크"] = HEALTH
     assert await refusal_of(world, world.mention("헬스체크")) == "no_rule"
+    assert "‘헬스체크’을(를) 허용하는 규칙이 없어" in world.said()
     assert world.agents.ordered == []
 
 
