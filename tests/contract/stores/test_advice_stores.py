@@ -138,7 +138,8 @@ def summary(upto: int, *, days_ago: int = 0) -> RoomSummary:
         text="느려요",
         topic="slow",
     )
-    return RoomSummary(room=OPS, upto=upto, made_at=NOW, lines=(line,))
+    words = replace(line, name="", telling=Telling.NARRATED, text="느리다고 합니다.", topic="")
+    return RoomSummary(room=OPS, upto=upto, made_at=NOW, lines=(line, words))
 
 
 async def test_keeps_the_summary_that_reaches_furthest(talk: Talk) -> None:
