@@ -151,12 +151,15 @@ class SymptomAdviser:
 
     async def _supposed(self, lines: Sequence[str], before: Sequence[str]) -> Advice | None:
         """Trouble in words that no pattern knows: where the classifier is sure and the talk is of a
-        system, or where the classifier thinks so and the model says the same."""
+        system; where only one of the two is so, the model has to say the same."""
         number, guess = await self._likeliest(lines)
         if guess is None or guess.probability < UNSURE:
             return None
+        sure, about = guess.probability >= SURE, self._of_a_system(lines[number], before)
+        if not (sure or about):
+            return None
         topic = guess.topic
-        if guess.probability < SURE or not self._of_a_system(lines[number], before):
+        if not (sure and about):
             heard = await self._opinion.topic(lines[number]) if self._opinion else None
             if heard is None or heard == NONE:
                 return None
