@@ -16,6 +16,7 @@ from intents.agreement import Decision, Heard, Kind, Stance, decide, labelled, w
 from intents.classifier import Classifier
 from intents.proposal import Proposal, Proposer
 from intents.rules import RuleParser
+from intents.several import choice_key
 
 
 class Chain:
@@ -105,19 +106,13 @@ class Chain:
         )
 
 
-# The operation that an action's own button stands for; others have a button of their own.
-_PLAIN: Final = {
-    "manage_service": "restart",
-    "check_db_status": "check",
-    "config_integrity_check": "check",
-}
 _DEFAULT: Final = Classifier()
 
 
 def _key(label: str) -> str:
     """The catalogue's key of a label."""
     action, _, operation = label.partition("/")
-    return action if _PLAIN.get(action, "") == operation else f"{operation}.{action}"
+    return choice_key(action, operation or None)
 
 
 def build_parser(

@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import importlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from bot.core.domain.intent import Source, Utterance
 from intents.guard import requests_in
 from intents.phrase import LONGEST, read_phrase
 from intents.proposal import Proposal
-from intents.resolve import read_slots
+from intents.resolve import Slots, read_slots
 from intents.wording import VERSION, canonical
 from prompts import load_examples
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from intents.linear import LinearModel
 
 _log = structlog.get_logger(__name__)
+# Kinds of systems that requests are made of: an ESB has queues, a MES quality data.
+_KINDS = (("esb", re.compile("esb")), ("mes", re.compile("mes|엠이에스")))
 _OFFERED = 3  # how many alternatives a question can show
 
 
@@ -52,7 +55,7 @@ class Classifier:
             return None
         phrase = read_phrase(utterance.text[:LONGEST])
         slots = read_slots(requests_in(phrase.text) or phrase.text, utterance.vocabulary)
-        return _proposal(self._model.probabilities(canonical(slots.masked)))
+        return _proposal(self._model.probabilities(canonical(_seen(slots))))
 
     async def warm(self) -> bool:
         """Make or read the model; whether there is one. Safe to call again and at once."""
@@ -77,6 +80,16 @@ class Classifier:
             _log.warning("classifier_absent", missing=error.name)
             return None
         return model
+
+
+def _seen(slots: Slots) -> str:
+    """The text with names masked, but for what a name says of the kind of system it is."""
+    text = slots.masked
+    for name in reversed(slots.names):
+        kind = next((kind for kind, said in _KINDS if said.search(name.spelled)), None)
+        if kind is not None and name.systems:
+            text = f"{text[: name.end]} {kind} {text[name.end :]}"
+    return text
 
 
 def _keep(model: LinearModel, file: Path | None) -> None:

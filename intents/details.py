@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from bot.core.domain.intent import Param
 from intents import times
 from intents.phrase import Phrase
-from intents.verbs import Wish, restart_wish
+from intents.wishes import Wish, restart_wish
 
 _SERVICES: Mapping[str, str] = {
     r"톰캣|tomcat|톰켓": "tomcat",
@@ -78,6 +78,10 @@ def _deploy(reading: Reading) -> _Found:
     wish = restart_wish(reading.flat)
     ref = re.search(
         r"(?<![a-z])(?:tag|태그|브랜치|branch|ref)\s*[:=]?\s*([a-z0-9][a-z0-9._-]{0,63})",
+        reading.masked,
+    )
+    ref = ref or re.search(
+        r"(?<![a-z0-9._-])(v\d[a-z0-9._-]{0,40}|release[/_-][a-z0-9._-]{1,40})\s*(?:tag|태그|브랜치|branch|버전)",
         reading.masked,
     )
     found: _Found = {"ref": ref[1] if ref else None}

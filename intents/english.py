@@ -63,7 +63,7 @@ def in_korean(text: str) -> str:
 
 _SAY = r"(?:show|list|give|tell|get|what|which|display|print|see|any)"
 RULES: tuple[tuple[str, str], ...] = (
-    ("help", r"^\s*(?:help|usage|what can you do|how do i use you|commands?)\W*$"),
+    ("help", r"^\s*(?:help|usage|what can (?:you do|i ask)|how do i use you|commands?)\W*$"),
     ("list_approval_rules", rf"{_SAY}\b.{{0,30}}\bapproval (?:rule|polic)|who approves"),
     ("list_schedules", rf"{_SAY}\b.{{0,30}}\b(?:schedules|scheduled|recurring)\b"),
     (

@@ -24,7 +24,11 @@ _ATTACK = re.compile(
     r"|<\s*script|union\s+select"
     r"|\[/?inst\]|<\|.*?\|>|#{2,}\s*(?:assistant|system|user)|^\s*(?:system|assistant"
     r"|시스템)\s*[:：]"
-    r"|base64|시스템\s*프롬프트|system\s*prompt|verbatim|비밀번호|패스워드|password|jailbreak|탈옥"
+    r"|규칙(?:이|을|은)?\s*(?:없는|없이|잊|무시|어기)|(?:너는|넌|당신은)\s*(?:이제|지금부터|오늘부터)|(?:이제|지금)부터\s*(?:너는|넌|당신)"
+    r"|forget\b.{0,24}\b(?:instruction|rule)|disregard\b|임의의?\s*(?:명령|코드|스크립트)|승인자?\s*권한|승인(?:을)?\s*(?:받은|된|난|완료된)\s*(?:걸로|것으로|셈|척|거로)|승인\s*처리(?:하고|한\s*(?:뒤|다음))|(?:내가|나는|난|제가)\s*(?:승인자|관리자)|승인은?\s*(?:나중|이따|추후)"
+    r"|^\s*\[?(?:error|warn(?:ing)?|info|debug|fatal)\]?\s+(?!logs?\b)[a-z\[][^가-힣\n]*$"
+    r"|base64|시스템\s*프롬프트|system\s*prompt|verbatim|(?:비밀번호|비번|패스워드|password)(?!\s*(?:를|을|가|이)?\s*(?:\S{1,6}\s*번\s*)?.{0,6}"
+    r"(?:초기화|틀|까먹|잊|잠|만료|변경|재설정|바꾸|분실))|jailbreak|탈옥"
     r"|(?:승인|otp|인증|결재)(?:\s*(?:절차|과정|단계|코드))?[은는이가을를]?\s*(?:없이"
     r"|생략|건너|스킵|비활성|무시|면제|해제|빼고|우회|안\s*받)"
     r"|라고\s*(?:하면|말하면|치면).{0,20}(?:알아들|실행|처리|이해)|번역해|관리자\s*모드"
@@ -37,15 +41,30 @@ _REPORTED_TEXT = re.compile(
     r"|\baction=|\btarget=|^\s*[a-z]{3}\s+\d{1,2}\s+\d\d:\d\d:\d\d\s|\bsystemd\["
 )
 _ASKS = re.compile(
-    r"해\s*줘|해\s*주|주시(?:면|기|겠)|주실|감사하겠|고맙겠|부탁|주세요|바랍|바람|요청"
+    r"줘(?!서|야|도)|주라|해\s*주|주시(?:면|기|겠)|주실|감사하겠|고맙겠|부탁|주세요|바랍|바람|요청"
     r"|줄래|달라|해라|시켜|해\s*봐|봐\s*줘|알려"
     r"|보여|좀\s|해요\??$"
     r"|누구|누가|얼마|며칠|무슨|어느|왜|뭐|언제|몇|어떻게|어디|\?|있어$|있나|인가|니$"
     r"|나요|까요|내역|이력"
 )
+
+
+def _syllables(tail: int, *, but: str = "") -> str:
+    """A character class of every syllable with that final consonant."""
+    found = (chr(code) for code in range(0xAC00 + tail, 0xD7A4, 28))
+    return "[" + "".join(character for character in found if character not in but) + "]"
+
+
+_PAST = _syllables(20, but="있겠")  # ㅆ: "했", "봤", "지웠"
+_WILL = _syllables(8)  # ㄹ: "할", "볼", "지울"
 _REPORT_ENDS = re.compile(
-    r"(?:했|하였|셨|됐|되었|났|봤|왔|갔|냈|렸|았|었|였)(?:습니다|어요|음|다|네요|네|어|죠"
-    r"|지요|답니다|대요|대|구요|고요|는데요?)?[\s~^ㅎㅋ!.ㅠㅜ]*$"
+    rf"{_PAST}(?:습니다|어요|음|다|네요|네|어|죠"
+    r"|지요|답니다|대요|대|구요|고요|는데요?|더라|더라고요?|던데요?)?[\s~^ㅎㅋ!.ㅠㅜ]*$"
+    rf"|{_WILL}(?:게|께|래)(?:요)?[\s~^ㅎㅋ!.]*$|{_WILL}\s*(?:거예요|거에요|겁니다|예정)(?:이에요|입니다|임)?[\s~!.]*$"
+    r"|고\s*있(?:어요|습니다|네요|대요|답니다|음)[\s~!.]*$|(?:더라|더라고요?|더군요|다네요?|대요?|래요|랍니다|답니다)[\s~!.ㅠㅜ]*$"
+    r"|(?:느립니다|느려요|느려졌|이상해요|이상합니다|안\s*됩니다|안\s*돼요|안\s*되네요|심해요|많아요|많습니다)[\s~!.ㅠㅜ]*$"
+    r"|(?:로|은|는)\s*(?:연기|보류|미정)[\s~!.]*$|라고.{0,12}(?:나옴|찍혀|찍힘|뜸|적혀)"
+    r"|(?:되겠네요?|했으면\s*좋겠네요?|기로\s*(?:하시죠|합시다|했))[\s~!.]*$"
     r"|(?:완료|(?<!강제)(?<!세션)(?<!세션 )(?<!\d )(?<!\d번 )종료|성공|실패)(?:입니다|함"
     r"|요|임|했음)?[\s~!.]*$"
     r"|(?:할게요?|할께요?|하겠습니다|하겠음|할\s*예정|할\s*예정입니다|예정이에요|하시죠"
@@ -69,8 +88,28 @@ _REQUESTS = re.compile(
     r"|하십시오|해라|해\s*봐|봐\s*주|please"
     r"|(?:could|can|would|will)\s+you"
 )
+# "ESB가 뭐예요?": a question about a word, of nobody's system.
+_CONCEPTS = (
+    r"esb|크론|cron|락|데드락|와스|was|재기동|재시작|배포|무중단\s*배포|롤백|톰캣|힙|스왑|세션|ssl|인증서"
+    r"|무결성|mes|타임라인|sr|큐|리스너|백업|덤프|vpn|배스천|otp|자가\s*치유|가디아|드레인|리로드"
+)
+_DEFINES = re.compile(
+    rf"^(?:저기|근데|혹시|그|참|아)?[,\s]*(?:{_CONCEPTS})\s*(?:이|가|란|은|는|라는\s*게)?\s*(?:도대체\s*)?"
+    r"(?:뭐예요|뭐에요|뭐야|뭔가요|뭐죠|뭐임|무엇인가요|뭔데|뭔지\s*(?:모르|설명|아|궁금)|무슨\s*(?:뜻|의미))"
+    rf"|(?:{_CONCEPTS})(?:랑|이랑|하고|과|와)\s*\S{{1,12}}\s*(?:차이|뭐가\s*더)|의?\s*약자|무슨\s*뜻"
+)
+_FORWARDED = re.compile(r"^\s*\[?(?:회신|전달|공지|안내|알림|re|fwd?)\]?\s*[:：\]]")
+# "since the release the button does nothing": what a change did to somebody, and no wish.
+_AFTERMATH = re.compile(
+    r"(?:배포|반영|패치|재기동|재시작|롤백|업데이트|올린|적용)(?:된|한|하고|후|이후|하니|했는데|되고|\s?다음|\s?뒤|\s?몇\s?번)"
+    r"\S*\s.{0,40}(?:안\s*[가-힣]+|깨[져지진]\S*|느려\S*|느린\S*|오류\S*|에러\S*|이상\S*|하얗\S*|먹통\S*|죽\S*|똑같\S*|여전\S*)"
+    r"(?:\s*[가-힣]{1,6})?[\s.!~ㅠㅜ]*$"
+)
+_PAPERS = re.compile(
+    r"(?:견적서?|제안서|발주|구매|초안|회의록|보고서|계약서|산출물|교육자료)(?:을|를|이|가)?\s*(?:요청|공유|작성|보내|제출|받|검토|나왔|준비)"
+)
 _THANKS = re.compile(
-    r"^(?:네|넵|예|응|ㅇㅇ|아|오)?[,.\s]*(?:감사|고마|고생|수고|땡큐|thanks?|ok|오케이"
+    r"^(?:네|넵|예|응|ㅇㅇ|아|오)?[,.\s]*(?:감사(?!\s*(?:로그|기록|이력|내역|팀|추적|자))|고마|고생|수고|땡큐|thanks?|ok|오케이"
     r"|알겠|확인했|좋아|굿|ㅋ|ㅎ|ㅠ|안녕|반가)"
 )
 
@@ -95,5 +134,9 @@ def is_report(sentence: str) -> bool:
     if _THANKS.match(sentence) and not _ASKS.search(sentence):
         return True
     if _COMPLAINS.search(sentence) or _TO_THE_ROOM.search(sentence):
+        return True
+    if _PAPERS.search(sentence) or (_AFTERMATH.search(sentence) and not _ASKS.search(sentence)):
+        return True
+    if _DEFINES.search(sentence) or _FORWARDED.match(sentence):
         return True
     return bool(_REPORT_ENDS.search(sentence)) and not _ASKS.search(sentence)

@@ -46,7 +46,7 @@ _FIXED: Mapping[Kind, Mapping[str, str]] = {
     Kind.LAYER: {
         Layer.WAS: "was 와스",
         Layer.WEB: "web 웹",
-        Layer.DB: "db 디비 데이터베이스",
+        Layer.DB: "db 디비 데이터베이스 database",
     },
 }
 _KEPT = 16  # vocabularies: people with different rights who write at the same time

@@ -21,7 +21,7 @@ __all__ = ["Kind", "Name", "ends_name", "find_hosts", "find_names", "gap_is_empt
 class Name:
     """One name found. ``start`` and ``end`` are places in the text, ``at`` and ``to`` in the
     squeezed text. ``weak``: so short that it may be an ordinary word; ``code``: an abbreviation
-    that means an institution only right before its system."""
+    that means an institution only right before its system; ``spelled`` as it stands there."""
 
     kind: Kind
     start: int
@@ -33,6 +33,7 @@ class Name:
     weak: bool = False
     code: bool = False
     excluded: bool = False
+    spelled: str = ""
 
 
 _PARTICLE = (
@@ -61,7 +62,9 @@ _GOES_ON = re.compile(
 _RUNS_ON = re.compile(
     rf"(?:{_PARTICLE})?(?:{_GOES_ON.pattern}|[a-z]|웹(?!사이트|페이지|툰|하드)|와스|디비"
     rf"|[일이삼사오육칠팔구]번|첫|어제|오늘|최근|지난|이번|지금|현재"
-    r"|전체|모두|전부|다시|배치|무중단|파일|이미지|소스)"
+    r"|전체|모두|전부|다시|배치|무중단|파일|이미지|소스|담당자|미처리|실패|인터페이스|트랜잭션|누가|누구|왜|얼마|몇|내역|이력|목록"
+    r"|타임라인|열린|포트|무결성|기준값|방화벽|접근|사양|스펙|죽|느려|안열|살려|꺼|켜|내려|올려|하드|램|씨피유|힙|부하|파티션|공간"
+    r"|덤프|복구|원복|되돌|티켓|승인|감사|남은|밀린|어떻게|언제|뭐)"
 )
 _SPOKEN_NUMBER = re.compile("[일이삼사오육칠팔구]번")
 _EXCLUDES = re.compile(
@@ -152,6 +155,7 @@ def _name_at(
                 systems=tuple(word.systems),
                 weak=_is_weak(spelling, word),
                 code=word.code,
+                spelled=spelling,
             )
     return None
 
@@ -188,6 +192,8 @@ def _may_end(flat: Squeezed, to: int, word: Word, words: Words, *, runs_on: bool
         return False
     if flat.gap_before(to):
         return True
+    if runs_on and word.kind is Kind.LAYER and not flat.text[to - 1].isascii():
+        return len(_spelled_layer(flat, to)) > 1 or bool(_RUNS_ON.match(rest))
     if flat.text[to - 1].isascii() and rest[0].isascii():
         return _ascii_may_follow(rest, word)
     token = re.split(r"[^\w]", rest[: _token_length(flat, to)])[0]
@@ -198,6 +204,11 @@ def _may_end(flat: Squeezed, to: int, word: Word, words: Words, *, runs_on: bool
         return True
     goes_on = _GOES_ON.match(rest) or (runs_on and _RUNS_ON.match(rest))
     return bool(goes_on) or _another_begins(rest, words)
+
+
+def _spelled_layer(flat: Squeezed, to: int) -> str:
+    """A layer's Korean name before that place: "웹" may begin another word, "와스" does not."""
+    return "와스" if flat.text[:to].endswith(("와스", "디비", "베이스")) else "웹"
 
 
 def _is_something_else(rest: str, word: Word, spelled: str) -> bool:

@@ -10,6 +10,8 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from intents.spelling import put_right
+
 LONGEST = 2000  # characters; a longer text is no request
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
 _CITED_LINE = re.compile(r"^\s*(?:>|&gt;).*$", re.MULTILINE)
@@ -20,8 +22,9 @@ _SENTENCE_END = re.compile(r"(?<=[가-힣ㄱ-ㅎa-z)])[.]+(?=\s|$)|(?<=[?!])\s+|
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phrase:
-    """``text`` in NFKC and lower case with quoted parts replaced by ``▒``; ``quotes`` those
-    parts, ``full`` the whole message as it was meant to be read; ``cased`` keeps upper case."""
+    """``text`` in NFKC and lower case, its common words put right and quoted parts replaced by
+    ``▒``; ``quotes`` those parts, ``full`` the whole message as it was meant to be read; ``cased``
+    keeps upper case."""
 
     full: str
     cased: str
@@ -42,7 +45,7 @@ def read_phrase(message: str) -> Phrase:
         next(group for group in match.groups() if group) for match in _QUOTED.finditer(bare)
     )
     cased = _QUOTED.sub(" ▒ ", bare)
-    return Phrase(full=full, cased=cased, text=cased.lower(), quotes=quotes)
+    return Phrase(full=full, cased=cased, text=put_right(cased.lower()), quotes=quotes)
 
 
 def sentences(text: str) -> list[str]:

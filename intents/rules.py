@@ -23,15 +23,17 @@ from bot.core.domain.intent import (
 from bot.core.texts import Texts
 from intents.agreement import Heard, Stance
 from intents.aim import leaves_target_open
-from intents.details import Reading, details, service_in
-from intents.english import english_action, in_korean
-from intents.guard import is_attack, is_report, only_asks, requests_in
+from intents.details import Reading, details
+from intents.english import in_korean
+from intents.guard import is_attack, is_report, requests_in
 from intents.lexicon import Kind
 from intents.merge import completed
-from intents.phrase import LONGEST, Phrase, read_phrase, sentences, squeeze
+from intents.phrase import LONGEST, Phrase, read_phrase, squeeze
 from intents.resolve import Slots, read_slots, settle_nodes
+from intents.scenes import called_by_id, scene_of
 from intents.schema import CATALOGUE, missing, validated
-from intents.verbs import Scene, Verdict, decide, operation_for
+from intents.several import choice_key, two_wishes
+from intents.verbs import Verdict, decide, operation_for
 
 _CANCEL = re.compile(
     r"^(?:아니(?:야|요|오)?[,.\s]*|(?:아|앗|어)?[,\s]*(?:잠깐|잠시)(?:만)?(?:요)?[,.!\s]*)?(?:그냥\s*)?(?:이거\s*|그거\s*|요청\s*)?"
@@ -52,13 +54,14 @@ _VAGUE = re.compile(
     r"(?:□|[이그저]거|[이그저]것|이|그|저|뭐라도|뭔가|뭐|아무거나|좀|어떻게|어케|빨리|얼른|제발|지금|당장"
     r"|해줘요?|해주세요|해주십시오|해주라|해봐요?|해봐줘|해결|처리|해요?|봐줘|봐|부탁(?:해요?|드립니다)?|[.!?~ㅠㅜ])++"
 )
+_ASKING = re.compile(
+    r"줘|주세요|주시|주십|주실|줄래|부탁|알려|보여|봐|확인|점검|조회|누가|누구|please|show|check"
+)
 _BEGS = re.compile(r"부탁|해\s*줘|해\s*주|해\s*봐|바랍니다")
 _ALL = re.compile(
     r"^\s*(?:전부|모두|다|전체|둘\s*다|all)\s*(?:다|요|로|로요|해\s*줘|해\s*주세요)?[\s.!]*$"
 )
 _ALL_OF_THEM = re.compile(r"전부|모두|전체|둘\s*다|(?:한|두|세|네|\d)\s*대\s*(?:다|모두|전부)")
-_BY_ID = re.compile(r"\s*/?(?:sm\s+)?([a-z_]{4,})(?![a-z_])")
-_OPERATIONS = re.compile(r"(?<![a-z])(restart|start|stop|status|kill|check|init)(?![a-z])")
 _BARE_NUMBERS = re.compile(r"^\s*\d{1,2}(?:\s*[,~]\s*\d{1,2})*\s*$", re.ASCII)
 
 
@@ -102,7 +105,8 @@ class RuleParser:
             return Heard(answer=refused, stance=Stance.FINAL)
         reading = _read(phrase, utterance)
         answer = self._offered(self._judge(reading, utterance), reading.slots)
-        return Heard(answer=answer, stance=_stance(reading, answer, utterance))
+        stance = _stance(reading, answer, utterance)
+        return Heard(answer=answer, stance=stance, begs=bool(_ASKING.search(reading.live)))
 
     def intent_for(self, action: str, utterance: Utterance) -> Intent:
         """What the text gives for an action that another source chose: target, parameters and
@@ -115,7 +119,7 @@ class RuleParser:
             raise ValueError(f"no action {action!r}")
         reading = _read(read_phrase(utterance.text[:LONGEST]), utterance)
         if reading.verdict.action != action:
-            scene = _scene(reading.slots, reading.live, utterance)
+            scene = scene_of(reading.slots, reading.live, utterance)
             verdict = Verdict(action=action, operation=operation_for(action, scene))
             reading = replace(reading, verdict=verdict)
         return self._fresh(reading, utterance)
@@ -127,9 +131,26 @@ class RuleParser:
         if reading.verdict.doubtful:
             return self._ask_again(reading, utterance)
         if reading.verdict.action is not None:
-            return self._fresh(reading, utterance)
+            return self._which_first(reading, utterance) or self._fresh(reading, utterance)
         answer = self._answer(reading, utterance) or _follow_up(reading, utterance)
         return answer or self._unclear(reading, utterance)
+
+    def _which_first(self, reading: _Reading, utterance: Utterance) -> Clarification | None:
+        """Of two wishes in one message a person says which is done first; neither is dropped
+        unsaid, and nothing is done in an order that nobody chose."""
+        two = two_wishes(reading.slots, reading.live, utterance)
+        if two is None or utterance.pending is not None:
+            return None
+        keys = [choice_key(wish.action or NONE, wish.operation) for wish in (two.first, two.second)]
+        if not all(self._texts.has(f"intents.choice.{key}") for key in keys):
+            return None
+        first, second = (self._texts.say(f"intents.choice.{key}") for key in keys)
+        reading = replace(reading, verdict=two.first, slots=two.slots)
+        return Clarification(
+            question=self._texts.say("intents.which_wish_first", first=first, second=second),
+            choices=self._choices(tuple(keys)),
+            partial=self._fresh(reading, utterance),
+        )
 
     def _fresh(self, reading: _Reading, utterance: Utterance) -> Intent:
         intent, doubtful = _intent(reading, utterance)
@@ -212,7 +233,7 @@ def _stance(reading: _Reading, answer: Intent | Clarification, utterance: Uttera
     if not reading.live.strip() or reading.verdict.doubtful:
         return Stance.FINAL
     if reading.verdict.action is not None:
-        called = _called_by_id(reading.slots.masked) is not None
+        called = called_by_id(reading.slots.masked) is not None
         return Stance.FINAL if called or isinstance(answer, Clarification) else Stance.NAMED
     if isinstance(answer, Intent) and answer.action != NONE:
         return Stance.FINAL  # it completes an open question or the thread's last request
@@ -233,38 +254,8 @@ def _read(phrase: Phrase, utterance: Utterance) -> _Reading:
     pending = utterance.pending
     if pending is not None and _BARE_NUMBERS.match(live) and "pid" not in pending.missing:
         slots = read_slots(f"{live}번", utterance.vocabulary)
-    verdict = _called_by_id(slots.masked) or decide(_scene(slots, live, utterance))
+    verdict = called_by_id(slots.masked) or decide(scene_of(slots, live, utterance))
     return _Reading(phrase=phrase, live=live, slots=slots, verdict=verdict)
-
-
-def _scene(slots: Slots, live: str, utterance: Utterance) -> Scene:
-    korean = in_korean(slots.masked)
-    wishes = ". ".join(part for part in sentences(korean) if not only_asks(part))
-    return Scene(
-        text=squeeze(korean).text,
-        wishes=squeeze(wishes).text,
-        files=bool(utterance.files),
-        service=service_in(slots.masked) is not None,
-        mes=_is_factory(slots, live),
-        english=english_action(slots.masked),
-        layer=slots.selector.layer,
-        sr=slots.sr is not None,
-    )
-
-
-def _called_by_id(text: str) -> Verdict | None:
-    """An action called by its id, as the slash command does: "manage_service … restart"."""
-    match = _BY_ID.match(text)
-    if match is None or match[1] not in CATALOGUE or match[1] == NONE:
-        return None
-    operation = _OPERATIONS.search(text, match.end())
-    return Verdict(action=match[1], operation=operation[1] if operation else None)
-
-
-def _is_factory(slots: Slots, text: str) -> bool:
-    if re.search(r"(?<![a-z])mes(?![a-z])|엠이에스", text):
-        return True
-    return "mes" in (slots.selector.system or "").lower()
 
 
 def _intent(reading: _Reading, utterance: Utterance) -> tuple[Intent, frozenset[str]]:

@@ -13,8 +13,10 @@ _AGO = {
     **{"오늘": 0, "today": 0, "금일": 0, "당일": 0},
 }
 _WEEKDAYS = "일월화수목금토"
+_DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _RECURS = re.compile(
-    r"매일|매주|매월|매달|매시간|매시|평일|주말|주기적|정기적|마다|날마다|every\s?day|daily|weekly"
+    r"매일|매주|매월|매달|매시간|매시|평일|주말|주기적|정기적|마다|날마다|(?:분|시간)간격"
+    r"|every\s?(?:day|hour|week|month|morning|night|mon|tue|wed|thu|fri|sat|sun|\d+\s?(?:min|hour))|daily|weekly|hourly"
 )
 _CLOCK = re.compile(
     r"(새벽|아침|오전|오후|저녁|밤|낮|점심)?\s*(\d{1,2})\s*(?:시(?!간)|:(?=\d\d))\s*(?:(\d{1,2})\s*분?|(반))?"
@@ -39,8 +41,11 @@ def cron_of(text: str) -> str | None:
         if every[2] == "분":
             return f"*/{step} * * * *" if 1 <= step <= 59 else None
         return f"0 */{step} * * *" if 1 <= step <= 23 else None
-    if re.search(r"매\s?시간|매시\b|한\s?시간마다", text):
+    if re.search(r"매\s?시간|매시\b|한\s?시간\s?(?:마다|간격)|every\s?hour|hourly", text):
         return "0 * * * *"
+    step = re.search(r"every\s?(\d{1,2})\s?(min|hour)", text)
+    if step:
+        return f"*/{int(step[1])} * * * *" if step[2] == "min" else f"0 */{int(step[1])} * * *"
     clock = _clock(text)
     days = _recurring_days(text)
     return f"{clock[1]} {clock[0]} {days}" if clock and days else None
@@ -49,6 +54,9 @@ def cron_of(text: str) -> str | None:
 def _recurring_days(text: str) -> str | None:
     weekly = re.search(rf"매주\s*((?:[{_WEEKDAYS}](?:요일)?[,·\s와과]*)+?)(?:요일|\s|에|$)", text)
     weekday = re.search(rf"([{_WEEKDAYS}])요일\s*마다", text)
+    english = re.search(r"every\s+(sun|mon|tue|wed|thu|fri|sat)", text)
+    if english:
+        return f"* * {_DAYS.index(english[1])}"
     if weekly or weekday:
         named = re.sub("요일", "", weekly[1] if weekly else weekday[1] if weekday else "")
         numbers = [str(_WEEKDAYS.index(character)) for character in named if character in _WEEKDAYS]
@@ -70,6 +78,10 @@ def _clock(text: str) -> tuple[int, int] | None:
         return 0, 0
     if "정오" in text:
         return 12, 0
+    english = re.search(r"(?:at\s*)?(?<!\d)(\d{1,2})(?::(\d\d))?\s*(am|pm)\b", text)
+    if english:
+        hour = int(english[1]) % 12 + (12 if english[3] == "pm" else 0)
+        return hour, int(english[2] or 0)
     match = _CLOCK.search(text)
     if match is None:
         return None

@@ -113,7 +113,7 @@ async def test_hears_or_asks_about_most_of_what_the_rules_do_not_know() -> None:
 
 
 async def test_the_classifier_decides_and_the_text_gives_the_target() -> None:
-    answer = await PARSER.parse(said("홈택스 운영 DB 하드 널널한가"))
+    answer = await PARSER.parse(said("홈택스 운영 DB 저장소 널널한가"))
     assert isinstance(answer, Intent)
     assert (answer.action, answer.source) == ("check_disk_space", Source.CLASSIFIER)
     assert (answer.selector.system, answer.selector.layer) == ("홈택스", Layer.DB)
@@ -122,7 +122,7 @@ async def test_the_classifier_decides_and_the_text_gives_the_target() -> None:
 
 async def test_a_change_that_is_only_guessed_is_offered_with_its_target_kept() -> None:
     parser = build_parser(classifier=guessing("rollback"))
-    answer = await parser.parse(said("홈택스 운영 옛날 걸로 해놔"))
+    answer = await parser.parse(said("홈택스 운영 그때 그 모습으로 해놔"))
     assert isinstance(answer, Clarification)
     assert [choice.label for choice in answer.choices] == ["롤백", "하지 않음"]
     assert answer.partial is not None
@@ -136,7 +136,7 @@ async def test_a_change_that_is_only_guessed_is_offered_with_its_target_kept() -
 
 async def test_classifier_and_model_together_plan_what_the_text_says() -> None:
     parser = build_parser(classifier=guessing("rollback"), model=modelling("rollback"))
-    answer = await parser.parse(said("홈택스 운영 옛날 걸로 해놔"))
+    answer = await parser.parse(said("홈택스 운영 그때 그 모습으로 해놔"))
     assert isinstance(answer, Intent)
     assert (answer.action, answer.source) == ("rollback", Source.LLM)
     assert answer.selector.system == "홈택스"
