@@ -70,8 +70,8 @@ class CorrectingParser:
     async def _corrected(
         self, utterance: Utterance, planned: Intent
     ) -> Intent | Clarification | None:
-        if not is_correction(utterance.text, utterance.vocabulary):
-            return None
+        if "pid" in planned.params or not is_correction(utterance.text, utterance.vocabulary):
+            return None  # a process of one server is none of another: that is said as a whole
         everything = _everything(utterance, planned)
         if everything is not None:
             return everything
@@ -79,7 +79,7 @@ class CorrectingParser:
         intent = answer.partial if isinstance(answer, Clarification) else answer
         if intent is None or intent.action != planned.action:
             return None
-        intent = replace(intent, corrects=planned.corrects, files=planned.files)
+        intent = _carried(intent, planned)
         if isinstance(answer, Clarification):
             return None if _same(intent, planned) else replace(answer, partial=intent)
         settled = _settled(intent, planned, utterance)
@@ -94,6 +94,15 @@ def is_correction(text: str, vocabulary: Vocabulary) -> bool:
         return False
     corrects = bool(match["mark"] or _TURNED.search(match["what"]))
     return corrects or bool(_SUPPLEMENTS.search(said[: match.start("verb")]))
+
+
+def _carried(intent: Intent, planned: Intent) -> Intent:
+    """With what the plan has besides its target; a deployment only of the same system."""
+    now, before = intent.selector, planned.selector
+    params = dict(intent.params)
+    if (now.institution, now.system) != (before.institution, before.system):
+        params.pop("deployment", None)
+    return replace(intent, params=params, corrects=planned.corrects, files=planned.files)
 
 
 def _settled(intent: Intent, planned: Intent, utterance: Utterance) -> Intent | None:

@@ -82,3 +82,22 @@ async def test_dropped_files_are_a_request_of_their_own() -> None:
     answer = await parser.parse(heard("아니 2번", files=("a.zip",)))
     intent = answer.partial if isinstance(answer, Clarification) else answer
     assert intent is None or not intent.corrects
+
+
+async def test_a_process_of_one_server_is_none_of_another() -> None:
+    planned = replace(PLANNED, action="kill_session", params={"pid": 3321})
+    answer = await CorrectingParser(build_parser()).parse(heard("아니 2번", planned=planned))
+    intent = answer.partial if isinstance(answer, Clarification) else answer
+    assert intent is None or not intent.corrects
+
+
+async def test_a_deployment_is_not_taken_along_to_another_system() -> None:
+    params = {"deployment": "J260401-AB12CD"}
+    planned = replace(PLANNED, action="rollback", params=params)
+    parser = CorrectingParser(build_parser())
+    same = await parser.parse(heard("아니 2번", planned=planned))
+    other = await parser.parse(heard("아니 홈택스로", planned=planned))
+    assert isinstance(same, Intent)
+    assert isinstance(other, Intent)
+    assert (dict(same.params), dict(other.params)) == (params, {})
+    assert other.corrects == PLANNED.corrects
