@@ -65,11 +65,11 @@ class Pipeline:
         self._stores = services.stores
         self._chronicle = chronicle
         self._outbound = outbound
+        self._plans = OpenPlans(services, chronicle, outbound)
         self._surroundings = Surroundings(services)
         self._surveyor = Surveyor(services, chronicle)
         self._tasks = Tasks(services, chronicle)
         self._knowledge = Knowledge(services)
-        self._plans = OpenPlans(services, chronicle, outbound)
 
     async def handle(self, message: Mention | Command) -> FollowUp:
         """Take one addressed message, and say what it leads to."""
@@ -187,10 +187,10 @@ class Pipeline:
             await self._ask(request, question_for(asking, vocabulary, self._texts))
             return NOTHING
         job_id = await self._plan(request, intent, action, target)
-        if job_id is not None:
-            await self._plans.made(job_id, intent)
         # Only now: cut off before, the same message must find its question still open.
         await self._done_asking(request)
+        if job_id is not None:
+            await self._plans.made(job_id, intent)
         return FollowUp(start=job_id)
 
     async def _target(self, request: Request, intent: Intent, action: Action) -> Target | None:
