@@ -47,7 +47,7 @@ READS = frozenset(
 # The shares were chosen on the examples, each judged by a classifier that had not seen it.
 ACTS = 0.85  # a reading action on the classifier's word alone, where nothing was named
 ACTS_ON_NAMED = 0.60  # the same, where the text names a target or begs for something
-ACTS_ON_TALK = 0.90  # the same, where a change was only spoken of
+ACTS_ON_TALK = 0.95  # the same, where a change was only spoken of
 MAYBE_TALK = 0.20  # as much as this for "nobody asked", and neither of the two is enough
 AGREES = 0.35  # the classifier's share where the model independently says the same
 AGREES_TO_CHANGE = 0.60

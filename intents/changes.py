@@ -42,11 +42,11 @@ class Scene:
 _ASKED = r"(?=줘|주|라|달|봐|요|놔|놓|$|▒)"
 _PUT = r"올려|올리고|적용|교체|업데이트|덮어써|덮어|넣어|바꿔|갈아|깔아"
 _STOP = (
-    rf"중지|정지|stop|스톱|셧다운|중단|shutdown|shut□*down|(?:내려|꺼|죽여){_ASKED}|내리고|끄고"
+    rf"중지|정지|stop|스톱|셧다운|중단|shut□*down|take□*down|turn□*off|(?:내려|꺼|죽여){_ASKED}|내리고|끄고"
     r"|내려놔|꺼놔"
 )
 _START = (
-    rf"기동|시작|start|스타트|구동(?!중)|개시|bring□*up|(?:켜|올려|살려|띄워){_ASKED}|켜고|띄우고"
+    rf"기동|시작|start|스타트|구동(?!중)|개시|bring□*up|turn□*on|fire□*up|(?:켜|올려|살려|띄워){_ASKED}|켜고|띄우고"
     r"|살리고"
 )
 _AGAIN = rf"다시(?:올려|켜|살려){_ASKED}|다시(?:시작|기동|구동)"

@@ -45,7 +45,7 @@ def in_korean(text: str) -> str:
         )
         text = re.sub(rf"\b(?:{verb})\s+(?:is|was)\s*(?:not|n't)\b", f" {korean}하지마 ", text)
         text = re.sub(
-            rf"\b(?:{verb})\s+(?:is|was|has|took|failed|counter|required|needed|count)\b",
+            rf"\b(?:{verb})\s+(?:is|was|has|took|takes|failed|counter|required|needed|count|scheduled|planned|window|at\s+\d|will|went|did|finished|completed|succeeded)\b",
             f" {korean}했 ",
             text,
         )
@@ -100,7 +100,7 @@ RULES: tuple[tuple[str, str], ...] = (
         "search_audit",
         (
             r"\baudit (?:log|trail|entr|record)|\bwho (?:restarted|stopped|started"
-            r"|rolled back|deleted|killed)"
+            r"|approved|changed|touched|rolled back|deleted|killed)"
         ),
     ),
     (

@@ -53,16 +53,20 @@ _KEPT = 16  # vocabularies: people with different rights who write at the same t
 _SHORTEST_CODE = 3  # "ME" and "EX" are codes of institutions, and English words
 _SHORT_CODE = 3
 _SHORTEST_NEAR = 3  # syllables; a shorter name has ordinary words for neighbours
+# Syllables of a name that one of them may drop out of; bodies of the state are named too alike.
+_SHORTEST_SLIPPED = {Kind.SYSTEM: 5, Kind.INSTITUTION: 6}
 _TWO_SLIPS = 6  # syllables from which two of them may be misspelled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lexicon:
     """``words`` by first character, longest first. ``near`` by a spelling with one or two
-    syllables blanked out (``?``). ``siblings``: node numbers by place."""
+    syllables blanked out (``?``), ``slipped`` by one with a syllable dropped or typed
+    twice. ``siblings``: node numbers by place."""
 
     words: Words
     near: Mapping[str, tuple[tuple[str, Word], ...]]
+    slipped: Mapping[str, tuple[tuple[str, Word], ...]]
     lengths: tuple[int, ...]
     hosts: Mapping[str, NodeEntry]
     siblings: Mapping[Place, tuple[int, ...]]
@@ -96,9 +100,18 @@ def blanked(spelling: str) -> Iterable[str]:
             yield f"{spelling[:one]}?{spelling[one + 1 : two]}?{spelling[two + 1 :]}"
 
 
+def dropped_or_doubled(spelling: str) -> Iterable[str]:
+    """The spelling without one of its inner syllables, and with one of them typed twice. The first
+    and the last are kept: without its last syllable a ministry is a field ("국토교통")."""
+    for place in range(1, len(spelling) - 1):
+        yield spelling[:place] + spelling[place + 1 :]
+        yield spelling[:place] + spelling[place] + spelling[place:]
+
+
 def _built(vocabulary: Vocabulary) -> Lexicon:
     words = _spellings(vocabulary)
     near: dict[str, list[tuple[str, Word]]] = defaultdict(list)
+    slipped: dict[str, list[tuple[str, Word]]] = defaultdict(list)
     lengths = set()
     for (spelling, kind), word in words.items():
         named = kind in (Kind.INSTITUTION, Kind.SYSTEM)
@@ -106,12 +119,19 @@ def _built(vocabulary: Vocabulary) -> Lexicon:
             lengths.add(len(spelling))
             for key in blanked(spelling):
                 near[key].append((spelling, word))
+            if len(spelling) < _SHORTEST_SLIPPED[kind]:
+                continue
+            for key in dropped_or_doubled(spelling):
+                if (spelling, word) not in slipped[key]:
+                    slipped[key].append((spelling, word))
+                lengths.add(len(key))
     siblings: dict[Place, set[int]] = defaultdict(set)
     for node in vocabulary.nodes:
         siblings[(node.institution, node.system, node.layer, node.env)].add(node.number)
     return Lexicon(
         words=_by_first_character(words),
         near={key: tuple(rows) for key, rows in near.items()},
+        slipped={key: tuple(rows) for key, rows in slipped.items()},
         lengths=tuple(sorted(lengths, reverse=True)),
         hosts={node.node_id.lower(): node for node in vocabulary.nodes},
         siblings={place: tuple(sorted(numbers)) for place, numbers in siblings.items()},

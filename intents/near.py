@@ -17,6 +17,7 @@ from intents.names import Name, ends_name, is_excluded
 from intents.phrase import Squeezed, squeeze
 
 _MARGIN = 0.75  # letters by which the second candidate must be farther away
+_SLIP = 0.5  # a syllable that is missing or doubled inside a long name counts as one letter alike
 _LIMITS = ((3, 0.5), (5, 1.0), (99, 1.5))  # syllables, letters
 _GENERIC = re.compile("(?:시스템|홈페이지|포털|서비스)$")
 _SHORT_CORE = 2  # syllables: what is left of such a name is too little to be sure of
@@ -87,7 +88,10 @@ def _candidates(piece: str, lexicon: Lexicon) -> list[tuple[float, str, Word]]:
         for spelling, word in lexicon.near.get(key, ())
     }
     rows = [(distance(piece, spelling), spelling, word) for (spelling, _), word in words.items()]
-    return sorted((row for row in rows if row[0] <= limit + _MARGIN), key=lambda row: row[0])
+    rows = [row for row in rows if row[0] <= limit + _MARGIN]
+    if not rows:
+        rows = [(_SLIP, spelling, word) for spelling, word in lexicon.slipped.get(piece, ())]
+    return sorted(rows, key=lambda row: row[0])
 
 
 def _weighed(

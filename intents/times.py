@@ -13,6 +13,7 @@ _AGO = {
     **{"오늘": 0, "today": 0, "금일": 0, "당일": 0},
 }
 _WEEKDAYS = "일월화수목금토"
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _RECURS = re.compile(
     r"매일|매주|매월|매달|매시간|매시|평일|주말|주기적|정기적|마다|날마다|(?:분|시간)간격"
@@ -43,9 +44,9 @@ def cron_of(text: str) -> str | None:
         return f"0 */{step} * * *" if 1 <= step <= 23 else None
     if re.search(r"매\s?시간|매시\b|한\s?시간\s?(?:마다|간격)|every\s?hour|hourly", text):
         return "0 * * * *"
-    step = re.search(r"every\s?(\d{1,2})\s?(min|hour)", text)
-    if step:
-        return f"*/{int(step[1])} * * * *" if step[2] == "min" else f"0 */{int(step[1])} * * *"
+    often = re.search(r"every\s?(\d{1,2})\s?(min|hour)", text)
+    if often:
+        return f"*/{int(often[1])} * * * *" if often[2] == "min" else f"0 */{int(often[1])} * * *"
     clock = _clock(text)
     days = _recurring_days(text)
     return f"{clock[1]} {clock[0]} {days}" if clock and days else None
@@ -122,10 +123,24 @@ def _iso(year: int, month: int, day: int) -> str | None:
 
 def month_of(text: str, now: dt.datetime) -> str | None:
     """The one month a text speaks of, as YYYY-MM."""
-    if re.search(r"이번\s*달|이달|금월|당월", text):
+    if re.search(r"이번\s*달|이달|금월|당월|this month", text):
         return f"{now:%Y-%m}"
-    if re.search(r"지난\s*달|저번\s*달|전월|전달", text):
+    if re.search(r"지난\s*달|저번\s*달|전월|전달|last month", text):
         return f"{now.replace(day=1) - dt.timedelta(days=1):%Y-%m}"
+    return _month_by_name(text, now) or _month_by_number(text, now)
+
+
+def _month_by_name(text: str, now: dt.datetime) -> str | None:
+    named = re.search(rf"(?<![a-z])({'|'.join(_MONTHS)})[a-z]*\b(?!\s*\d{{1,2}}(?!\d))", text)
+    if named is None or (
+        named[1] == "may" and not re.search(r"(?:in|for|of|during)\s+may\b", text)
+    ):
+        return None
+    month = _MONTHS.index(named[1]) + 1
+    return f"{now.year - (month > now.month)}-{month:02d}"
+
+
+def _month_by_number(text: str, now: dt.datetime) -> str | None:
     told = re.search(
         r"(?:(\d{4})\s*년\s*|(작년)\s*)?(?<!\d)(\d{1,2})\s*월(?!\s*\d{1,2}\s*일)", text
     )
