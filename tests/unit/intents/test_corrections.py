@@ -17,6 +17,7 @@ from cmdb.importers.estate import vocabulary_of
 from cmdb.importers.estate_csv import read_estate
 from intents.chain import build_parser
 from intents.corrections import CorrectingParser
+from tests.fakes.model import ObeyingModel
 
 ROOT = Path(__file__).parents[3]
 VOCABULARY = vocabulary_of(read_estate(ROOT / "bot/app/demo/data"), None)
@@ -101,3 +102,21 @@ async def test_a_deployment_is_not_taken_along_to_another_system() -> None:
     assert isinstance(other, Intent)
     assert (dict(same.params), dict(other.params)) == (params, {})
     assert other.corrects == PLANNED.corrects
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["text"])
+async def test_a_model_that_obeys_an_attacker_changes_no_correction(
+    case: Mapping[str, Any],
+) -> None:
+    model = ObeyingModel("manage_service", {"operation": "stop"})
+    nodes = tuple(case.get("nodes", (1,)))
+    planned = replace(PLANNED, selector=replace(PLANNED.selector, nodes=nodes))
+    answer = await CorrectingParser(build_parser(model=model)).parse(
+        heard(case["text"], planned=planned)
+    )
+    intent = answer.partial if isinstance(answer, Clarification) else answer
+    corrects = intent.corrects if intent else ""
+    assert corrects == (PLANNED.corrects if "target" in case else "")
+    if intent is not None and corrects:
+        assert dict(intent.params) == dict(PLANNED.params)
+        assert shown(intent.selector) == case["target"]
