@@ -143,6 +143,11 @@ def _spoken_as_digits(text: str) -> str:
         lambda match: str(_SPOKEN[match[1]]),
         text,
     )
+    text = re.sub(
+        r"((?:와스|왓스|(?<![a-z])was|웹|(?<![a-z])web|디비|(?<![a-z])db)\s*)이번(?=\s*(?:서버|노드|만|에|톰캣))",
+        r"\g<1>2번",
+        text,
+    )
     # "이번" alone is "this time"; behind "일번" it is the second.
     text = re.sub(r"(?<![가-힣])일번([\s,]*(?:과|이랑|랑|하고)?[\s,]*)이번", r"1번\1 2번", text)
     text = re.sub(

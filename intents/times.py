@@ -189,6 +189,9 @@ def past_days_of(text: str) -> int | None:
     """Like ``days_of``, also for words that only point back."""
     if (days := days_of(text)) is not None:
         return days
+    behind = re.search(r"(?:로그|기록|이력|내역)\s*(\d{1,3})\s*일", text)
+    if behind:
+        return int(behind[1])
     for pattern, number in (
         (r"어제|전일|yesterday", 1),
         (r"오늘|금일|today", 1),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-VERSION = 2  # raise it with the form of texts or the estimator: other models are not taken
+VERSION = 3  # raise it with the form of texts or the estimator: other models are not taken
 
 _SAME: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), word)
@@ -32,6 +32,7 @@ _SAME: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"에스알|서비스요청", "sr"),
         (r"씨피유|시피유|씨퓨", "cpu"),
         (r"메모리|memory|램(?!프)", "메모리"),
+        (r"heap", "힙"),
         (r"크론(?:탭|잡)?|cron(?:tab|job)?s?", "크론"),
         (r"스케쥴|스케줄|schedules?", "스케줄"),
         (r"로그(?!인|아웃)|(?<![a-z])logs?(?!in|out|ged)", "로그"),
