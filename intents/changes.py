@@ -52,7 +52,7 @@ _START = (
 _AGAIN = rf"다시(?:올려|켜|살려){_ASKED}|다시(?:시작|기동|구동)"
 _CLEAN = (
     r"압축(?!파일|본|률)|정리|삭제|지워|지우|비워|비우|확보|청소|날려|치워|치우|제거|묶어|아카이브"
-    r"|clean□*up|clear|purge|delete|gzip"
+    r"|clean□*up|clear|purge|delete|gzip|compress"
 )
 _ALONE = r"자동(?:으로)?|auto(?:로)?|알아서|스스로"
 _BEYOND = (
@@ -232,7 +232,9 @@ def _service(scene: Scene) -> Verdict | None:
         or scene.layer
         or re.search(r"(?:was|web|와스|웹|db|디비|서비스|프로세스|데몬|인스턴스|서버)", text)
     )
-    if not thing or re.search(r"로그(?!인)|엑셀|파일|다운로드|크론|배치|파이프라인|젠킨스", text):
+    if not thing or re.search(
+        r"로그(?!인)|엑셀|파일|결과|채널|방에|여기|다운로드|크론|배치|파이프라인|젠킨스", text
+    ):
         return None
     if restart_wish(text) is not Wish.ABSENT:
         return None

@@ -141,7 +141,10 @@ def _built(vocabulary: Vocabulary) -> Lexicon:
 def _spellings(vocabulary: Vocabulary) -> dict[tuple[str, Kind], Word]:
     words: dict[tuple[str, Kind], Word] = {}
     for institution in vocabulary.institutions:
-        for name in (institution.name, *institution.aliases):
+        # A commission is called without its last two syllables: "국민권익위".
+        name = institution.name
+        short = (name[:-2],) if name.endswith("위원회") and len(name) > len("위원회") + 1 else ()
+        for name in (institution.name, *institution.aliases, *short):
             words.setdefault(
                 (_flat(name), Kind.INSTITUTION), Word(Kind.INSTITUTION, institution.name)
             )

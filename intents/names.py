@@ -76,6 +76,11 @@ _NO_ENVIRONMENT = re.compile(
     "|시간|소스|건을|건은|본부|업체"
 )
 _NO_LAYER = re.compile("프로세스|사이트|페이지|로직|투비|소켓|브라우저|팀|담당|관리자|상에서")
+_BEFORE_THE_VERB = ("what", "who", "which", "there", "that", "when", "how")
+_BEHIND_THE_VERB = re.compile(
+    "deployed|restarted|rolled|stopped|started|done|changed|released|killed|approved|fixed|not"
+    "|successful|last(?:week|night|month)"
+)
 _NO_APPROVAL_SYSTEM = re.compile("규칙|단계|라인|절차|받|없이|올")
 
 
@@ -188,7 +193,7 @@ def _may_begin(flat: Squeezed, at: int, spelling: str, found: list[Name]) -> boo
 
 def _may_end(flat: Squeezed, to: int, word: Word, words: Words, *, runs_on: bool) -> bool:
     rest = flat.text[to:]
-    if _is_something_else(rest, word, flat.text[to - 2 : to]):
+    if _is_something_else(flat, to, word):
         return False
     if flat.gap_before(to):
         return True
@@ -211,12 +216,21 @@ def _spelled_layer(flat: Squeezed, to: int) -> str:
     return "와스" if flat.text[:to].endswith(("와스", "디비", "베이스")) else "웹"
 
 
-def _is_something_else(rest: str, word: Word, spelled: str) -> bool:
+def _is_english_verb(flat: Squeezed, to: int) -> bool:
+    """Whether a "was" is the verb: "what was deployed", but not "restart the was"."""
+    before, behind = flat.text[: to - 3], flat.text[to:]
+    return before.endswith(_BEFORE_THE_VERB) or bool(_BEHIND_THE_VERB.match(behind))
+
+
+def _is_something_else(flat: Squeezed, to: int, word: Word) -> bool:
+    rest = flat.text[to:]
     if word.kind is Kind.ENV:
         return bool(_NO_ENVIRONMENT.match(rest))
     if word.kind is Kind.LAYER:
-        return bool(re.match(rf"(?:서버)?(?:{_NO_LAYER.pattern})", rest))
-    return word.kind is Kind.SYSTEM and spelled == "결재" and bool(_NO_APPROVAL_SYSTEM.match(rest))
+        no_layer = re.match(rf"(?:서버)?(?:{_NO_LAYER.pattern})", rest)
+        return bool(no_layer) or (flat.text.endswith("was", 0, to) and _is_english_verb(flat, to))
+    approval = flat.text.endswith("결재", 0, to) and _NO_APPROVAL_SYSTEM.match(rest)
+    return word.kind is Kind.SYSTEM and bool(approval)
 
 
 def _ascii_may_follow(rest: str, word: Word) -> bool:
