@@ -37,7 +37,8 @@ class TransportError(Exception):
     """The server could not be reached or did not do what was asked.
 
     ``code`` is one of: unreachable, host_key_changed, login_refused, silence, timeout,
-    connection_lost, not_found, permission_denied, disk_full, write_failed, name_not_encodable.
+    connection_lost, not_found, permission_denied, disk_full, write_failed, name_not_encodable,
+    no_shell (nothing can be run there).
     ``output`` is what had been said until then.
     """
 
@@ -83,17 +84,29 @@ class Files(Protocol):
 
 
 class Transport(Protocol):
-    """One server, logged in to. Every method raises TransportError and nothing else."""
+    """One server, logged in to. Every method raises TransportError and nothing else.
+
+    ``shell``: whether ``run`` can be used at all. ``legacy``: the old algorithms in use, by name.
+    """
 
     files: Files
+    shell: bool
+    legacy: tuple[str, ...]
 
     async def run(
-        self, arguments: Sequence[str], *, timeout_s: float, silence_s: float = SILENCE_S
+        self,
+        arguments: Sequence[str],
+        *,
+        timeout_s: float,
+        silence_s: float = SILENCE_S,
+        stdin: AsyncIterator[bytes] | None = None,
     ) -> Output:
         """Run one argument list; returns when the command has ended, whatever its status.
 
+        ``stdin`` is written to the command piece by piece, as fast as it reads.
+
         Raises:
-            TransportError: ``timeout`` or ``silence``, with the output until then.
+            TransportError: ``timeout`` or ``silence``, with the output until then; ``no_shell``.
         """
 
     async def put(self, source: AsyncIterator[bytes], path: str, *, mode: int = 0o600) -> None:

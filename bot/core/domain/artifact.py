@@ -10,18 +10,35 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactEntry:
-    """One file to be deployed: ``path`` relative to the deploy path, digest and size (bytes)."""
+    """One file to be deployed: ``path`` relative to the deploy path, digest and size (bytes).
+
+    ``source`` is its name where it came from (archive or repository), if that is another.
+    """
 
     path: str
     sha256: str
     size: int
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRef:
+    """A tag or branch of a system's repository, nailed to the commit that it was when read."""
+
+    repository: str  # a name for people; never its address
+    ref: str  # e.g. "SR-2026-0402"
+    kind: str  # "tag" or "branch"
+    commit: str  # 40 hexadecimal digits
+    author: str
+    subject: str  # first line of the commit message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
     """What one request's dropped files come to. ``digest`` covers the sorted entries, ``name``
     is a label for people, ``sources`` are the dropped files' names,
-    ``skipped`` what desktops had left in an archive and is not deployed."""
+    ``skipped`` what desktops had left in an archive and is not deployed, ``ref`` the commit
+    that it is, where it came from a repository."""
 
     digest: str
     name: str
@@ -29,3 +46,4 @@ class Artifact:
     entries: tuple[ArtifactEntry, ...]
     sources: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+    ref: SourceRef | None = None

@@ -81,3 +81,4 @@ class Approval:
     plan_digest: str
     stage: int  # 0-based
     at: datetime
+    run_at: datetime | None = None  # yes, but not before this

@@ -71,10 +71,14 @@ class Vocabulary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BalancerMember:
-    """A WAS node's place behind a web node's balancer."""
+    """A node's place behind a balancer: a web node's, or an L4 device that its agent knows.
 
-    web_node_id: str
-    member: str  # "host:port" as the upstream block writes it
+    Exactly one of ``web_node_id`` and ``device`` is given.
+    """
+
+    member: str  # "host:port" as the upstream block or the device's pool writes it
+    web_node_id: str = ""
+    device: str = ""  # its name in the agent's settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +108,19 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rollout:
+    """In which portions a system's nodes are changed, and how long traffic gets to settle.
+
+    First ``canary`` nodes (0: none apart), then ``batch`` at a time. ``settle_s``: seconds that
+    requests in flight are given at the most.
+    """
+
+    canary: int = 1
+    batch: int = 1
+    settle_s: int = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """The nodes of exactly one system that a request means, and the agent that reaches them.
 
@@ -117,6 +134,7 @@ class Target:
     helpers: tuple[Node, ...]
     siblings: int
     agent: str
+    rollout: Rollout = Rollout()
 
     @property
     def environments(self) -> tuple[Environment, ...]:

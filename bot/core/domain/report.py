@@ -95,6 +95,14 @@ class Button:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A page of our own console. Who opens it signs in there; the address carries no secret."""
+
+    url: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """One message of the bot. ``summary`` stands alone: notifications and screen readers get it.
 
@@ -109,3 +117,4 @@ class Report:
     buttons: tuple[Button, ...] = ()
     footer: str = ""
     only_for: str | None = None
+    link: Link | None = None
