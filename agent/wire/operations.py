@@ -265,7 +265,7 @@ class Digests(WireModel):
 
     kind: Literal["digests"] = "digests"
     files: dict[str, Sha256 | None]
-    conflicts: dict[str, Literal["folder", "link", "other"]] = {}
+    conflicts: dict[str, Literal["folder", "link", "other"]] = Field(default_factory=dict)
 
 
 class NodeProbe(WireModel):
