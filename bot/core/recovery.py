@@ -14,8 +14,16 @@ from bot.core.domain.job import StepRecord, StepState
 _BEGUN = frozenset({StepState.RUNNING, StepState.SUCCEEDED, StepState.FAILED, StepState.UNKNOWN})
 # A backup or a staged file changes a disk but not what the node serves.
 _INTRUSIVE = frozenset(
-    {"drain_member", "stop_service", "replace_files", "restore_backup", "start_service"}
+    {
+        "drain_member",
+        "drain_device",
+        "stop_service",
+        "replace_files",
+        "restore_backup",
+        "start_service",
+    }
 )
+_DRAINS = frozenset({"drain_member", "drain_device"})
 _DISTURBING = frozenset({"stop_service", "replace_files", "restore_backup", "start_service"})
 
 
@@ -55,8 +63,8 @@ def undo_steps(run: NodeRun, records: Mapping[str, StepRecord]) -> tuple[Step, .
         skipped.add("restore_backup")
     if "restore_backup" not in skipped or "stage_files" not in begun:
         skipped.add("discard_staging")
-    if "drain_member" not in begun:
-        skipped |= {"drain_member", "settle_traffic"}
+    if not begun & _DRAINS:
+        skipped |= {*_DRAINS, "settle_traffic"}
     if not begun & _DISTURBING:
         skipped |= {"stop_service", "start_service", "await_health", "settle_traffic", "mark_log"}
     steps = tuple(step for step in run.undo if step.operation.kind not in skipped)
@@ -66,4 +74,4 @@ def undo_steps(run: NodeRun, records: Mapping[str, StepRecord]) -> tuple[Step, .
 
 
 def _takes_out(step: Step) -> bool:
-    return step.operation.kind == "drain_member" and step.operation.state == "down"
+    return getattr(step.operation, "state", "") == "down"

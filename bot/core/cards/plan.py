@@ -87,6 +87,11 @@ def _sections(
     sections += [Notice(text=texts.note(warning)) for warning in plan.warnings]
     if plan.files:
         sections += _files(plan, texts)
+    sections += [
+        _titled(name, [texts.note(told)], texts)
+        for name, told in (("source", plan.source), ("mapping", plan.mapping))
+        if told
+    ]
     if plan.restart:
         sections.append(_titled("restart", [texts.note(plan.restart)], texts))
     if plan.outline:
@@ -156,7 +161,7 @@ def _lapse(job: Job, texts: Texts, now: datetime) -> str:
 def _files(plan: Plan, texts: Texts) -> list[Section]:
     rows = tuple(
         (
-            file.path,
+            _place(file, texts),
             size_of(file.size),
             file.sha256,
             _novelty(file, texts),
@@ -177,6 +182,13 @@ def _files(plan: Plan, texts: Texts) -> list[Section]:
     )
     left = len(plan.files) - len(rows)
     return [table, Paragraph(text=texts.say("cards.more_files", count=left))] if left else [table]
+
+
+def _place(file: FileChange, texts: Texts) -> str:
+    """Below the deploy path; and its name in what was dropped, if that is another."""
+    if not file.source or file.source == file.path:
+        return file.path
+    return texts.say("cards.plan.place", path=file.path, source=file.source)
 
 
 def _novelty(file: FileChange, texts: Texts) -> str:
