@@ -28,7 +28,7 @@ from agent.identity import Identity, IdentityError, load_identity, new_identity,
 from agent.ledger import Ledger
 from agent.link import Backoff, Link
 from agent.settings import AgentSettings, SettingsError, load_settings
-from agent.transports.ssh import connect
+from agent.transports.reach import connect
 from agent.wire.enrolment import EnrolmentToken, TokenError
 from agent.wire.handshake import HandshakeError
 
