@@ -19,6 +19,7 @@ Nodes, which most tests want::
     lab.nodes(2, options=SshdOptions(...), web=False, prefix="old")   # other servers behind
     node.access(), node.target()          # NodeAccess, NodeTarget; field=value changes one,
     node.access(port=cut.port, charset="cp949", login=node.sshd.password_login)
+    lab.ftp_node()                        # FtpNode: .ftp .service .access() .target() .digests()
     node.digests()                        # {path: sha256} below deploy_path, from the disk
     node.member                           # "host:port" as in the upstream file
     node.sshd, node.service, node.deploy_path, node.backup_path, node.balancer
@@ -51,6 +52,7 @@ Parts (each ``lab.<part>()`` starts it; ``start``/``stop`` by hand as well)::
     ftp.visible_root                      # "" or the real path: the prefix of clients' paths
     repository = lab.git_repository()     # .url .path .commit(files, message, branch=, tag=)
     disk = lab.disk(size=4 << 20)         # tmpfs at .path; .free .fill(leave=bytes); root only
+    lab.disk("was01/webapps", size=...)   # a folder of a node becomes small, contents kept
     with lab.load(url, connections=8, pause_ms=10) as load: ...   # then load.result.lost,
                                           # .requests .non_2xx .connect .read .write .timeout
     lab.leftovers()                       # files named *.guardia-* that an agent left anywhere
@@ -67,7 +69,7 @@ from tests.lab.git import GitRepository
 from tests.lab.lab import Lab
 from tests.lab.load import Load, LoadResult
 from tests.lab.nginx import Nginx
-from tests.lab.nodes import Fleet, LabNode, digests_below
+from tests.lab.nodes import Fleet, FtpNode, LabNode, digests_below
 from tests.lab.service import Service, application
 from tests.lab.sshd import Sshd, SshdOptions, legacy_host_keys
 from tests.lab.tomcat import Tomcat
@@ -77,6 +79,7 @@ from tests.lab.war import war, war_files
 __all__ = [
     "Account",
     "Fleet",
+    "FtpNode",
     "GitRepository",
     "Lab",
     "LabNode",

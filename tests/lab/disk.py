@@ -14,7 +14,10 @@ from tests.lab.part import Ground, Part
 
 
 class SmallDisk(Part):
-    """A tmpfs of ``size`` bytes at ``path``, owned by the account. ``fill`` leaves little."""
+    """A tmpfs of ``size`` bytes at ``path``, owned by the account. ``fill`` leaves little.
+
+    Over a folder that exists it holds what lay there, so that a node's folder can become small.
+    """
 
     def __init__(self, ground: Ground, name: str = "disk", *, size: int = 4 << 20) -> None:
         self.ground = ground
@@ -26,6 +29,9 @@ class SmallDisk(Part):
         if not self.ground.account.switch:
             raise Unavailable("a small disk needs root: only root can mount one")
         account = self.ground.account
+        covered = self.path.with_name(f"{self.path.name}.covered")
+        if self.path.exists():
+            self.path.rename(covered)
         account.make_folder(self.path)
         options = f"size={self.size},mode=0755,uid={account.uid},gid={account.gid}"
         done = subprocess.run(
@@ -35,6 +41,8 @@ class SmallDisk(Part):
         )
         if done.returncode:
             raise Unavailable(f"no tmpfs can be mounted here: {done.stderr.decode().strip()}")
+        if covered.exists():
+            subprocess.run(["cp", "-a", "--", f"{covered}/.", self.path], check=True)
 
     def stop(self) -> None:
         if self.path.is_mount():

@@ -5,9 +5,12 @@ Owns: starting parts and ending all of them, whatever happened in between. Knows
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
+import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -19,7 +22,7 @@ from tests.lab.disk import SmallDisk
 from tests.lab.git import GitRepository
 from tests.lab.load import Load
 from tests.lab.nginx import Nginx
-from tests.lab.nodes import Fleet, LabNode, NodeMaker
+from tests.lab.nodes import Fleet, FtpNode, LabNode, NodeMaker
 from tests.lab.part import Ground, Part
 from tests.lab.service import Service
 from tests.lab.sshd import PLAIN, Sshd, SshdOptions
@@ -27,6 +30,7 @@ from tests.lab.tomcat import Tomcat
 from tests.lab.vsftpd import Vsftpd
 
 P = TypeVar("P", bound=Part)
+_PREFIX = "guardia-lab-"
 _WEB_HOST = "127.0.1.2"
 _LIGHT = SshdOptions(host_keys=("ed25519",))  # a key of RSA costs a tenth of a second and more
 
@@ -42,6 +46,7 @@ class Lab:
         self.account = Account.find()
         self._parts: list[Part] = []
         self._ground: Ground | None = None
+        self._lock: int | None = None
 
     @property
     def ground(self) -> Ground:
@@ -56,9 +61,12 @@ class Lab:
 
     def __enter__(self) -> Self:
         # Not below pytest's own folder, which nobody but its owner may enter.
-        root = Path(tempfile.mkdtemp(prefix="guardia-lab-")).resolve()
-        root.chmod(0o755)
+        made = Path(tempfile.mkdtemp(prefix=f".{_PREFIX}")).resolve()
+        made.chmod(0o755)
+        self._lock = _lock(made)
+        root = made.rename(made.with_name(made.name.removeprefix(".")))  # locked from the first on
         self.account.own(root)
+        _end_abandoned()
         self._ground = Ground(root=root, account=self.account)
         return self
 
@@ -75,8 +83,9 @@ class Lab:
             except Exception as failure:  # noqa: BLE001  the others must be stopped all the same
                 failures.append(failure)
         self._parts.clear()
-        processes.end_marked(self.root)
-        shutil.rmtree(self.root, ignore_errors=True)
+        _clear(self.root)
+        if self._lock is not None:
+            os.close(self._lock)
         if failures:
             raise ExceptionGroup("parts of the lab did not stop", failures)
 
@@ -145,6 +154,16 @@ class Lab:
                 node.service.await_up()
         return Fleet(nodes=nodes, web=self._web(maker, nodes, "web02") if web else None)
 
+    def ftp_node(self, node_id: str = "ftp01", *, host: str = "127.0.1.151") -> FtpNode:
+        """A node with FTP and nothing else, and the light service that serves its files."""
+        ftp = self.vsftpd(f"{node_id}/ftp", host=host)
+        service = Service(
+            self.ground, node_id, host=host, deploy_path=ftp.root / "htdocs", node_id=node_id
+        )
+        self.add(service)
+        self.account.make_folder(ftp.root / "backup")
+        return FtpNode(node_id=node_id, ftp=ftp, service=service)
+
     def leftovers(self) -> list[Path]:
         """What agents leave behind on a bad day: files of theirs below the lab's folder."""
         found: list[Path] = []
@@ -154,3 +173,43 @@ class Lab:
 
     def _web(self, maker: NodeMaker, nodes: tuple[LabNode, ...], name: str) -> LabNode:
         return maker.web_node(name, _WEB_HOST, tuple(node.member for node in nodes))
+
+
+def _clear(root: Path) -> None:
+    """End what still runs for this lab, unmount what it mounted, remove its folder."""
+    processes.end_marked(root)
+    for line in Path("/proc/mounts").read_text("utf-8").splitlines():
+        if line.split()[1].startswith(f"{root}/"):
+            subprocess.run(["umount", "--lazy", line.split()[1]], check=False, capture_output=True)
+    for folder, folders, _ in os.walk(root):  # a test of permissions may have closed some
+        for name in folders:
+            path = Path(folder, name)
+            if not path.is_symlink():
+                with suppress(OSError):
+                    path.chmod(0o755)
+    shutil.rmtree(root, ignore_errors=True)
+
+
+def _lock(root: Path) -> int | None:
+    """Hold the lab; the kernel lets go when this process is gone. None: another one holds it."""
+    handle = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return None
+    return handle
+
+
+def _end_abandoned() -> None:
+    """Clear the labs of this user whose owner was killed."""
+    for root in Path(tempfile.gettempdir()).resolve().glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            handle = _lock(root) if root.stat().st_uid in _own_uids() else None
+            if handle is not None:
+                _clear(root)
+                os.close(handle)
+
+
+def _own_uids() -> tuple[int, ...]:
+    return (os.geteuid(), Account.find().uid)

@@ -6,11 +6,13 @@ Owns: starting wrk, ending it early, and reading what it counted. Knows nothing 
 from __future__ import annotations
 
 import json
+import secrets
 import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.lab import processes
 from tests.lab.account import Unavailable
 from tests.lab.part import Part
 
@@ -71,7 +73,7 @@ class Load(Part):
         self.url = url
         self.connections = connections
         self.result: LoadResult | None = None
-        self._script = folder / "wrk.lua"
+        self._script = folder / f"wrk-{secrets.token_hex(4)}.lua"
         self._pause_ms = pause_ms
         self._keep_alive = keep_alive
         self._process: subprocess.Popen[bytes] | None = None
@@ -89,6 +91,9 @@ class Load(Part):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
+        # Stopped before it minds SIGINT, it would die without its figures.
+        pid = self._process.pid
+        processes.await_true(lambda: processes.catches(pid, signal.SIGINT), "wrk's start")
 
     def stop(self) -> None:
         if self._process is None:

@@ -75,7 +75,7 @@ class Nginx(Part):
         document_root: Path | None = None,
     ) -> None:
         self.ground = ground
-        self.home = ground.root / name / "nginx"
+        self.home = ground.claim(f"{name}/nginx")
         self.document_root = document_root or ground.root / name / "htdocs"
         self.host = host
         self.port = processes.free_port(host)

@@ -11,12 +11,27 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.wire.plan import BalancerSpec, KeyLogin, NodeAccess, NodeTarget, PasswordLogin
+from agent.wire.plan import (
+    BalancerSpec,
+    KeyLogin,
+    LegacyAlgorithm,
+    NodeAccess,
+    NodeTarget,
+    PasswordLogin,
+)
 from tests.lab.nginx import Nginx
 from tests.lab.part import Ground, Part
 from tests.lab.service import Service
 from tests.lab.sshd import PLAIN, Sshd, SshdOptions
 from tests.lab.tomcat import Tomcat
+from tests.lab.vsftpd import Vsftpd
+
+# What the profile of a node allows, by the profile of its server.
+_ALLOWED: dict[str, tuple[LegacyAlgorithm, ...]] = {
+    "": (),
+    "rsa": ("kex", "cipher", "mac", "ssh-rsa"),
+    "dss": ("kex", "cipher", "mac", "ssh-dss"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +63,7 @@ class LabNode:
             "backup_path": str(self.backup_path),
             "service": self.service.spec,
             "balancer": self.balancer,
+            "legacy": _ALLOWED[self.sshd.options.legacy],
         }
         return NodeTarget.model_validate({**values, **changes})
 
@@ -56,6 +72,51 @@ class LabNode:
     ) -> NodeAccess:
         """The access record: by key unless another login is given."""
         return NodeAccess(target=self.target(**changes), login=login or self.sshd.key_login)
+
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of every file below the deploy path, by path, read from the disk."""
+        return digests_below(self.deploy_path)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FtpNode:
+    """One server with FTP only. Its service runs, but nobody can restart it from outside."""
+
+    node_id: str
+    ftp: Vsftpd
+    service: Service
+
+    @property
+    def deploy_path(self) -> Path:
+        """On the disk; clients see another path of it in a jail."""
+        return self.ftp.root / "htdocs"
+
+    @property
+    def backup_path(self) -> Path:
+        return self.ftp.root / "backup"
+
+    @property
+    def member(self) -> str:
+        return f"{self.ftp.host}:{self.service.port}"
+
+    def target(self, **changes: object) -> NodeTarget:
+        """The node as a plan means it, with the paths that FTP clients see."""
+        values: dict[str, object] = {
+            "node_id": self.node_id,
+            "env": "dev",
+            "host": self.ftp.host,
+            "port": self.ftp.port,
+            "user": self.ftp.user,
+            "host_key": None,
+            "deploy_path": f"{self.ftp.visible_root}/htdocs",
+            "backup_path": f"{self.ftp.visible_root}/backup",
+            "service": self.service.spec,
+            "transfer": "ftp",
+        }
+        return NodeTarget.model_validate({**values, **changes})
+
+    def access(self, **changes: object) -> NodeAccess:
+        return NodeAccess(target=self.target(**changes), login=self.ftp.login)
 
     def digests(self) -> dict[str, str]:
         """SHA-256 of every file below the deploy path, by path, read from the disk."""

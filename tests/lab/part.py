@@ -26,9 +26,16 @@ class Ground:
     def mark(self) -> dict[str, str]:
         return {MARK: str(self.root)}
 
-    def folder(self, name: str) -> Path:
-        """A new folder of the account below the lab's."""
-        return self.account.make_folder(self.root / name)
+    def claim(self, name: str) -> Path:
+        """The folder of a new part, not made yet.
+
+        Raises:
+            ValueError: another part of this lab has that name.
+        """
+        path = self.root / name
+        if path.exists():
+            raise ValueError(f"this lab has {name} already: give another name")
+        return path
 
     def write(self, path: Path, content: str | bytes, *, mode: int = 0o644) -> Path:
         """A file of the account, with its folder."""

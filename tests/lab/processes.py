@@ -111,6 +111,16 @@ def alive(pid: int) -> bool:
     return found is not None and found[1] != "Z"
 
 
+def catches(pid: int, number: int) -> bool:
+    """Whether a process has a handler for that signal, or has ended."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text("utf-8")
+    except OSError:
+        return True
+    caught = next((line for line in status.splitlines() if line.startswith("SigCgt:")), "SigCgt:0")
+    return bool(int(caught.split(":")[1], 16) >> (number - 1) & 1) or not alive(pid)
+
+
 def descendants(pid: int) -> list[int]:
     """All children of a process, and theirs."""
     parents = {child: stat[2] for child in _pids() if (stat := _stat(child)) is not None}

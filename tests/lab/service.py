@@ -93,7 +93,7 @@ class Service(Part):
         node_id: str = "lab",
     ) -> None:
         self.ground = ground
-        self.home = ground.root / name / "tomcat"
+        self.home = ground.claim(f"{name}/tomcat")
         self.deploy_path = deploy_path or ground.root / name / "webapps" / "ROOT"
         self.host = host
         self.port = processes.free_port(host)

@@ -73,7 +73,7 @@ class Sshd(Part):
         options: SshdOptions = PLAIN,
     ) -> None:
         self.ground = ground
-        self.folder = ground.root / name
+        self.folder = ground.claim(name)
         self.host = host
         self.port = port or processes.free_port(host)
         self.options = options

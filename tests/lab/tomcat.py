@@ -27,8 +27,9 @@ export CATALINA_OUT="$CATALINA_BASE/logs/catalina.out"
 exec "$CATALINA_HOME/bin/catalina.sh" {verb}
 """
 _SETENV = """\
-CATALINA_OPTS="-Xms32m -Xmx128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto"
+CATALINA_OPTS="-Xms32m -Xmx128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 CATALINA_OPTS="$CATALINA_OPTS -Djava.net.preferIPv4Stack=true -Duser.language=en"
+JAVA_OPTS="-XX:-UsePerfData"
 JRE_HOME={jre}
 """
 _SERVER = """\
@@ -82,7 +83,7 @@ class Tomcat(Part):
 
     def __init__(self, ground: Ground, name: str = "tomcat", *, host: str = "127.0.1.1") -> None:
         self.ground = ground
-        self.home = ground.root / name / "tomcat"
+        self.home = ground.claim(f"{name}/tomcat")
         self.host = host
         self.port = processes.free_port(host)
         self.health_path = "/health"

@@ -35,7 +35,7 @@ class Vsftpd(Part):
         lines: tuple[str, ...] = (),
     ) -> None:
         self.ground = ground
-        self.folder = ground.root / name
+        self.folder = ground.claim(name)
         self.root = self.folder / "files"
         self.host = host
         self.port = processes.free_port(host)

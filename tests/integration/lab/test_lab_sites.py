@@ -5,6 +5,7 @@ from __future__ import annotations
 import ftplib
 import io
 import subprocess
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -115,6 +116,41 @@ def test_disk_can_be_full(module_lab: Lab) -> None:
     assert disk.free == 8192
     status, said = module_lab.ground.run(["cp", filler, f"{filler}.copy"], cwd=disk.path)
     assert (status, "No space left on device" in said) == (1, True)
+
+
+def test_folder_of_a_node_can_become_a_small_disk_with_what_it_held(module_lab: Lab) -> None:
+    node = module_lab.nodes(1, web=False, prefix="small").nodes[0]
+    before = node.digests()
+    module_lab.disk(f"{node.node_id}/webapps", size=1 << 20)
+    assert node.digests() == before != {}
+    assert node.service.get("/")[0] == 200
+
+
+def test_ftp_only_node_is_what_its_target_says(module_lab: Lab) -> None:
+    node = module_lab.ftp_node()
+    target = node.target()
+    assert (target.transfer, target.host_key) == ("ftp", None)
+    with ftplib.FTP() as client:
+        client.connect(target.host, target.port, timeout=30)
+        client.login(target.user, node.ftp.password)
+        client.storbinary(f"STOR {target.deploy_path}/new.html", io.BytesIO(b"new"))
+        assert client.nlst(target.backup_path) == []
+    assert node.service.get("/new.html") == (200, b"new")
+
+
+def test_lab_of_a_killed_owner_is_cleared_by_the_next() -> None:
+    program = (
+        "import os; from tests.lab import Lab; lab = Lab().__enter__(); part = lab.service();"
+        "print(lab.root, part.host, part.port, flush=True); os.kill(os.getpid(), 9)"
+    )
+    owner = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    root, host, port = owner.stdout.split()
+    assert processes.listens(host, int(port))
+    with Lab():
+        assert not Path(root).exists()
+        assert not processes.listens(host, int(port))
 
 
 def test_nothing_stays_behind_whatever_happened() -> None:

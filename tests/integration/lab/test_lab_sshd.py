@@ -71,6 +71,13 @@ async def test_legacy_server_speaks_only_what_old_ones_spoke(module_lab: Lab, le
     assert (said.stdout.strip(), said.returncode) == (sshd.user, 0), said.stderr
 
 
+async def test_target_of_an_old_server_allows_what_it_needs(module_lab: Lab) -> None:
+    options = SshdOptions(legacy="rsa")
+    node = module_lab.nodes(1, web=False, prefix="old", options=options).nodes[0]
+    async with connect(node.access()) as server:
+        assert (await server.run(["true"], timeout_s=SLOW_S)).status == 0
+
+
 async def test_shows_new_host_keys_after_a_reinstallation(module_lab: Lab) -> None:
     node = module_lab.nodes(1, web=False, prefix="again").nodes[0]
     before = node.access()
