@@ -135,6 +135,8 @@ class Sshd(Part):
         processes.end(self._process)
         processes.kill(sessions)
         self._process = None
+        if self.options.clock_offset_s:
+            self._remove_shared_clocks()
 
     def restart(self, *, new_host_keys: bool = False) -> None:
         """Stop, and start on the same port; with new keys as after a reinstallation."""
@@ -162,6 +164,15 @@ class Sshd(Part):
             return []
         below = processes.descendants(self._process.pid)
         return [pid for pid in below if processes.name_of(pid).startswith("sshd")]
+
+    def _remove_shared_clocks(self) -> None:
+        """What libfaketime leaves behind of a command that replaced its shell."""
+        for path in Path("/dev/shm").glob("*faketime_s*m_*"):
+            owner = path.name.rpartition("_")[2]
+            with suppress(OSError):
+                ours = path.stat().st_uid == self.ground.account.uid
+                if ours and owner.isdigit() and not processes.alive(int(owner)):
+                    path.unlink()
 
     def _prepare(self) -> None:
         account = self.ground.account
@@ -229,6 +240,7 @@ class Sshd(Part):
             values["PATH"] = str(self._reduced_path())
         if self.options.clock_offset_s:
             values["LD_PRELOAD"] = str(_faketime())
+            values["FAKETIME_DISABLE_SHM"] = "1"  # not known to Debian 12's
             values["FAKETIME"] = f"{self.options.clock_offset_s:+d}s"
         return [f'"{key}={value}"' for key, value in values.items()]
 
