@@ -31,7 +31,10 @@ class SqlApprovalStore:
             (job,) = await jobs_of(session, [row])
             if not still_counts(job, approval):
                 return False
-            return await insert_new(session, approval_row(approval))
+            if not await insert_new(session, approval_row(approval)):
+                return False
+            row.run_at = max(filter(None, (row.run_at, approval.run_at)), default=None)
+            return True
 
     async def request_cancel(self, job_id: str, person_id: str) -> bool:
         async with writing(self._engine) as session:

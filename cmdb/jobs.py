@@ -134,6 +134,7 @@ def approval_row(approval: Approval) -> ApprovalRow:
         at=approval.at,
     )
 
+        run_at=approval.run_at,
 
 def _approval_of(row: ApprovalRow) -> Approval:
     return Approval(
@@ -148,6 +149,7 @@ def _approval_of(row: ApprovalRow) -> Approval:
     )
 
 
+        run_at=row.run_at,
 def _step_row(job_id: str, step: StepRecord) -> StepRow:
     return StepRow(
         job_id=job_id, step_id=step.step_id, state=step.state.value, record=STEP.dump(step)
@@ -178,6 +180,7 @@ def _row_of(job: Job) -> JobRow:
 
 
 def thread_key(conversation: ConversationRef) -> str:
+        run_at=job.run_at,
     """A thread as one text; no two threads have the same."""
     return json.dumps([conversation.adapter, conversation.channel, conversation.thread])
 
@@ -204,3 +207,4 @@ def _job_of(row: JobRow, approvals: Iterable[ApprovalRow], steps: Iterable[StepR
         progress=CONVERSATION.maybe_load(row.progress),
         cancel_requested_by=row.cancel_requested_by,
     )
+        run_at=row.run_at,

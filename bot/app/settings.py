@@ -102,6 +102,17 @@ class LimitSettings(_Section):
     upload_mb: int = Field(default=300, ge=1, le=4096)
 
 
+class SourceSettings(_Section):
+    """Repositories that systems are deployed from, read with git."""
+
+    deadline_s: float = Field(default=60.0, ge=1, le=600)  # of each call of git
+    max_files: int = Field(default=5000, ge=1, le=5000)
+    max_mb: int = Field(default=1024, ge=1, le=16384)
+    local: bool = False  # whether file:/// addresses may be read
+    ssh_key: Path | None = None  # else those of the account that runs the bot
+    ssh_known_hosts: Path | None = None  # likewise
+
+
 class TalkSettings(_Section):
     """What people say among themselves: kept redacted, for so long."""
 
@@ -128,6 +139,7 @@ class GuardiaSettings(BaseSettings):
     agents: AgentLinkSettings = AgentLinkSettings()
     audit: AuditSettings = AuditSettings()
     limits: LimitSettings = LimitSettings()
+    sources: SourceSettings = SourceSettings()
     talk: TalkSettings = TalkSettings()
     model: ModelSettings = ModelSettings()
 

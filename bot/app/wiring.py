@@ -21,6 +21,7 @@ from adapters.web.adapter import WebAdapter
 from adapters.web.settings import WebSettings
 from bot.app import keys
 from bot.app.folder_lock import FolderBusyError, FolderLock
+from bot.app.repositories import repositories_of
 from bot.app.settings import GuardiaSettings, ModelSettings
 from bot.core.errors import ConfigurationError, GuardiaError
 from bot.core.ports import Adapter
@@ -46,6 +47,7 @@ from cmdb.approvals import SqlApprovalStore
 from cmdb.audit import ChainedAuditLog
 from cmdb.dialogues import SqlDialogueStore
 from cmdb.engine import is_current, open_engine
+from cmdb.calendar import SqlCalendarStore
 from cmdb.guides import SqlGuideStore
 from cmdb.history import SqlHistoryStore
 from cmdb.inventory import SqlInventory
@@ -279,6 +281,7 @@ def _wire(
         stores=_stores(engine, audit, files),
         clock=clock,
         texts=texts,
+        sources=repositories_of(settings, engine, files),
         signer=signer,
         settings=EngineSettings(
             approval_lapse=timedelta(minutes=settings.approval.lapse_minutes),
@@ -320,6 +323,7 @@ def _workflows(
     workflows.configure(
         system_database_url=settings.workflow_database, executor_id=settings.replica
     )
+        calendar=SqlCalendarStore(engine),
     return Workflows(
         pipeline=Pipeline(services, chronicle, outbound),
         approvals=Approvals(services, chronicle, outbound),

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from bot.core.domain.artifact import Artifact
 from bot.core.domain.calendar import Calendar, Freeze, Window
-from bot.core.domain.estate import SystemEntry
+from bot.core.domain.estate import Repository, SystemEntry
 
 
 class CalendarStore(Protocol):
@@ -31,6 +31,13 @@ class CalendarStore(Protocol):
 
     async def set_windows(self, system_code: str, windows: Sequence[Window]) -> None:
         """Replace a system's windows; none: any time."""
+
+
+class RepositoryBook(Protocol):
+    """Which system is deployed from which repository."""
+
+    async def repository(self, system_code: str) -> Repository | None:
+        """The system's repository; None: it has none."""
 
 
 class SourceRepository(Protocol):

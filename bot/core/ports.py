@@ -243,6 +243,7 @@ class ApprovalStore(Protocol):
         False: this person has spoken already, somebody was faster, or the job no longer waits."""
 
     async def request_cancel(self, job_id: str, person_id: str) -> bool:
+        The job's ``run_at`` becomes the latest of its verdicts'.
         """Ask a job to stop before its next step. False: it has ended."""
 
 

@@ -20,19 +20,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO
 
-from agent.wire.types import canonical_json
-from bot.core.domain.artifact import Artifact, ArtifactEntry
+from bot.core.domain.artifact import Artifact, ArtifactEntry, digest_of_entries
 from bot.core.domain.conversation import ReceivedFile
 from bot.core.errors import OperationError, UserError
+from bot.core.file_names import check_path, quoted, refuse_collisions
 from bot.engine.archive import (
     FileLimits,
-    check_path,
     ends_like_zip,
     inflate,
     list_entries,
     looks_like_zip,
-    quoted,
-    refuse_collisions,
 )
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -195,7 +192,12 @@ class DiskFileStore:
                     for piece in inflate(archive, entry, quoted(label)):
                         stored.write(piece)
                     stored.file.close()
-                    yield ArtifactEntry(path=entry.path, sha256=stored.digest, size=stored.size)
+                    yield ArtifactEntry(
+                        path=entry.path,
+                        sha256=stored.digest,
+                        size=stored.size,
+                        source=entry.source,
+                    )
 
         return _Source(
             label=label,
@@ -277,7 +279,7 @@ class _Source:
 
 def _add_entry(entries: dict[str, ArtifactEntry], entry: ArtifactEntry, label: str) -> None:
     known = entries.setdefault(entry.path, entry)
-    if known != entry:
+    if known.sha256 != entry.sha256:
         raise UserError("files_conflict", file=quoted(label), entry=quoted(entry.path))
 
 
@@ -285,9 +287,8 @@ def _artifact(
     entries: dict[str, ArtifactEntry], labels: list[str], skipped: tuple[str, ...]
 ) -> Artifact:
     ordered = tuple(entries[path] for path in sorted(entries))
-    rows = [[entry.path, entry.sha256, entry.size] for entry in ordered]
     return Artifact(
-        digest=hashlib.sha256(canonical_json(rows)).hexdigest(),
+        digest=digest_of_entries(ordered),
         name=quoted(", ".join(labels)),
         size=sum(entry.size for entry in ordered),
         entries=ordered,

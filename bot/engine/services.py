@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from nacl.signing import SigningKey
 
+from bot.core.deploy_ports import CalendarStore, SourceRepository
 from bot.core.guide_ports import GuideSearch, GuideStore
 from bot.core.ports import (
     Action,
@@ -58,6 +59,7 @@ class Stores:
     guides: GuideStore
 
 
+    calendar: CalendarStore
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """The ports, filled."""
@@ -71,6 +73,7 @@ class Services:
     guide_search: GuideSearch
     stores: Stores
     clock: Clock
+    sources: SourceRepository
     texts: Texts
     signer: SigningKey
     settings: EngineSettings

@@ -50,6 +50,7 @@ from bot.engine.services import EngineSettings, Services, Stores
 from cmdb.rules import DEFAULT_RULES
 from intents.guides import GuideFinder
 from tests.fakes.files import MemoryFileStore
+from tests.fakes.calendars import MemoryCalendar, MemorySources
 from tests.fakes.guides import MemoryGuides
 from tests.fakes.parser import ScriptedParser
 from tests.fakes.planning import NOW, SYSTEM, behind, node_of
@@ -227,6 +228,8 @@ class World:
         web = node_of(1, layer="WEB")
         nodes = [behind(node_of(1), web), behind(node_of(2), web), web]
         self.inventory = MemoryInventory(a_vocabulary(), nodes)
+    calendar: MemoryCalendar = field(default_factory=MemoryCalendar)
+    sources: MemorySources = field(default_factory=MemorySources)
         self.agents.script("fingerprint_files", _nothing_there)
         self.signer = SigningKey.generate()
         self.events = itertools.count(1)
@@ -244,6 +247,7 @@ class World:
                 locks=self.jobs,
                 history=self.jobs,
                 dialogues=self.dialogues,
+            sources=self.sources,
                 audit=self.audit,
                 files=self.files,
                 guides=self.guides,
@@ -253,6 +257,7 @@ class World:
             signer=self.signer,
             settings=self.settings,
         )
+                calendar=self.calendar,
         self.chronicle = Chronicle(self.audit, self.clock)
         self.outbound = Outbound(self.services.adapters, spawn=self._spawn, edit_interval_s=0.005)
         self.pipeline = Pipeline(self.services, self.chronicle, self.outbound)

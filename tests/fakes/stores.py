@@ -87,7 +87,8 @@ class MemoryJobs:
         job = self.jobs.get(approval.job_id)
         if job is None or not still_counts(job, approval):
             return False
-        self.jobs[job.job_id] = replace(job, approvals=(*job.approvals, approval))
+        run_at = max(filter(None, (job.run_at, approval.run_at)), default=None)
+        self.jobs[job.job_id] = replace(job, approvals=(*job.approvals, approval), run_at=run_at)
         return True
 
     async def request_cancel(self, job_id: str, person_id: str) -> bool:

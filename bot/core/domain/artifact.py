@@ -5,7 +5,11 @@ Owns: what a checked upload contains. Contents live in the file store under thei
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from agent.wire.types import canonical_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +27,10 @@ class ArtifactEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceRef:
-    """A tag or branch of a system's repository, nailed to the commit that it was when read."""
+    """A tag or branch of a system's repository, nailed to the commit that it was when read.
+
+    ``also_branch``: a branch has the same name; the tag is what was taken.
+    """
 
     repository: str  # a name for people; never its address
     ref: str  # e.g. "SR-2026-0402"
@@ -31,6 +38,7 @@ class SourceRef:
     commit: str  # 40 hexadecimal digits
     author: str
     subject: str  # first line of the commit message
+    also_branch: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,3 +55,9 @@ class Artifact:
     sources: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
     ref: SourceRef | None = None
+
+
+def digest_of_entries(entries: Sequence[ArtifactEntry]) -> str:
+    """What an artifact of these entries, sorted by path, is called: SHA-256 in hexadecimal."""
+    rows = [[entry.path, entry.sha256, entry.size] for entry in entries]
+    return hashlib.sha256(canonical_json(rows)).hexdigest()

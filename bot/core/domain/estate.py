@@ -121,6 +121,16 @@ class Rollout:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
+    """Where a system's files come from. ``name`` is for people, ``url`` never shown to them;
+    ``folder`` is the deployed one below the repository's root, empty: all of it."""
+
+    name: str
+    url: str
+    folder: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """The nodes of exactly one system that a request means, and the agent that reaches them.
 

@@ -153,6 +153,25 @@ async def test_a_verdict_is_refused_when_the_job_does_not_wait(stores, state: Jo
     assert (await stores.jobs.load(JOB)).approvals == ()
 
 
+async def test_a_job_runs_at_the_latest_of_what_its_approvals_say(stores) -> None:
+    stages = (Stage(roles=(Role.PART_LEADER,), quorum=3),)
+    job = replace(sample_job(state=JobState.AWAITING_APPROVAL), stages=stages)
+    await stores.jobs.create(job)
+    early, late = NOW + timedelta(hours=1), NOW + timedelta(hours=9)
+    for person, run_at in (("u031", late), ("u041", early), ("u051", None)):
+        said = replace(sample_approval(person), run_at=run_at)
+        assert await stores.approvals.add_approval(said)
+    found = await stores.jobs.load(JOB)
+    assert [one.run_at for one in found.approvals] == [late, early, None]
+    assert found.run_at == late
+
+
+async def test_a_job_keeps_when_it_is_to_run(stores) -> None:
+    job = replace(sample_job(), run_at=NOW + timedelta(days=1))
+    await stores.jobs.create(job)
+    assert await stores.jobs.load(JOB) == job
+
+
 async def test_a_verdict_on_no_job_is_refused(stores) -> None:
     assert not await stores.approvals.add_approval(sample_approval())
 
