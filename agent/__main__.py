@@ -114,6 +114,7 @@ async def _serve(settings: AgentSettings) -> None:
             ledger=ledger,
             blobs=link,
             policy=settings.guard,
+            devices=settings.devices,
             connect=connect,
         )
         _log.info("serving", agent=settings.name, bot=settings.bot_url, version=__version__)

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 
 from agent.operations.context import OperationFailed, StepContext, Verified
 from agent.operations.digests import fingerprint, hash_files, require
+from agent.operations.folders import are_cleared, clear_folders
 from agent.operations.paths import (
     STAGING_NAME,
     look,
@@ -90,6 +91,7 @@ async def replace(context: StepContext, operation: ReplaceFiles) -> Done:
         found = await fingerprint(server, target.deploy_path, paths)
         missing = [file for file in operation.files if found[file.path] != file.sha256]
         await _require_staged(server, context, missing)
+        await clear_folders(context, server, operation.cleared)
         for parent in sorted({posixpath.dirname(path) for path in paths} - {""}):
             await _make_folder(server, posixpath.join(target.deploy_path, parent), mode=0o755)
         for count, file in enumerate(missing, start=1):
@@ -113,9 +115,10 @@ async def is_replaced(context: StepContext, operation: ReplaceFiles) -> Verified
     async with context.server() as server:
         found = await fingerprint(server, context.target.deploy_path, paths)
         staged = await _staged(server, context, operation.files)
-        cleared = await server.files.stat(folder) is None
+        swept = await server.files.stat(folder) is None
+        cleared = await are_cleared(context, server, operation.cleared)
     if all(found[file.path] == file.sha256 for file in operation.files):
-        return Verified.DONE if cleared else Verified.NOT_DONE
+        return Verified.DONE if swept and cleared else Verified.NOT_DONE
     if all(staged.get(file.path) == file.sha256 for file in operation.files):
         return Verified.NOT_DONE
     return Verified.PARTIAL

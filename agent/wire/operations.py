@@ -301,10 +301,12 @@ class ServiceState(WireModel):
 
 
 class LogMark(WireModel):
-    """Inode and length of the log, bytes. Null inode: there is no log yet."""
+    """Length of the log in bytes, and its inode; null: there is no log yet, or the server cannot
+    tell (FTP)."""
 
     kind: Literal["log_mark"] = "log_mark"
     size: int
+    inode: int | None = None
 
 
 class LogFindings(WireModel):

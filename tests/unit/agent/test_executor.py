@@ -239,13 +239,13 @@ async def test_a_begun_step_whose_grant_has_lapsed_is_unknown_not_refused(world:
 
 
 async def test_a_step_ends_when_its_time_is_over(world: World) -> None:
-    plan = await world.deliver(SettleTraffic(seconds=60), timeout_s=1)
+    plan = await world.deliver(SettleTraffic(seconds=60, at_least_s=60), timeout_s=1)
     outcome = await world.run(plan, "s1")
     assert (outcome.state, outcome.code) == ("failed", "timeout")
 
 
 async def test_a_cancelled_wait_stops(world: World) -> None:
-    plan = await world.deliver(SettleTraffic(seconds=60))
+    plan = await world.deliver(SettleTraffic(seconds=60, at_least_s=60))
     began = asyncio.Event()
     running = asyncio.create_task(
         world.executor.run(step_order(plan, "s1"), lambda progress: began.set())
@@ -270,7 +270,7 @@ async def test_a_cancelled_replacement_ends_whole(world: World) -> None:
 
 
 async def test_a_caller_who_goes_away_does_not_stop_the_step(world: World) -> None:
-    plan = await world.deliver(SettleTraffic(seconds=1))
+    plan = await world.deliver(SettleTraffic(seconds=1, at_least_s=1))
     began = asyncio.Event()
     caller = asyncio.create_task(
         world.executor.run(step_order(plan, "s1"), lambda progress: began.set())
@@ -281,7 +281,7 @@ async def test_a_caller_who_goes_away_does_not_stop_the_step(world: World) -> No
 
 
 async def test_closing_leaves_a_late_step_begun(world: World) -> None:
-    plan = await world.deliver(SettleTraffic(seconds=60))
+    plan = await world.deliver(SettleTraffic(seconds=60, at_least_s=60))
     began = asyncio.Event()
     caller = asyncio.create_task(
         world.executor.run(step_order(plan, "s1"), lambda progress: began.set())
@@ -325,12 +325,13 @@ async def test_a_scan_finds_the_mark_of_its_own_job(world: World) -> None:
     log.parent.mkdir(parents=True)
     log.write_text("SEVERE long ago\n")
     plan = await world.deliver(MarkLog(), ScanLog(since="s1"))
-    assert (await world.run(plan, "s1")).result == LogMark(size=16)
+    assert (await world.run(plan, "s1")).result == LogMark(size=16, inode=log.stat().st_ino)
     with log.open("a") as file:
         file.write("Server startup in 12 ms\njava.lang.NullPointerException: \x1b[31mx\n")
     outcome = await world.run(plan, "s2")
     assert (outcome.state, outcome.code) == ("failed", "log_errors")
-    assert outcome.lines == ("java.lang.NullPointerException: x",)
+    # All of it for the page, what decided at the end for the card.
+    assert outcome.lines == ("Server startup in 12 ms", "java.lang.NullPointerException: x")
 
 
 async def test_a_ledger_that_does_not_answer_stops_everything(world: World) -> None:
