@@ -49,13 +49,15 @@ class SqlJobStore:
             row = await session.get(JobRow, job_id)
             return None if row is None else (await jobs_of(session, [row]))[0]
 
-    async def advance(self, job_id: str, to: JobState, *, at: datetime) -> bool:
+    async def advance(
+        self, job_id: str, to: JobState, *, at: datetime, was: JobState | None = None
+    ) -> bool:
         async with writing(self._engine) as session:
             row = await locked_job(session, job_id)
             state = JobState(row.state)
             if state is to:
                 return False
-            if not may_follow(state, to):
+            if not may_follow(state, to) or was not in (None, state):
                 raise OperationError("state_conflict", job=job_id, state=state, to=to)
             row.state = to.value
             if to is JobState.RUNNING:
@@ -132,9 +134,10 @@ def approval_row(approval: Approval) -> ApprovalRow:
         plan_digest=approval.plan_digest,
         stage=approval.stage,
         at=approval.at,
+        run_at=approval.run_at,
+        seal=approval.seal,
     )
 
-        run_at=approval.run_at,
 
 def _approval_of(row: ApprovalRow) -> Approval:
     return Approval(
@@ -146,10 +149,11 @@ def _approval_of(row: ApprovalRow) -> Approval:
         plan_digest=row.plan_digest,
         stage=row.stage,
         at=row.at,
+        run_at=row.run_at,
+        seal=row.seal,
     )
 
 
-        run_at=row.run_at,
 def _step_row(job_id: str, step: StepRecord) -> StepRow:
     return StepRow(
         job_id=job_id, step_id=step.step_id, state=step.state.value, record=STEP.dump(step)
@@ -176,11 +180,11 @@ def _row_of(job: Job) -> JobRow:
         card=CONVERSATION.maybe_dump(job.card),
         progress=CONVERSATION.maybe_dump(job.progress),
         cancel_requested_by=job.cancel_requested_by,
+        run_at=job.run_at,
     )
 
 
 def thread_key(conversation: ConversationRef) -> str:
-        run_at=job.run_at,
     """A thread as one text; no two threads have the same."""
     return json.dumps([conversation.adapter, conversation.channel, conversation.thread])
 
@@ -206,5 +210,5 @@ def _job_of(row: JobRow, approvals: Iterable[ApprovalRow], steps: Iterable[StepR
         card=CONVERSATION.maybe_load(row.card),
         progress=CONVERSATION.maybe_load(row.progress),
         cancel_requested_by=row.cancel_requested_by,
-    )
         run_at=row.run_at,
+    )

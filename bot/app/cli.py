@@ -21,6 +21,7 @@ import structlog
 from bot.app.commands import administration, database, doctor
 from bot.app.commands.guides import search_guides
 from bot.app.commands.intent import Sentence, read_batch, understand
+from bot.app.commands.unlock import Unlock, unlock_system
 from bot.app.demo.supervisor import run_demo
 from bot.app.server import serve
 from bot.app.settings import GuardiaSettings, load_settings
@@ -106,8 +107,11 @@ async def _signin(parsed: argparse.Namespace, settings: GuardiaSettings) -> int:
     return 0
 
 
-async def _lock_release(parsed: argparse.Namespace, settings: GuardiaSettings) -> int:
-    print(await administration.release_lock(settings, _CLOCK, parsed.scope))
+async def _unlock(parsed: argparse.Namespace, settings: GuardiaSettings) -> int:
+    asked = Unlock(
+        system=parsed.system, job_id=parsed.job, why=parsed.why, abandoned=parsed.abandoned
+    )
+    print(await unlock_system(settings, _CLOCK, asked))
     return 0
 
 
@@ -177,9 +181,13 @@ def _parser() -> argparse.ArgumentParser:
     enrol.add_argument("name", metavar="NAME")
     signin = _command(groups, "signin", _signin, "print a single-use code for the web room")
     signin.add_argument("person", metavar="PERSON")
-    locks = _group(groups, "lock", "systems that a job still holds: release")
-    release = _command(locks, "release", _lock_release, "free a held system")
-    release.add_argument("scope", metavar="SYSTEM")
+    unlock = _command(groups, "unlock", _unlock, "free a system that a job keeps locked")
+    unlock.add_argument("system", metavar="SYSTEM", help="its code, e.g. MOEF-BUDGET")
+    unlock.add_argument("--job", required=True, metavar="JOB", help="the job that keeps it")
+    unlock.add_argument("--why", required=True, metavar="TEXT", help="goes into the audit")
+    unlock.add_argument(
+        "--abandoned", action="store_true", help="even if it counts as running: ends it as unknown"
+    )
     chain = _group(groups, "audit", "the record of what happened: verify")
     verify = _command(chain, "verify", _audit_verify, "check the audit chain")
     verify.add_argument("--anchor", type=Path, metavar="FILE", help="a copy kept elsewhere")

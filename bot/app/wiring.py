@@ -40,6 +40,7 @@ from bot.engine.pipeline import Pipeline
 from bot.engine.requests import ApprovalRequests
 from bot.engine.room_talk import RoomTalk
 from bot.engine.services import EngineSettings, Services, Stores
+from bot.engine.waiting import Waiting
 from bot.engine.workflows import Workflows
 from cmdb.advice import SqlAdviceStore
 from cmdb.agents import SqlAgentStore
@@ -329,6 +330,7 @@ def _workflows(
         approvals=Approvals(services, chronicle, outbound),
         requests=requests,
         conductor=Conductor(services, chronicle, outbound, requests),
+        waiting=Waiting(services, chronicle, outbound, requests),
         unknown_retries=services.settings.unknown_retries,
         talk=_room_talk(settings, engine, services=services, outbound=outbound),
     )

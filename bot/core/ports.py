@@ -215,11 +215,14 @@ class JobStore(Protocol):
     async def load(self, job_id: str) -> Job | None:
         """The job with its approvals and step records."""
 
-    async def advance(self, job_id: str, to: JobState, *, at: datetime) -> bool:
-        """Move to the next state. False: it is in that state already.
+    async def advance(
+        self, job_id: str, to: JobState, *, at: datetime, was: JobState | None = None
+    ) -> bool:
+        """Move to the next state; with ``was`` only from that one. False: it is there already.
 
         Raises:
-            OperationError: the lifecycle does not allow it (``state_conflict``).
+            OperationError: the lifecycle does not allow it, or it is in another state than
+                ``was`` (``state_conflict``).
         """
 
     async def attach(
@@ -240,11 +243,14 @@ class ApprovalStore(Protocol):
 
     async def add_approval(self, approval: Approval) -> bool:
         """Append a verdict, atomically: one person once, only while its stage awaits approval.
+        The job's ``run_at`` becomes the latest of its verdicts'.
         False: this person has spoken already, somebody was faster, or the job no longer waits."""
 
     async def request_cancel(self, job_id: str, person_id: str) -> bool:
-        The job's ``run_at`` becomes the latest of its verdicts'.
         """Ask a job to stop before its next step. False: it has ended."""
+
+    async def cancel_requested(self, job_id: str) -> bool:
+        """Whether somebody has asked it to stop. Asked every second while a long step runs."""
 
 
 class LockStore(Protocol):
@@ -335,6 +341,10 @@ class AgentPool(Protocol):
         grace, the outcome has state ``unknown`` and code ``agent_silent``; asking for the same
         step again is safe, the agent's ledger knows.
         """
+
+    def cancel_step(self, agent: str, job_id: str, step_id: str) -> None:
+        """Ask the agent to stop a step where nothing is left half done; its outcome still
+        comes. May be asked again and again."""
 
 
 class AgentStore(Protocol):

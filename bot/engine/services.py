@@ -42,6 +42,8 @@ class EngineSettings:
     text_limit: int = 4000  # characters of one request
     read_fan_out: int = 20  # nodes read at the same time
     agent_patience_s: int = 60  # how long a run waits for its agent to reconnect before it gives up
+    cancel_look_s: float = 1.0  # how often a running step looks whether its job is cancelled
+    console_url: str | None = None  # where our own pages are reached; None: no links to them
     unknown_retries: int = 3  # how often a silent agent is asked what became of a step
 
 
@@ -57,9 +59,9 @@ class Stores:
     audit: AuditSink
     files: FileStore
     guides: GuideStore
-
-
     calendar: CalendarStore
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """The ports, filled."""
@@ -71,9 +73,9 @@ class Services:
     directory: Directory
     agents: AgentPool
     guide_search: GuideSearch
+    sources: SourceRepository
     stores: Stores
     clock: Clock
-    sources: SourceRepository
     texts: Texts
     signer: SigningKey
     settings: EngineSettings

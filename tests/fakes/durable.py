@@ -57,6 +57,7 @@ class Running:
     folder: Path
     lapse_s: float = 1800
     agents: GatedPool = field(default_factory=GatedPool)
+    world_of: Callable[..., World] = World
     talk: Callable[[World], RoomTalk] | None = None
     world: World = field(init=False)
     workflows: Workflows = field(init=False)
@@ -65,7 +66,7 @@ class Running:
         settings = EngineSettings(
             agent_patience_s=0, approval_lapse=timedelta(seconds=self.lapse_s)
         )
-        self.world = World(agents=self.agents, settings=settings)
+        self.world = self.world_of(agents=self.agents, settings=settings)
 
     @asynccontextmanager
     async def up(self) -> AsyncIterator[Running]:
@@ -80,6 +81,7 @@ class Running:
             approvals=world.approvals,
             requests=world.requests,
             conductor=world.conductor,
+            waiting=world.waiting,
             unknown_retries=1,
             retry_s=0.01,
             talk=self.talk(world) if self.talk else None,
@@ -91,9 +93,11 @@ class Running:
             DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=0)
             await _die(before)
 
-    async def until(self, holds: Callable[[], object], what: str = "") -> None:
+    async def until(
+        self, holds: Callable[[], object], what: str = "", *, patience_s: float = PATIENCE_S
+    ) -> None:
         """Poll until it holds."""
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(patience_s):
             while not holds():
                 await asyncio.sleep(0.02)
 

@@ -38,7 +38,7 @@ from bot.core.domain.report import (
     Table,
 )
 from bot.core.errors import OperationError
-from bot.core.ports import Capabilities, Receiver
+from bot.core.ports import AgentPool, Capabilities, FileStore, Receiver
 from bot.core.texts import load_texts
 from bot.engine.approvals import Approvals
 from bot.engine.chronicle import Chronicle
@@ -47,10 +47,11 @@ from bot.engine.outbound import Outbound
 from bot.engine.pipeline import Pipeline
 from bot.engine.requests import ApprovalRequests
 from bot.engine.services import EngineSettings, Services, Stores
+from bot.engine.waiting import Waiting
 from cmdb.rules import DEFAULT_RULES
 from intents.guides import GuideFinder
-from tests.fakes.files import MemoryFileStore
 from tests.fakes.calendars import MemoryCalendar, MemorySources
+from tests.fakes.files import MemoryFileStore
 from tests.fakes.guides import MemoryGuides
 from tests.fakes.parser import ScriptedParser
 from tests.fakes.planning import NOW, SYSTEM, behind, node_of
@@ -205,6 +206,12 @@ def a_vocabulary() -> Vocabulary:
     )
 
 
+def two_behind_one() -> MemoryInventory:
+    """Two application servers behind one balancer."""
+    web = node_of(1, layer="WEB")
+    return MemoryInventory(a_vocabulary(), [behind(node_of(1), web), behind(node_of(2), web), web])
+
+
 @dataclass(kw_only=True)
 class World:
     """The engine with everything it stands on within reach."""
@@ -212,26 +219,25 @@ class World:
     clock: FakeClock = field(default_factory=FakeClock)
     messenger: FakeMessenger = field(default_factory=FakeMessenger)
     parser: ScriptedParser = field(default_factory=ScriptedParser)
-    agents: ScriptedPool = field(default_factory=ScriptedPool)
+    agents: AgentPool = field(default_factory=ScriptedPool)
     jobs: Jobs = field(default_factory=Jobs)
     dialogues: MemoryDialogues = field(default_factory=MemoryDialogues)
     audit: MemoryAudit = field(default_factory=MemoryAudit)
-    files: MemoryFileStore = field(default_factory=MemoryFileStore)
+    files: FileStore = field(default_factory=MemoryFileStore)
     directory: MemoryDirectory = field(
         default_factory=lambda: MemoryDirectory(PEOPLE, rules=DEFAULT_RULES)
     )
     guides: MemoryGuides = field(default_factory=MemoryGuides)
-    settings: EngineSettings = field(default_factory=lambda: EngineSettings(agent_patience_s=0))
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        web = node_of(1, layer="WEB")
-        nodes = [behind(node_of(1), web), behind(node_of(2), web), web]
-        self.inventory = MemoryInventory(a_vocabulary(), nodes)
     calendar: MemoryCalendar = field(default_factory=MemoryCalendar)
     sources: MemorySources = field(default_factory=MemorySources)
-        self.agents.script("fingerprint_files", _nothing_there)
-        self.signer = SigningKey.generate()
+    settings: EngineSettings = field(default_factory=lambda: EngineSettings(agent_patience_s=0))
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    inventory: MemoryInventory = field(default_factory=two_behind_one)
+    signer: SigningKey = field(default_factory=SigningKey.generate)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.agents, ScriptedPool):
+            self.agents.script("fingerprint_files", _nothing_there)
         self.events = itertools.count(1)
         self.services = Services(
             adapters={self.messenger.name: self.messenger},
@@ -241,29 +247,30 @@ class World:
             directory=self.directory,
             agents=self.agents,
             guide_search=GuideFinder(),
+            sources=self.sources,
             stores=Stores(
                 jobs=self.jobs,
                 approvals=self.jobs,
                 locks=self.jobs,
                 history=self.jobs,
                 dialogues=self.dialogues,
-            sources=self.sources,
                 audit=self.audit,
                 files=self.files,
                 guides=self.guides,
+                calendar=self.calendar,
             ),
             clock=self.clock,
             texts=TEXTS,
             signer=self.signer,
             settings=self.settings,
         )
-                calendar=self.calendar,
         self.chronicle = Chronicle(self.audit, self.clock)
         self.outbound = Outbound(self.services.adapters, spawn=self._spawn, edit_interval_s=0.005)
         self.pipeline = Pipeline(self.services, self.chronicle, self.outbound)
         self.approvals = Approvals(self.services, self.chronicle, self.outbound)
         self.requests = ApprovalRequests(self.services, self.chronicle, self.outbound)
         self.conductor = Conductor(self.services, self.chronicle, self.outbound, self.requests)
+        self.waiting = Waiting(self.services, self.chronicle, self.outbound, self.requests)
 
     def _spawn(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.ensure_future(work)

@@ -15,15 +15,20 @@ from bot.core.cards.replies import (
     refusal_report,
     working_report,
 )
+from bot.core.cards.timing import Schedule, closed_values, moment, read_stamp
 
 __all__ = [
+    "Schedule",
+    "closed_values",
     "decided_note",
     "denial_report",
     "final_report",
+    "moment",
     "plain_report",
     "plan_card",
     "progress_card",
     "question_report",
+    "read_stamp",
     "refusal_report",
     "working_report",
 ]

@@ -54,9 +54,10 @@ class Calendar:
 class Timing:
     """What a calendar says of an instant.
 
-    ``freeze`` is the one in force; ``opens_at`` the next instant at which a change may begin
-    (None: now, or never within the year that is looked ahead); ``closes_at`` when the present
-    window ends (None: no windows, or outside one).
+    ``freeze`` is the one in force; ``opens_at`` the next instant at which a change may begin, on
+    a whole minute (None: never within the year that is looked ahead, or it is open and no window
+    bounds it; inside a window it is the next opening after this one); ``closes_at`` when the
+    present window ends (None: no windows, or outside one).
     """
 
     open: bool
