@@ -101,6 +101,7 @@ class GitRepositories:
     async def _bring(self, repository: Repository, mirror: Path, ref: str) -> SourceRef:
         """Fetch the one commit that is wanted, and say which it is. A tag goes before a branch."""
         refs = await self._refs(repository)
+        ref = _as_written(ref, refs)
         if ref not in refs.tags | refs.branches:
             known = nearest(ref, refs.tags | refs.branches)
             raise UserError(
@@ -210,6 +211,13 @@ class GitRepositories:
             skipped=tree.skipped,
             ref=source,
         )
+
+
+def _as_written(ref: str, refs: Refs) -> str:
+    """People's words lose capitals: the one name that differs in nothing else is meant."""
+    every = refs.tags | refs.branches
+    alike = [name for name in every if name.casefold() == ref.casefold()]
+    return alike[0] if ref not in every and len(alike) == 1 else ref
 
 
 # One commit without its past: what is deployed is all that is needed, and all that can arrive.

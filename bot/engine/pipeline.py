@@ -34,6 +34,7 @@ from bot.engine.outbound import Outbound
 from bot.engine.questions import question_for
 from bot.engine.reply import Reply
 from bot.engine.services import Services
+from bot.engine.sourcing import Sourcing, source_detail
 from bot.engine.survey import Surveyor
 from bot.engine.tasks import Tasks
 
@@ -68,6 +69,7 @@ class Pipeline:
         self._surveyor = Surveyor(services, chronicle)
         self._tasks = Tasks(services, chronicle)
         self._knowledge = Knowledge(services)
+        self._sourcing = Sourcing(services)
 
     async def handle(self, message: Mention | Command) -> FollowUp:
         """Take one addressed message, and say what it leads to."""
@@ -160,7 +162,7 @@ class Pipeline:
     # --- intent to target ------------------------------------------------------------------
 
     async def _act(self, request: Request, intent: Intent, vocabulary: Vocabulary) -> FollowUp:
-        missing = tuple(slot for slot in intent.missing if not (slot == "files" and intent.files))
+        missing = await self._sourcing.still_missing(intent, vocabulary)
         if missing:
             asking = replace(intent, missing=missing)
             await self._ask(request, question_for(asking, vocabulary, self._texts))
@@ -181,7 +183,14 @@ class Pipeline:
             asking = replace(intent, missing=("env",))
             await self._ask(request, question_for(asking, vocabulary, self._texts))
             return NOTHING
-        job_id = await self._plan(request, intent, action, target)
+        try:
+            job_id = await self._plan(request, intent, action, target)
+        except UserError as error:
+            question = self._sourcing.question_after(error, intent)
+            if question is None:
+                raise
+            await self._ask(request, question)
+            return NOTHING
         # Only now: cut off before, the same message must find its question still open.
         await self._done_asking(request)
         return FollowUp(start=job_id)
@@ -224,7 +233,9 @@ class Pipeline:
         self, request: Request, intent: Intent, action: Action, target: Target | None
     ) -> ActionRequest:
         history = self._stores.history
-        wants_files = "files" in action.needs
+        artifact = None
+        if "files" in action.needs:
+            artifact = await self._sourcing.artifact(intent, target, request.reply)
         guides = None
         if "guides" in action.needs:
             question = _text_of(request.message)
@@ -235,7 +246,7 @@ class Pipeline:
             target=target,
             params=intent.params,
             sr=intent.sr,
-            artifact=await self._stores.files.open_artifact(intent.files) if wants_files else None,
+            artifact=artifact,
             facts={},
             history=await history.deployments(target.system.code) if target else (),
             now=request.at,
@@ -281,6 +292,7 @@ class Pipeline:
             nodes=list(plan.node_names),
             files=[f"{file.path} {file.sha256}" for file in plan.files],
             rule=decision.rule,
+            **source_detail(asked.artifact),
         )
         job = Job(
             job_id=asked.job_id,

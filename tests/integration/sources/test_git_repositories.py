@@ -129,6 +129,16 @@ async def test_a_tag_goes_before_a_branch_of_that_name_and_it_is_said(site: Site
     assert (found.ref.kind, found.ref.commit, found.ref.also_branch) == ("tag", tagged, True)
 
 
+async def test_a_name_without_its_capitals_is_the_one_name_that_fits(site: Site) -> None:
+    site.work.commit("one", **{"a.html": b"1"})
+    site.work.git("tag", "SR-2026-0402-B")
+    found = await site.reader().fetch(CODE, "sr-2026-0402-b")
+    assert found.ref
+    assert found.ref.ref == "SR-2026-0402-B"
+    site.work.git("tag", "SR-2026-0402-b")
+    assert (await refusal(site, "sr-2026-0402-b")).code == "ref_unknown"
+
+
 async def test_an_unknown_ref_names_those_that_come_near(site: Site) -> None:
     site.work.commit("one", **{"a.html": b"1"})
     for name in ("SR-2026-0402-2", "hotfix/SR-2026-0402", "SR-2026-0411", "v9"):
