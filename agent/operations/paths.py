@@ -5,18 +5,19 @@ Owns: the look at every path of a step before anything is touched, and where sta
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import posixpath
 import re
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 
 from agent.operations.context import OperationFailed
+from agent.operations.side_by_side import each
 from agent.transports.transport import Entry, Files
 from agent.wire.plan import NodeTarget
 
 STAGING_NAME = re.compile(r"\.guardia-J[0-9]{6}-[A-Z0-9]{6}")
-_AT_ONCE = 32  # requests on one SFTP channel
+_LISTED_FROM = 20  # so many paths in one folder, and listing it costs less than asking for each
 
 
 def staging_folder(target: NodeTarget, job_id: str) -> str:
@@ -36,50 +37,112 @@ async def look(files: Files, root: str, paths: Sequence[str]) -> dict[str, Entry
         OperationFailed: ``path_missing`` (no root), ``path_escapes`` (a link leaves the root),
             ``kind_conflict`` (a file lies where a folder is needed).
     """
-    base = await files.stat(root)
-    if base is None or base.real is None:
-        raise OperationFailed("path_missing", path=root)
-    missing = await _check_folders(files, root, base.real, paths)
-    gate = asyncio.Semaphore(_AT_ONCE)
-
-    async def entry_of(path: str) -> Entry | None:
-        if posixpath.dirname(path) in missing:
-            return None
-        async with gate:
-            return await files.stat(posixpath.join(root, path))
-
-    entries = dict(zip(paths, await asyncio.gather(*map(entry_of, paths)), strict=True))
-    for path, entry in entries.items():
-        if entry is not None and entry.kind == "link":
-            _check_inside(base.real, entry, path)
+    entries, conflicts = await survey(files, root, paths)
+    for failure in conflicts.values():
+        raise failure
     return entries
 
 
-async def _check_folders(files: Files, root: str, real_root: str, paths: Iterable[str]) -> set[str]:
-    """Check every folder on the way; returns those that do not exist."""
-    missing: set[str] = set()
-    for folder in sorted({parent for path in paths for parent in _parents(path)}):
-        if posixpath.dirname(folder) in missing:
-            missing.add(folder)
-            continue
-        entry = await files.stat(posixpath.join(root, folder))
+async def survey(
+    files: Files, root: str, paths: Sequence[str]
+) -> tuple[dict[str, Entry | None], dict[str, OperationFailed]]:
+    """As ``look``, but what is wrong with a path is an answer; such a path has no entry.
+
+    Raises:
+        OperationFailed: ``path_missing`` (no root).
+    """
+    base = await files.stat(root)
+    if base is None or base.real is None:
+        raise OperationFailed("path_missing", path=root)
+    surveyor = _Surveyor(files, root, base.real)
+    await surveyor.folders(paths)
+    await surveyor.files_of(paths)
+    return {path: surveyor.entries.get(path) for path in paths}, {
+        path: surveyor.conflicts[path] for path in paths if path in surveyor.conflicts
+    }
+
+
+class _Surveyor:
+    """One look at one root. ``conflicts`` holds paths and the folders on their way alike."""
+
+    def __init__(self, files: Files, root: str, real_root: str) -> None:
+        self._files = files
+        self._root = root
+        self._real_root = real_root
+        self._missing: set[str] = set()
+        self.entries: dict[str, Entry | None] = {}
+        self.conflicts: dict[str, OperationFailed] = {}
+
+    async def folders(self, paths: Sequence[str]) -> None:
+        """Look at every folder on the way, level by level."""
+        levels: dict[int, set[str]] = defaultdict(set)
+        for path in paths:
+            for parent in _parents(path):
+                levels[parent.count("/")].add(parent)
+        for _, level in sorted(levels.items()):
+            await each(sorted(level), self._folder)
+
+    async def files_of(self, paths: Sequence[str]) -> None:
+        """Look at the paths themselves, below the folders that are there."""
+        groups: dict[str, list[str]] = defaultdict(list)
+        for path in paths:
+            parent = posixpath.dirname(path)
+            if parent in self.conflicts:
+                self.conflicts[path] = self.conflicts[parent]
+            elif parent not in self._missing:
+                groups[parent].append(path)
+        single = []
+        for parent, group in groups.items():
+            if len(group) < _LISTED_FROM:
+                single += group
+            else:
+                single += await self._listed(parent, group)
+        await each(single, self._file)
+
+    async def _folder(self, folder: str) -> None:
+        above = posixpath.dirname(folder)
+        if above in self.conflicts:
+            self.conflicts[folder] = self.conflicts[above]
+            return
+        if above in self._missing:
+            self._missing.add(folder)
+            return
+        entry = await self._files.stat(posixpath.join(self._root, folder))
         if entry is None:
-            missing.add(folder)
+            self._missing.add(folder)
         elif entry.kind == "link":
-            _check_inside(real_root, entry, folder)
+            self._check_inside(entry, folder)
         elif entry.kind != "folder":
-            raise OperationFailed("kind_conflict", path=folder)
-    return missing
+            self.conflicts[folder] = OperationFailed("kind_conflict", path=folder, found=entry.kind)
+
+    async def _listed(self, parent: str, group: list[str]) -> list[str]:
+        """Those of the group that a listing cannot tell all about."""
+        found = await self._files.entries(posixpath.join(self._root, parent))
+        rest = []
+        for path in group:
+            entry = found.get(posixpath.basename(path))
+            if entry is not None and entry.kind != "file":
+                rest.append(path)
+            else:
+                self.entries[path] = entry
+        return rest
+
+    async def _file(self, path: str) -> None:
+        entry = await self._files.stat(posixpath.join(self._root, path))
+        if entry is None or entry.kind != "link" or self._check_inside(entry, path):
+            self.entries[path] = entry
+
+    def _check_inside(self, entry: Entry, path: str) -> bool:
+        root = self._real_root.rstrip("/") + "/"
+        inside = entry.real is not None and entry.real.startswith(root)
+        if not inside:
+            self.conflicts[path] = OperationFailed("path_escapes", path=path)
+        return inside
 
 
 def _parents(path: str) -> list[str]:
     parts = path.split("/")[:-1]
     return ["/".join(parts[: count + 1]) for count in range(len(parts))]
-
-
-def _check_inside(real_root: str, entry: Entry, path: str) -> None:
-    if entry.real is None or not entry.real.startswith(real_root.rstrip("/") + "/"):
-        raise OperationFailed("path_escapes", path=path)
 
 
 def refuse_unless_file(entries: dict[str, Entry | None]) -> None:

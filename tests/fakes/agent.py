@@ -177,6 +177,10 @@ class LocalTransport:
             process.kill()
             await process.wait()
             raise
+        if self.full and fed.strip(b"\0"):
+            process.kill()
+            await process.wait()
+            return Output(status=2, stdout="", stderr="No space left on device")
         stdout, stderr = await process.communicate(fed)
         return Output(
             status=process.returncode,
