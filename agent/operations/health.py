@@ -106,14 +106,14 @@ async def _watch(context: StepContext, operation: WatchNode, server: Transport |
     while True:
         elapsed = loop.time() - began
         context.report(min(int(elapsed), operation.seconds), operation.seconds)
-        if elapsed >= operation.seconds and answers.asked and not answers.bad:
-            return answers.health(healthy=True)
         answers.add(await http_status(target.host, target.service.port, operation.path))
         if answers.bad >= operation.misses:
             raise await _unwell(context, "not_stable", answers, seconds=str(int(elapsed)))
         if server is not None and pid is not None and not await is_alive(server, pid):
             values = {"seconds": str(int(elapsed)), "pid": str(pid)}
             raise await _unwell(context, "not_stable", answers, **values)
+        if elapsed >= operation.seconds and not answers.bad:
+            return answers.health(healthy=True)
         await asyncio.sleep(max(0.0, elapsed + _WATCH_EVERY_S - (loop.time() - began)))
 
 
