@@ -116,6 +116,11 @@ class WebAdapter:
         self._pages = Pages(texts)
         self._receive: Receiver | None = None
 
+    @property
+    def door(self) -> Door:
+        """For our own pages beside the room: the same people, the same session."""
+        return self._door
+
     # --- the port ----------------------------------------------------------------------------
 
     def attach(self, app: web.Application) -> None:

@@ -15,6 +15,7 @@ from bot.core.domain.report import (
     Checklist,
     Facts,
     Lines,
+    Link,
     Notice,
     Paragraph,
     Report,
@@ -36,6 +37,7 @@ def report_body(report: Report) -> Json:
         "sections": [_section(section) for section in report.sections],
         "buttons": [_button(button) for button in report.buttons],
         "footer": report.footer,
+        "link": _link(report.link) if report.link else None,
     }
 
 
@@ -96,6 +98,10 @@ def has_button(body: Mapping[str, object], button: str, value: str) -> bool:
         for row in (buttons if isinstance(buttons, list | tuple) else ())
         if isinstance(row, Mapping)
     )
+
+
+def _link(link: Link) -> Json:
+    return {"url": link.url, "label": link.label}
 
 
 def _button(button: Button) -> Json:

@@ -180,6 +180,14 @@ class GuardiaSettings(BaseSettings):
         return f"sqlite:///{(self.data_dir / 'workflows.sqlite').resolve()}"
 
     @property
+    def console_url(self) -> str | None:
+        """Where browsers reach our own pages; None where nobody has said it."""
+        if self.web.public_origin is not None:
+            return self.web.public_origin
+        on_loopback = self.server.on_loopback and ":" not in self.server.host
+        return f"http://{self.server.host}:{self.server.port}" if on_loopback else None
+
+    @property
     def audit_anchor(self) -> Path:
         return self.audit.anchor or self.data_dir / "anchor" / "audit.json"
 

@@ -23,6 +23,7 @@ from bot.app import keys
 from bot.app.folder_lock import FolderBusyError, FolderLock
 from bot.app.repositories import repositories_of
 from bot.app.settings import GuardiaSettings, ModelSettings
+from bot.app.web.pages import ConsolePages
 from bot.core.errors import ConfigurationError, GuardiaError
 from bot.core.ports import Adapter
 from bot.core.texts import load_texts
@@ -46,9 +47,9 @@ from cmdb.advice import SqlAdviceStore
 from cmdb.agents import SqlAgentStore
 from cmdb.approvals import SqlApprovalStore
 from cmdb.audit import ChainedAuditLog
+from cmdb.calendar import SqlCalendarStore
 from cmdb.dialogues import SqlDialogueStore
 from cmdb.engine import is_current, open_engine
-from cmdb.calendar import SqlCalendarStore
 from cmdb.guides import SqlGuideStore
 from cmdb.history import SqlHistoryStore
 from cmdb.inventory import SqlInventory
@@ -103,6 +104,7 @@ class Bot:
     settings: GuardiaSettings
     hub: AgentHub
     web: WebAdapter
+    console: ConsolePages
     adapters: tuple[Adapter, ...]
     workflows: Workflows
 
@@ -279,22 +281,35 @@ def _wire(
         directory=directory,
         agents=hub,
         guide_search=GuideFinder(),
+        sources=repositories_of(settings, engine, files),
         stores=_stores(engine, audit, files),
         clock=clock,
         texts=texts,
-        sources=repositories_of(settings, engine, files),
         signer=signer,
         settings=EngineSettings(
             approval_lapse=timedelta(minutes=settings.approval.lapse_minutes),
             agent_patience_s=settings.agents.patience_s,
+            console_url=settings.console_url,
         ),
     )
     return Bot(
         settings=settings,
         hub=hub,
         web=web,
+        console=_console(web, services),
         adapters=(web,),
         workflows=_workflows(settings, services, group, engine),
+    )
+
+
+def _console(web: WebAdapter, services: Services) -> ConsolePages:
+    return ConsolePages(
+        door=web.door,
+        jobs=services.stores.jobs,
+        history=services.stores.history,
+        directory=services.directory,
+        texts=services.texts,
+        clock=services.clock,
     )
 
 
@@ -308,6 +323,7 @@ def _stores(engine: AsyncEngine, audit: ChainedAuditLog, files: DiskFileStore) -
         audit=audit,
         files=files,
         guides=SqlGuideStore(engine),
+        calendar=SqlCalendarStore(engine),
     )
 
 
@@ -324,7 +340,6 @@ def _workflows(
     workflows.configure(
         system_database_url=settings.workflow_database, executor_id=settings.replica
     )
-        calendar=SqlCalendarStore(engine),
     return Workflows(
         pipeline=Pipeline(services, chronicle, outbound),
         approvals=Approvals(services, chronicle, outbound),

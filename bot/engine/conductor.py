@@ -25,6 +25,7 @@ from bot.engine.admission import Admission
 from bot.engine.chronicle import Chronicle
 from bot.engine.execution import Execution, records_of
 from bot.engine.outbound import Outbound
+from bot.engine.past import past_of
 from bot.engine.requests import ApprovalRequests
 from bot.engine.services import Services
 
@@ -223,7 +224,13 @@ class Conductor:
     async def announce(self, job_id: str) -> None:
         """The final report into the thread, and the last edit of card and progress."""
         job = await self._requests.load(job_id)
-        report = final_report(job, texts=self._services.texts)
+        past = await past_of(job, jobs=self._stores.jobs, history=self._stores.history)
+        report = final_report(
+            job,
+            texts=self._services.texts,
+            past=past,
+            console_url=self._services.settings.console_url,
+        )
         if job.progress is not None and job.plan.risk is Risk.READ:
             await self._outbound.edit(report, job.progress)
             return

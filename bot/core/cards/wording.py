@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from agent.wire.operations import DrainMember
+from agent.wire.operations import DrainDevice, DrainMember
 from agent.wire.plan import Step
 from bot.core.domain.decision import Approval
 from bot.core.domain.job import Job, StepRecord
+from bot.core.domain.report import Link
 from bot.core.redaction import redact
 from bot.core.texts import Texts
 
@@ -66,6 +67,8 @@ def step_label(step: Step, texts: Texts) -> str:
     operation = step.operation
     if isinstance(operation, DrainMember):
         return texts.say(f"steps.kind.drain_member_{operation.state}", helper=step.node_id)
+    if isinstance(operation, DrainDevice):
+        return texts.say(f"steps.kind.drain_device_{operation.state}", device=operation.device)
     key = f"steps.kind.{operation.kind}"
     return texts.say(key) if texts.has(key) else operation.kind
 
@@ -119,3 +122,11 @@ def approval_words(approval: Approval, texts: Texts) -> str:
 
 def footer(job: Job, texts: Texts, at: datetime) -> str:
     return texts.say("cards.footer", job=job.job_id, time=day_and_clock(at))
+
+
+def page_link(job: Job, texts: Texts, console_url: str | None) -> Link | None:
+    """The way to the job's own page; None where nobody knows under which address it is reached."""
+    if not console_url:
+        return None
+    address = f"{console_url.rstrip('/')}/jobs/{job.job_id}"
+    return Link(url=address, label=texts.say("cards.page"))
