@@ -7,10 +7,10 @@ path; what is missing there has been moved, which is how an interrupted replacem
 from __future__ import annotations
 
 import posixpath
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
 from agent.operations.context import OperationFailed, StepContext, Verified
-from agent.operations.digests import fingerprint, hash_files, require
+from agent.operations.digests import hash_entries, require
 from agent.operations.folders import are_cleared, clear_folders
 from agent.operations.paths import (
     STAGING_NAME,
@@ -19,33 +19,61 @@ from agent.operations.paths import (
     staged_name,
     staging_folder,
 )
+from agent.operations.side_by_side import each
+from agent.operations.transfer import Transfer
 from agent.operations.tree import remove_tree, write_failure
 from agent.transports.transport import Entry, Transport, TransportError
 from agent.wire.operations import DiscardStaging, Done, FileSpec, ReplaceFiles, StageFiles
 
-PIECE_BYTES = 256 * 1024
 _NEW_FILE_MODE = 0o644
-_CHECKED_AT_ONCE = 50  # files per call of sha256sum
+_LOST = {"connection_lost", "silence"}
 
 
 async def stage(context: StepContext, operation: StageFiles) -> Done:
-    """Transfer every file that is not staged yet, checking each on the server.
+    """Transfer every file that is not staged yet, and check all of them on the server.
+
+    A connection that is lost on the way is opened again, once; what lies there already and is
+    proved is not sent again.
 
     Raises:
         OperationFailed: ``blob_missing``, ``digest_mismatch``, ``disk_full``,
             ``permission_denied``, ``write_failed``.
     """
-    transfer = _Transfer(context, total=sum(file.size for file in operation.files))
+    try:
+        await _stage(context, operation)
+    except TransportError as error:
+        if error.code not in _LOST:
+            raise
+        await _stage(context, operation)
+    return Done()
+
+
+async def _stage(context: StepContext, operation: StageFiles) -> None:
+    files = operation.files
+    folder = staging_folder(context.target, context.job_id)
+    transfer = Transfer(context, folder, total=sum(file.size for file in files))
     async with context.server() as server:
         await look(server.files, context.target.deploy_path, [])
         await _sweep(server, context)
-        await _make_folder(server, transfer.folder)
-        staged = await _staged(server, context, operation.files)
-        missing = [file for file in operation.files if staged.get(file.path) != file.sha256]
-        transfer.skip(set(operation.files) - set(missing))
-        for start in range(0, len(missing), _CHECKED_AT_ONCE):
-            await transfer.bring(server, missing[start : start + _CHECKED_AT_ONCE])
-    return Done()
+        await _make_folder(server, folder)
+        staged = await _staged(server, context, files)
+        missing = [file for file in files if staged.get(file.path) != file.sha256]
+        transfer.begin(done=sum(file.size for file in set(files) - set(missing)))
+        if missing:
+            await transfer.bring(server, missing)
+            await _require_right(server, context, missing)
+
+
+async def _require_right(server: Transport, context: StepContext, sent: Sequence[FileSpec]) -> None:
+    """What arrived wrong is removed, so that nothing can take it for staged."""
+    staged = await _staged(server, context, sent)
+    folder = staging_folder(context.target, context.job_id)
+    wrong = [file for file in sent if staged.get(file.path) != file.sha256]
+    for file in wrong:
+        await server.files.remove(posixpath.join(folder, staged_name(file.path, file.sha256)))
+    for file in wrong:
+        found = staged.get(file.path) or "-"
+        raise OperationFailed("digest_mismatch", path=file.path, expected=file.sha256, found=found)
 
 
 async def is_staged(context: StepContext, operation: StageFiles) -> Verified:
@@ -88,19 +116,12 @@ async def replace(context: StepContext, operation: ReplaceFiles) -> Done:
     async with context.server() as server:
         entries = await look(server.files, target.deploy_path, paths)
         refuse_unless_file(entries)
-        found = await fingerprint(server, target.deploy_path, paths)
+        found = await hash_entries(server, target.deploy_path, entries)
         missing = [file for file in operation.files if found[file.path] != file.sha256]
         await _require_staged(server, context, missing)
         await clear_folders(context, server, operation.cleared)
-        for parent in sorted({posixpath.dirname(path) for path in paths} - {""}):
-            await _make_folder(server, posixpath.join(target.deploy_path, parent), mode=0o755)
-        for count, file in enumerate(missing, start=1):
-            await server.files.rename(
-                posixpath.join(folder, staged_name(file.path, file.sha256)),
-                posixpath.join(target.deploy_path, file.path),
-                mode=_mode(entries[file.path]),
-            )
-            context.report(count, len(missing))
+        await _make_parents(server, target.deploy_path, entries)
+        await _move(context, server, missing, entries)
         wanted = {file.path: file.sha256 for file in operation.files}
         await require(server, target.deploy_path, wanted)
         await remove_tree(server.files, folder)
@@ -113,7 +134,8 @@ async def is_replaced(context: StepContext, operation: ReplaceFiles) -> Verified
     paths = [file.path for file in operation.files]
     folder = staging_folder(context.target, context.job_id)
     async with context.server() as server:
-        found = await fingerprint(server, context.target.deploy_path, paths)
+        entries = await look(server.files, context.target.deploy_path, paths)
+        found = await hash_entries(server, context.target.deploy_path, entries)
         staged = await _staged(server, context, operation.files)
         swept = await server.files.stat(folder) is None
         cleared = await are_cleared(context, server, operation.cleared)
@@ -124,60 +146,37 @@ async def is_replaced(context: StepContext, operation: ReplaceFiles) -> Verified
     return Verified.PARTIAL
 
 
-class _Transfer:
-    """The bytes of one stage step on their way."""
+async def _move(
+    context: StepContext,
+    server: Transport,
+    files: Sequence[FileSpec],
+    replaced: Mapping[str, Entry | None],
+) -> None:
+    """One rename each; a mode is set only where the staged file has another."""
+    folder, root = staging_folder(context.target, context.job_id), context.target.deploy_path
+    staged = await server.files.entries(folder)
+    moved = 0
 
-    def __init__(self, context: StepContext, *, total: int) -> None:
-        self.folder = staging_folder(context.target, context.job_id)
-        self._context = context
-        self._total = total
-        self._done = 0
+    async def move(file: FileSpec) -> None:
+        nonlocal moved
+        name, mode = staged_name(file.path, file.sha256), _mode(replaced[file.path])
+        as_it_is = name in staged and staged[name].mode == mode
+        await server.files.rename(
+            posixpath.join(folder, name),
+            posixpath.join(root, file.path),
+            mode=None if as_it_is else mode,
+        )
+        moved += 1
+        context.report(moved, len(files))
 
-    def skip(self, files: Iterable[FileSpec]) -> None:
-        self._advance(sum(file.size for file in files))
+    await each(files, move)
 
-    async def bring(self, server: Transport, files: Sequence[FileSpec]) -> None:
-        """Transfer these files under draft names, and name them once all are proved right."""
-        drafts = {f"{self._final(file)}.part": file for file in files}
-        for draft, file in drafts.items():
-            await self._put(server, file, draft)
-        digests = await hash_files(server, list(drafts))
-        for draft, file in drafts.items():
-            if digests[draft] != file.sha256:
-                await server.files.remove(draft)
-                raise OperationFailed(
-                    "digest_mismatch", path=file.path, expected=file.sha256, found=digests[draft]
-                )
-        for draft, file in drafts.items():
-            await server.files.rename(draft, self._final(file))
 
-    def _final(self, file: FileSpec) -> str:
-        return posixpath.join(self.folder, staged_name(file.path, file.sha256))
-
-    async def _put(self, server: Transport, file: FileSpec, draft: str) -> None:
-        try:
-            await server.put(self._pieces(file), draft)
-        except TransportError as error:
-            if error.code != "write_failed":
-                raise
-            raise await write_failure(server, self.folder, needed=file.size) from error
-
-    async def _pieces(self, file: FileSpec) -> AsyncIterator[bytes]:
-        offset = 0
-        while offset < file.size:
-            length = min(PIECE_BYTES, file.size - offset)
-            piece = await self._context.blobs.read(
-                self._context.job_id, file.sha256, offset, length
-            )
-            if not piece:
-                raise OperationFailed("blob_missing", path=file.path, sha256=file.sha256)
-            yield piece
-            offset += len(piece)
-            self._advance(len(piece))
-
-    def _advance(self, size: int) -> None:
-        self._done += size
-        self._context.report(self._done, self._total)
+async def _make_parents(server: Transport, root: str, entries: Mapping[str, Entry | None]) -> None:
+    """Where a file lies already, so do the folders above it."""
+    parents = {posixpath.dirname(path) for path, entry in entries.items() if entry is None}
+    for parent in sorted(parents - {""}):
+        await _make_folder(server, posixpath.join(root, parent), mode=0o755)
 
 
 async def _sweep(server: Transport, context: StepContext) -> None:
@@ -193,13 +192,21 @@ async def _sweep(server: Transport, context: StepContext) -> None:
 async def _staged(
     server: Transport, context: StepContext, files: Sequence[FileSpec]
 ) -> dict[str, str | None]:
-    """Digest of each file's staged copy, by destination path."""
+    """Digest of each file's staged copy, by destination path. Anything but plain files of our
+    own names counts for nothing."""
     folder = staging_folder(context.target, context.job_id)
-    if await server.files.stat(folder) is None:
+    itself = await server.files.stat(folder)
+    if itself is None or itself.kind != "folder":
         return {}
-    names = {staged_name(file.path, file.sha256): file.path for file in files}
-    found = await fingerprint(server, folder, list(names))
-    return {names[name]: digest for name, digest in found.items()}
+    names = {staged_name(file.path, file.sha256): file for file in files}
+    found = await server.files.entries(folder)
+    whole = {
+        name: entry
+        for name, entry in found.items()
+        if name in names and entry.kind == "file" and entry.size == names[name].size
+    }
+    digests = await hash_entries(server, folder, whole)
+    return {names[name].path: digest for name, digest in digests.items()}
 
 
 async def _require_staged(
