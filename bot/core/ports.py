@@ -33,13 +33,20 @@ from bot.core.domain.room import Room, RoomMessage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What a messenger can do; what it lacks is degraded by one shared table."""
+    """What a messenger can do; what it lacks is degraded by one shared table.
+
+    ``files``: both ways. ``verified_senders``: the service itself proves who speaks; where it
+    does not, nothing that changes a server is taken on its word.
+    """
 
     threads: bool
     buttons: bool
     files: bool
     edits: bool
     private_replies: bool
+    mentions: bool = True
+    commands: bool = True
+    verified_senders: bool = True
 
 
 Receiver = Callable[[Inbound], Awaitable[None]]

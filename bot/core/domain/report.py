@@ -103,11 +103,25 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file that goes with a report; its bytes lie in the file store under ``digest``.
+
+    ``size`` is in bytes, ``media_type`` e.g. ``image/png``.
+    """
+
+    digest: str
+    name: str
+    size: int
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """One message of the bot. ``summary`` stands alone: notifications and screen readers get it.
 
     ``only_for`` (a messenger user id) asks for a message that nobody else sees, where the
-    messenger can; ``footer`` carries job id and time.
+    messenger can; ``footer`` carries job id and time. ``links`` stand for what the messenger
+    cannot do itself: the shared degradation puts them there.
     """
 
     title: str
@@ -118,3 +132,5 @@ class Report:
     footer: str = ""
     only_for: str | None = None
     link: Link | None = None
+    files: tuple[Attachment, ...] = ()
+    links: tuple[Link, ...] = ()
