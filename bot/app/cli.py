@@ -12,12 +12,16 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from pathlib import Path
 
 import structlog
 
+from bot.app.cli_arguments import Command, instant
+from bot.app.cli_arguments import add_command as _command
+from bot.app.cli_arguments import add_group as _group
+from bot.app.cli_systems import add_system_commands
 from bot.app.commands import administration, database, doctor
 from bot.app.commands.guides import search_guides
 from bot.app.commands.intent import Sentence, read_batch, understand
@@ -30,7 +34,6 @@ from bot.core.errors import GuardiaError
 from bot.core.texts import load_texts
 from bot.engine.naming import SEOUL
 
-Command = Callable[[argparse.Namespace, GuardiaSettings], Awaitable[int]]
 _CLOCK = SystemClock()
 
 
@@ -181,6 +184,7 @@ def _parser() -> argparse.ArgumentParser:
     enrol.add_argument("name", metavar="NAME")
     signin = _command(groups, "signin", _signin, "print a single-use code for the web room")
     signin.add_argument("person", metavar="PERSON")
+    add_system_commands(groups)
     unlock = _command(groups, "unlock", _unlock, "free a system that a job keeps locked")
     unlock.add_argument("system", metavar="SYSTEM", help="its code, e.g. MOEF-BUDGET")
     unlock.add_argument("--job", required=True, metavar="JOB", help="the job that keeps it")
@@ -206,28 +210,9 @@ def _intent_arguments(intent: argparse.ArgumentParser) -> None:
     intent.add_argument("--file", action="append", default=[], metavar="NAME")
     intent.add_argument("--thread", action="append", default=[], metavar="TEXT")
     intent.add_argument("--user", metavar="ID")
-    intent.add_argument("--now", type=_instant, default=datetime.now(SEOUL), metavar="ISO")
+    intent.add_argument("--now", type=instant, default=datetime.now(SEOUL), metavar="ISO")
     intent.add_argument("--cmdb", type=Path, metavar="DIR")
     intent.add_argument("--batch", type=Path, metavar="FILE")
-
-
-def _group(
-    groups: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str
-) -> argparse._SubParsersAction[argparse.ArgumentParser]:
-    parser = groups.add_parser(name, help=text, description=text)
-    return parser.add_subparsers(required=True, metavar="COMMAND")
-
-
-def _command(
-    groups: argparse._SubParsersAction[argparse.ArgumentParser],
-    name: str,
-    command: Command,
-    text: str,
-) -> argparse.ArgumentParser:
-    parser = groups.add_parser(name, help=text, description=text)
-    parser.add_argument("--config", type=Path, metavar="FILE", help="default: guardia.toml")
-    parser.set_defaults(command=command)
-    return parser
 
 
 def _port(text: str) -> int:
@@ -236,12 +221,6 @@ def _port(text: str) -> int:
     if not 1 <= port <= 65535:
         raise argparse.ArgumentTypeError(f"{port} is no port: 1 to 65535")
     return port
-
-
-def _instant(text: str) -> datetime:
-    """An instant; without a zone it is meant in Seoul."""
-    instant = datetime.fromisoformat(text)
-    return instant if instant.tzinfo else instant.replace(tzinfo=SEOUL)
 
 
 if __name__ == "__main__":
