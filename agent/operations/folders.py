@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter, ValidationError
 
-from agent.operations.context import OperationFailed, StepContext
+from agent.operations.context import COMMAND_TIMEOUT_S, OperationFailed, StepContext
 from agent.operations.digests import fingerprint
 from agent.operations.paths import look, staging_folder
-from agent.operations.tree import copy_files, remove_tree
+from agent.operations.side_by_side import each
+from agent.operations.tree import copy_files, remove_tree, write_failure
 from agent.transports.transport import Entry, Files, Transport
 from agent.wire.types import RelativePath
 
@@ -48,15 +49,19 @@ async def list_folder(files: Files, root: str, folder: str) -> Listing | None:
     if entry.kind != "folder":
         raise OperationFailed("kind_conflict", path=folder, found=entry.kind)
     listing = Listing(mode=entry.mode)
-    waiting = [""]
-    while waiting:
-        above = waiting.pop(0)
-        found = await files.entries(posixpath.join(root, folder, above))
-        for name, below in sorted(found.items()):
-            path = posixpath.join(above, name)
-            _add(listing, folder, path, below)
-            if below.kind == "folder":
-                waiting.append(path)
+    level = [""]
+    while level:
+        deeper: list[str] = []
+
+        async def look_into(above: str, deeper: list[str] = deeper) -> None:
+            for name, below in (await files.entries(posixpath.join(root, folder, above))).items():
+                path = posixpath.join(above, name)
+                _add(listing, folder, path, below)
+                if below.kind == "folder":
+                    deeper.append(path)
+
+        await each(level, look_into)
+        level = deeper
     return listing
 
 
@@ -93,17 +98,37 @@ async def digests_below(
     return {named[path]: digest for path, digest in found.items()}
 
 
-async def make_folders(files: Files, path: str, mode: int, below: Mapping[str, int]) -> None:
-    """The folder and those below it, empty ones included."""
-    await files.make_folder(path, mode=mode | _OWNER)
-    for folder in sorted(below):
-        await files.make_folder(posixpath.join(path, folder), mode=below[folder] | _OWNER)
-
-
 async def copy_folder(server: Transport, listing: Listing, *, source: str, to: str) -> None:
-    """Copy all that is listed from below one folder to below another."""
-    await make_folders(server.files, to, listing.mode, listing.folders)
-    await copy_files(server, list(listing.files), source=source, destination=to)
+    """Copy all that is listed from below one folder to below another, and nothing else.
+
+    Raises:
+        OperationFailed: ``disk_full`` and the like.
+    """
+    await server.files.make_folder(to, mode=listing.mode | _OWNER)
+    if not server.shell:
+        for folder in sorted(listing.folders):
+            path = posixpath.join(to, folder)
+            await server.files.make_folder(path, mode=listing.folders[folder] | _OWNER)
+        await copy_files(server, list(listing.files), source=source, destination=to)
+        return
+    # One command for thousands of files; -P: links are copied as links, never followed.
+    output = await server.run(["cp", "-pPR", "--", f"{source}/.", to], timeout_s=COMMAND_TIMEOUT_S)
+    if output.status != 0:
+        raise await write_failure(server, to, output=output)
+    await _prune(server.files, to, listing)
+
+
+async def _prune(files: Files, folder: str, listing: Listing) -> None:
+    """Remove what was copied along and is not listed: it came, or was left, in between."""
+
+    async def prune(below: str) -> None:
+        for name, entry in (await files.entries(posixpath.join(folder, below))).items():
+            path = posixpath.join(below, name)
+            known = path in (listing.folders if entry.kind == "folder" else listing.files)
+            if not known:
+                await remove_tree(files, posixpath.join(folder, path))
+
+    await each(["", *listing.folders], prune)
 
 
 async def clear_folders(context: StepContext, server: Transport, cleared: Sequence[str]) -> None:
