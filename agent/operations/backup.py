@@ -25,6 +25,7 @@ from agent.operations.folders import (
     put_in_place,
 )
 from agent.operations.paths import look, refuse_unless_file, staging_folder
+from agent.operations.side_by_side import each
 from agent.operations.tree import copy_files, remove_tree, write_failure
 from agent.transports.transport import Transport, TransportError
 from agent.wire.operations import BackupFiles, Digests, Done, RestoreBackup
@@ -252,15 +253,21 @@ async def is_restored(context: StepContext, operation: RestoreBackup) -> Verifie
 async def _put_back(
     context: StepContext, server: Transport, manifest: Manifest, copies: str
 ) -> None:
-    root = context.target.deploy_path
-    for count, (path, saved) in enumerate(manifest.files.items(), start=1):
-        destination = posixpath.join(root, path)
+    root, done = context.target.deploy_path, 0
+    for parent in sorted({posixpath.dirname(path) for path in manifest.present()} - {""}):
+        await server.files.make_folder(posixpath.join(root, parent))
+
+    async def put(path: str) -> None:
+        nonlocal done
+        saved, destination = manifest.files[path], posixpath.join(root, path)
         if saved.sha256 is None:
             await server.files.remove(destination)
         else:
-            await server.files.make_folder(posixpath.dirname(destination))
             await server.files.rename(posixpath.join(copies, path), destination, mode=saved.mode)
-        context.report(count, len(manifest.files))
+        done += 1
+        context.report(done, len(manifest.files))
+
+    await each(manifest.files, put)
 
 
 async def _already_there(

@@ -91,12 +91,13 @@ class _Surveyor:
                 self.conflicts[path] = self.conflicts[parent]
             elif parent not in self._missing:
                 groups[parent].append(path)
-        single = []
-        for parent, group in groups.items():
-            if len(group) < _LISTED_FROM:
-                single += group
-            else:
-                single += await self._listed(parent, group)
+        listed = [parent for parent, group in groups.items() if len(group) >= _LISTED_FROM]
+        single = [path for parent in groups if parent not in listed for path in groups[parent]]
+
+        async def ask(parent: str) -> None:
+            single.extend(await self._listed(parent, groups[parent]))
+
+        await each(listed, ask)
         await each(single, self._file)
 
     async def _folder(self, folder: str) -> None:

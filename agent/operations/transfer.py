@@ -83,14 +83,20 @@ class Transfer:
             raise await write_failure(server, self._folder, needed=needed, output=output)
 
     async def _archive(self, files: Sequence[FileSpec]) -> AsyncIterator[bytes]:
-        """A tar of plain files under their staged names."""
+        """A tar of plain files under their staged names, in pieces worth a packet."""
+        gathered, advanced = bytearray(), 0
         async for file, offset, piece in self._ahead(files):
-            head = b"" if offset else _header(file)
+            gathered += b"" if offset else _header(file)
+            gathered += piece
             end = offset + len(piece)
-            padding = bytes(-end % _BLOCK) if end == file.size else b""
-            yield head + piece + padding
-            self._advance(len(piece))
-        yield _END_OF_ARCHIVE
+            gathered += bytes(-end % _BLOCK) if end == file.size else b""
+            advanced += len(piece)
+            if len(gathered) >= PIECE_BYTES:
+                yield bytes(gathered)
+                self._advance(advanced)
+                gathered, advanced = bytearray(), 0
+        yield bytes(gathered) + _END_OF_ARCHIVE
+        self._advance(advanced)
 
     async def _ahead(self, files: Sequence[FileSpec]) -> AsyncIterator[tuple[FileSpec, int, bytes]]:
         """The pieces in order, a few asked for before they are needed."""
