@@ -27,8 +27,9 @@ from agent.wire.operations import (
     ScanLog,
     SettleTraffic,
     StageFiles,
+    StopService,
 )
-from agent.wire.plan import NodeAccess, WirePlan
+from agent.wire.plan import NodeAccess, Step, WirePlan
 from tests.fakes.agent import (
     AGENT,
     JOB,
@@ -300,6 +301,41 @@ async def test_changing_steps_under_one_lock_take_turns(world: World) -> None:
     outcomes = await asyncio.gather(world.run(plan, "s1"), world.run(plan, "s2"))
     assert [outcome.state for outcome in outcomes] == ["succeeded", "succeeded"]
     assert world.node.most_inside == 1
+
+
+async def test_changing_steps_of_one_job_at_different_nodes_run_side_by_side(
+    world: World,
+) -> None:
+    others = [a_target(world.root / name, node_id=name) for name in ("was-02", "was-03")]
+    stage = StageFiles(files=FILES)
+    steps = [
+        Step(step_id=f"s{number}", node_id=target.node_id, operation=stage)
+        for number, target in enumerate((world.target, *others), start=1)
+    ]
+    plan = a_plan(world.target, steps, targets=(world.target, *others))
+    await world.executor.deliver(world.site.order(plan))
+    together, connect = asyncio.Barrier(3), world.node.connect
+
+    @asynccontextmanager
+    async def met(access: NodeAccess) -> AsyncIterator[Transport]:
+        await together.wait()
+        async with connect(access) as server:
+            yield server
+
+    world.executor.connect = met
+    async with asyncio.timeout(20):
+        outcomes = await asyncio.gather(*[world.run(plan, f"s{n}") for n in (1, 2, 3)])
+    assert {outcome.state for outcome in outcomes} == {"succeeded"}
+
+
+async def test_what_scripts_said_is_kept_when_the_step_succeeds_too(world: World) -> None:
+    spec = world.target.service.model_copy(update={"kind": "systemd"})
+    world.target = world.target.model_copy(update={"service": spec})
+    said = "".join(f"line {number}\n" for number in range(500))
+    world.node.transport.answer = lambda arguments: Output(status=0, stdout=said, stderr="")
+    plan = await world.deliver(StopService(timeout_s=1))
+    outcome = await world.run(plan, "s1")
+    assert (outcome.state, len(outcome.lines), outcome.lines[-1]) == ("succeeded", 400, "line 499")
 
 
 async def test_reading_steps_do_not_wait_for_each_other(world: World) -> None:
