@@ -15,7 +15,7 @@ from bot.core.cards.fleet import LARGE, fate_counts, node_sections, version_rows
 from bot.core.cards.nodes import Fate, NodeStory, stories
 from bot.core.cards.observations import observation_sections, started_section
 from bot.core.cards.readings import health_sections, health_summary, status_sections
-from bot.core.cards.recovery import manual_sections
+from bot.core.cards.recovery import manual_sections, unlock_sections
 from bot.core.cards.wording import (
     approval_words,
     between,
@@ -118,6 +118,7 @@ def _change(job: Job, texts: Texts, *, past: Past, whole: bool) -> Report:
     following = _next(job, texts)
     if following:
         sections.append(Paragraph(text=following))
+    sections += unlock_sections(job, texts)
     return Report(
         title=title,
         summary=texts.say("cards.final.alone", title=title, said=summary),
@@ -287,5 +288,4 @@ def _next(job: Job, texts: Texts) -> str:
     if job.state is JobState.SUCCEEDED and job.plan.backup_id is None:
         return ""
     key = _variant(job, "next", texts)
-    scope = job.plan.wire.lock or ""
-    return texts.say(key, job=job.job_id, system=scope) if texts.has(key) else ""
+    return texts.say(key, job=job.job_id) if texts.has(key) else ""

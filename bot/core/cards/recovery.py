@@ -62,6 +62,17 @@ def manual_sections(job: Job, texts: Texts, *, whole: bool = False) -> list[Sect
     return sections
 
 
+def unlock_sections(job: Job, texts: Texts) -> list[Section]:
+    """How the system is given free again, where the job's end keeps it locked."""
+    scope = job.plan.wire.lock
+    if scope is None or job.state not in {JobState.ROLLBACK_FAILED, JobState.UNKNOWN}:
+        return []
+    why = texts.say("cards.manual.why")
+    command = shlex.join(["guardia", "unlock", scope, "--job", job.job_id, "--why", why])
+    title = texts.say("cards.manual.unlock", system=scope)
+    return [Lines(title=title, lines=(f"$ {command}",))]
+
+
 def _needs_check(job: Job, story: NodeStory) -> bool:
     unknown = job.state is JobState.UNKNOWN
     return story.fate is Fate.UNKNOWN or (unknown and story.fate in _BY_HAND)
