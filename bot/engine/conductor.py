@@ -214,8 +214,11 @@ class Conductor:
     async def stopped(self, job_id: str, code: str) -> None:
         """Say why an approved job did not start."""
         job = await self._requests.load(job_id)
-        error = OperationError(code, **await self._admission.values(job, code))
-        report = refusal_report(error, texts=self._services.texts, job_id=job_id)
+        if job.state is JobState.CANCELLED:
+            report = await self._requests.end_note(job)
+        else:
+            error = OperationError(code, **await self._admission.values(job, code))
+            report = refusal_report(error, texts=self._services.texts, job_id=job_id)
         if job.progress is not None and job.plan.risk is Risk.READ:
             await self._outbound.edit(report, job.progress)
         else:

@@ -67,19 +67,23 @@ class ApprovalRequests:
         """One line in the thread when a request ends unrun: an edited card wakes nobody up."""
         if job.state not in _UNRUN:
             return
+        report = await self.end_note(job)
+        try:
+            await self._outbound.post(report, job.conversation, key=f"{job.job_id}:settled")
+        except OperationError as error:
+            log.warning("note_failed", code=error.code, job=job.job_id)
+
+    async def end_note(self, job: Job) -> Report:
+        """That a job has ended without having run, and by whom."""
         texts = self._services.texts
         said = texts.say(f"settled.{job.state.value}", job=job.job_id, who=await self._who(job))
         hint = texts.say(f"settled.{job.state.value}_next")
-        report = Report(
+        return Report(
             title=said,
             summary=said,
             sections=(Paragraph(text=hint),),
             footer=texts.say("cards.footer_job", job=job.job_id),
         )
-        try:
-            await self._outbound.post(report, job.conversation, key=f"{job.job_id}:settled")
-        except OperationError as error:
-            log.warning("note_failed", code=error.code, job=job.job_id)
 
     async def _who(self, job: Job) -> str:
         """Who ended it."""

@@ -21,8 +21,10 @@ from bot.core.domain.estate import (
     Environment,
     InstitutionEntry,
     Layer,
+    Rollout,
     SrEntry,
     SystemEntry,
+    Target,
     Vocabulary,
 )
 from bot.core.domain.intent import Intent, Selector
@@ -212,6 +214,19 @@ def two_behind_one() -> MemoryInventory:
     return MemoryInventory(a_vocabulary(), [behind(node_of(1), web), behind(node_of(2), web), web])
 
 
+class Portions(MemoryInventory):
+    """Application servers behind one balancer, changed in these portions."""
+
+    def __init__(self, count: int, rollout: Rollout) -> None:
+        web = node_of(1, layer="WEB")
+        nodes = [behind(node_of(number), web) for number in range(1, count + 1)]
+        super().__init__(a_vocabulary(), [*nodes, web])
+        self._rollout = rollout
+
+    async def resolve(self, selector: Selector, viewer: Actor) -> Target:
+        return replace(await super().resolve(selector, viewer), rollout=self._rollout)
+
+
 @dataclass(kw_only=True)
 class World:
     """The engine with everything it stands on within reach."""
@@ -325,8 +340,11 @@ class World:
         )
 
     def press(self, job: Job, *, by: str = "leader", button: str = "approve") -> Click:
-        """A press on the job's own card."""
+        """A press on the job's own card; ``approve_at`` as the card offers it now."""
         value = job.job_id if button == "cancel" else f"{job.job_id}:{job.plan.digest}"
+        if button == "approve_at":
+            buttons = self.messenger.at(job.card).now.buttons
+            value = next(each.value for each in buttons if each.button == button)
         return self.click(button, value, by=by, place=job.card)
 
     # --- what there is ---------------------------------------------------------------------
