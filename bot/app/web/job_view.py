@@ -13,8 +13,8 @@ from datetime import datetime
 from agent.wire.plan import NodeRun, Step
 from bot.app.web.outputs import output_of
 from bot.core.cards import final_report, plan_card, progress_card
-from bot.core.cards.fleet import version_words
-from bot.core.cards.nodes import Fate, NodeStory, stories
+from bot.core.cards.fleet import fate_words, version_words
+from bot.core.cards.nodes import NodeStory, stories
 from bot.core.cards.wording import between, clock, outcome_words, short, step_label, took
 from bot.core.domain.job import TERMINAL, Job, JobState, StepRecord, StepState
 from bot.core.domain.people import Actor
@@ -24,7 +24,7 @@ from bot.core.recovery import undo_steps
 from bot.core.texts import Texts
 from bot.core.versions import Past, VersionChange, files_before, version_changes
 
-_OPEN_NODES = 2  # so few are shown open; of more, only those at work or in trouble
+_OPEN_NODES = 2  # so few are shown open; of more, only those in trouble
 _OPEN_MOST = 6
 _IN_ORDER = 6  # of more nodes, those in trouble and those at work come first
 _FIRST = ("broken", "active")
@@ -160,7 +160,7 @@ def _nodes(
     opened = 0
     for number, (run, story) in enumerate(zip(runs, stories(job), strict=True), start=1):
         phase = _phase(run, records)
-        wanted = few or phase in {"active", "broken"}
+        wanted = few or phase == "broken"
         shown_open = wanted and opened < _OPEN_MOST
         opened += shown_open
         files, more = _files(job, run.node_id)
@@ -169,7 +169,7 @@ def _nodes(
                 node_id=run.node_id,
                 phase=phase,
                 place=f"{number}/{len(runs)}" if len(runs) > 1 else "",
-                said=_fate_words(job, story.fate, texts) if _has_begun(run, records) else "",
+                said=_said(job, story, records, texts),
                 elapsed=_worked(run, records, known.now, texts),
                 version=_version(job, story, changes.get(run.node_id), texts),
                 names=_names(changes.get(run.node_id), texts),
@@ -185,15 +185,14 @@ def _nodes(
     return tuple(views)
 
 
-def _fate_words(job: Job, fate: Fate, texts: Texts) -> str:
-    if job.state not in TERMINAL or job.plan.risk is Risk.READ:
-        return ""
-    key = f"cards.fate.{fate.value}_{job.plan.action}"
-    return texts.say(key if texts.has(key) else f"cards.fate.{fate.value}")
-
-
-def _has_begun(run: NodeRun, records: Mapping[str, StepRecord]) -> bool:
-    return any(_state(step, records) not in _IDLE for step in run.steps)
+def _said(job: Job, story: NodeStory, records: Mapping[str, StepRecord], texts: Texts) -> str:
+    """What the node is at; afterwards, what became of it."""
+    if job.state not in TERMINAL:
+        steps = (*story.run.undo, *story.run.steps)
+        at = next((s for s in steps if _state(s, records) is StepState.RUNNING), None)
+        return step_label(at, texts) if at else ""
+    begun = any(_state(step, records) not in _IDLE for step in story.run.steps)
+    return fate_words(job, story.fate, texts) if begun and job.plan.risk is not Risk.READ else ""
 
 
 def _undoing(run: NodeRun, records: Mapping[str, StepRecord]) -> tuple[Step, ...]:

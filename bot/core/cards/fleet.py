@@ -49,7 +49,7 @@ def fate_counts(job: Job, texts: Texts) -> str:
     """``40대: 되돌리지 못함 1 · 이전 버전으로 복원 38 · …``, the worst first."""
     known = stories(job)
     told = [
-        f"{_fate_words(job, fate, texts)} {count}"
+        f"{fate_words(job, fate, texts)} {count}"
         for fate in _ORDER
         if (count := sum(story.fate is fate for story in known))
     ]
@@ -118,7 +118,7 @@ def _row(fleet: _Fleet, story: NodeStory) -> tuple[str, ...]:
     total = worked_ms(story)
     cells = [
         story.run.node_id,
-        _fate_words(fleet.job, story.fate, texts),
+        fate_words(fleet.job, story.fate, texts),
         texts.say("cards.final.proved" if story.proved else "cards.final.not_proved"),
         took(total, texts) if total else "-",
     ]
@@ -151,7 +151,8 @@ def _digest(version: str | None, texts: Texts) -> str:
     return version or texts.say("cards.final.version_none")
 
 
-def _fate_words(job: Job, fate: Fate, texts: Texts) -> str:
+def fate_words(job: Job, fate: Fate, texts: Texts) -> str:
+    """What became of a node, in the words of the job's verb."""
     key = f"cards.fate.{fate.value}_{job.plan.action}"
     return texts.say(key if texts.has(key) else f"cards.fate.{fate.value}")
 
