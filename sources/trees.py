@@ -91,8 +91,7 @@ def tree_of(listing: bytes, repository: Repository, limits: SourceLimits) -> Tre
             continue
         if path in files:
             raise UserError("repository_path", repository=repository.name, entry=quoted(path))
-        whole = f"{repository.folder}/{path}" if repository.folder else path
-        source = source_of(raw, whole) or (whole if whole != path else "")
+        source = source_of(raw, path)
         files[path] = TreeFile(object_id=object_id, path=path, size=size, source=source)
     _refuse_clashes(list(files), repository)
     _refuse_size(list(files.values()), repository, limits)

@@ -37,14 +37,11 @@ def downgrade() -> None:
     _let_balancers_be_web_nodes_only()
     op.drop_table("windows")
     op.drop_table("freezes")
-    with op.batch_alter_table("systems") as systems:
-        for name in (*REPOSITORY, *ROLLOUT):
-            systems.drop_column(name)
-    for table in ("approvals", "jobs"):
-        with op.batch_alter_table(table) as altered:
-            altered.drop_column("run_at")
-    with op.batch_alter_table("approvals") as approvals:
-        approvals.drop_column("seal")
+    # Not in batch mode: SQLite would drop a table that others refer to.
+    for name in (*REPOSITORY, *ROLLOUT):
+        op.drop_column("systems", name)
+    for table, name in (("approvals", "seal"), ("approvals", "run_at"), ("jobs", "run_at")):
+        op.drop_column(table, name)
 
 
 def _create_freezes() -> None:

@@ -72,9 +72,9 @@ async def test_a_tag_becomes_an_artifact_of_its_files(site: Site) -> None:
     site.place(Repository(name="budget", url=site.work.url, folder="webapp"))
     artifact = await site.reader().fetch(CODE, "SR-2026-0402")
     assert [(entry.path, entry.source, entry.size) for entry in artifact.entries] == [
-        ("WEB-INF/empty.properties", "webapp/WEB-INF/empty.properties", 0),
-        ("index.html", "webapp/index.html", 7),
-        ("run.sh", "webapp/run.sh", 10),
+        ("WEB-INF/empty.properties", "", 0),
+        ("index.html", "", 7),
+        ("run.sh", "", 10),
     ]
     page = artifact.entries[1]
     assert page.sha256 == hashlib.sha256(b"<html/>").hexdigest()
