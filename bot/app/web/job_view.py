@@ -26,7 +26,9 @@ from bot.core.versions import Past, VersionChange, files_before, version_changes
 
 _OPEN_NODES = 2  # so few are shown open; of more, only those in trouble
 _OPEN_MOST = 6
-_IN_ORDER = 6  # of more nodes, those in trouble and those at work come first
+# Of more nodes, those in trouble and those at work come first, and output is a page away: forty
+# nodes with all that is kept of them would be megabytes a second.
+_IN_FULL = 6
 _FIRST = ("broken", "active")
 _FILES_SHOWN = 500
 _BAD = frozenset({StepState.FAILED, StepState.REFUSED, StepState.UNKNOWN})
@@ -62,6 +64,7 @@ class NodeView:
     files: tuple[tuple[str, str, str], ...]
     more_files: int
     shown_open: bool
+    brief: bool  # output and files are on a page of the node's own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +83,7 @@ class JobView:
     done: int
     total: int
     live: bool
+    node: str  # the one node that the page is about; empty: all of them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +93,7 @@ class Known:
     past: Past
     people: Sequence[Actor] = ()
     now: datetime
+    node: str = ""  # show this one only, with everything
 
 
 def job_view(job: Job, known: Known, texts: Texts) -> JobView:
@@ -111,6 +116,7 @@ def job_view(job: Job, known: Known, texts: Texts) -> JobView:
         done=sum(_state(step, records) is StepState.SUCCEEDED for step in main),
         total=len(main),
         live=live,
+        node=known.node,
     )
 
 
@@ -155,15 +161,18 @@ def _nodes(
 ) -> tuple[NodeView, ...]:
     runs = job.plan.wire.runs()
     changes = version_changes(job, known.past)
-    few = len(runs) <= _OPEN_NODES
+    few = len(runs) <= _OPEN_NODES or bool(known.node)
+    brief = len(runs) > _IN_FULL and not known.node
     views: list[NodeView] = []
     opened = 0
     for number, (run, story) in enumerate(zip(runs, stories(job), strict=True), start=1):
+        if known.node not in {"", run.node_id}:
+            continue
         phase = _phase(run, records)
         wanted = few or phase == "broken"
         shown_open = wanted and opened < _OPEN_MOST
         opened += shown_open
-        files, more = _files(job, run.node_id)
+        files, more = ((), 0) if brief else _files(job, run.node_id)
         views.append(
             NodeView(
                 node_id=run.node_id,
@@ -173,14 +182,20 @@ def _nodes(
                 elapsed=_worked(run, records, known.now, texts),
                 version=_version(job, story, changes.get(run.node_id), texts),
                 names=_names(changes.get(run.node_id), texts),
-                steps=_steps(run.steps, records, known.now, texts),
-                undo=_steps(_undoing(run, records), records, known.now, texts),
+                steps=tuple(
+                    _step(step, records, known.now, texts, brief=brief) for step in run.steps
+                ),
+                undo=tuple(
+                    _step(step, records, known.now, texts, brief=brief)
+                    for step in _undoing(run, records)
+                ),
                 files=files,
                 more_files=more,
                 shown_open=shown_open,
+                brief=brief,
             )
         )
-    if len(views) > _IN_ORDER:
+    if len(views) > _IN_FULL:
         views.sort(key=lambda view: _FIRST.index(view.phase) if view.phase in _FIRST else 2)
     return tuple(views)
 
@@ -213,14 +228,17 @@ def _phase(run: NodeRun, records: Mapping[str, StepRecord]) -> str:
     return "active" if StepState.SUCCEEDED in forward else "idle"
 
 
-def _steps(
-    steps: Sequence[Step], records: Mapping[str, StepRecord], now: datetime, texts: Texts
-) -> tuple[StepView, ...]:
-    return tuple(_step(step, records.get(step.step_id), now, texts) for step in steps)
-
-
-def _step(step: Step, record: StepRecord | None, now: datetime, texts: Texts) -> StepView:
-    known = record or StepRecord(step_id=step.step_id, state=StepState.PENDING)
+def _step(
+    step: Step,
+    records: Mapping[str, StepRecord],
+    now: datetime,
+    texts: Texts,
+    *,
+    brief: bool,
+) -> StepView:
+    """``brief``: output only of what went wrong."""
+    unknown = StepRecord(step_id=step.step_id, state=StepState.PENDING)
+    known = records.get(step.step_id, unknown)
     bad = known.state in _BAD
     words = [outcome_words(known, texts, node=step.node_id)] if bad else []
     if known.attempt > 1:
@@ -232,7 +250,7 @@ def _step(step: Step, record: StepRecord | None, now: datetime, texts: Texts) ->
         detail=" · ".join(words),
         elapsed=_elapsed(known, now, texts),
         began=_moment(known.started_at),
-        output=output_of(known, texts),
+        output=output_of(known, texts) if bad or not brief else (),
     )
 
 

@@ -84,7 +84,7 @@ class ConsolePages:
 
     async def _page(self, request: web.Request, texts: Texts) -> web.StreamResponse:
         job = await self._visible(request)
-        return self._render(request, "job.html", texts, view=await self._view(job, texts))
+        return self._render(request, "job.html", texts, view=await self._view(job, request, texts))
 
     async def _live(self, request: web.Request, texts: Texts) -> web.StreamResponse:
         """The part that changes. A job in another state than the page was made for is a new
@@ -92,13 +92,17 @@ class ConsolePages:
         job = await self._visible(request)
         if request.query.get("state") != job.state.value:
             return web.Response(headers={"HX-Refresh": "true"})
-        return self._render(request, "live.html", texts, view=await self._view(job, texts))
+        return self._render(request, "live.html", texts, view=await self._view(job, request, texts))
 
-    async def _view(self, job: Job, texts: Texts) -> JobView:
+    async def _view(self, job: Job, request: web.Request, texts: Texts) -> JobView:
+        node = request.query.get("node", "")
+        if node and node not in {run.node_id for run in job.plan.wire.runs()}:
+            raise RequestError(HTTPStatus.NOT_FOUND, "web_not_found")
         known = Known(
             past=await past_of(job, jobs=self._jobs, history=self._history),
             people=eligible(job, await self._directory.people()),
             now=self._clock.now(),
+            node=node,
         )
         return job_view(job, known, texts)
 

@@ -9,8 +9,19 @@ from dataclasses import replace
 import aiohttp
 import pytest
 
+from actions.rollback import Rollback
+from actions.service import ManageService
 from bot.core.domain.job import Job, JobState, StepState
-from tests.fakes.planning import JOB, SYSTEM, job_of
+from bot.core.domain.plan import Plan
+from tests.fakes.planning import (
+    JOB,
+    SYSTEM,
+    deployment_of,
+    job_of,
+    pair,
+    request_for,
+    states,
+)
 from tests.fakes.room_server import RoomServer
 from tests.fakes.told_jobs import (
     earlier,
@@ -27,6 +38,28 @@ PAGE = f"/jobs/{JOB}"
 ADDRESS = re.compile(r"(?<![\d.])\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?![\d.])")
 SCRIPT = "<script>window.broken = 1</script>"
 ENGLISH = {"Accept-Language": "en-US,en;q=0.9"}
+
+
+def rollback_job() -> Job:
+    two = pair()
+    request = request_for(two, history=[deployment_of("J260301-AAAAAA", two.nodes)])
+    return job_of(Rollback().plan(request), JobState.SUCCEEDED)
+
+
+def restart_job() -> Job:
+    two = pair()
+    facts = states(two.nodes, running=True)
+    plan = ManageService().plan(
+        request_for(two, params={"operation": "restart"}, facts=facts, sr=None)
+    )
+    assert isinstance(plan, Plan)
+    return job_of(plan, JobState.RUNNING, ended_at=None)
+
+
+def reading_job() -> Job:
+    plan = ManageService().plan(request_for(pair(), params={"operation": "status"}))
+    assert isinstance(plan, Plan)
+    return job_of(plan, JobState.SUCCEEDED)
 
 
 @pytest.fixture
@@ -159,6 +192,25 @@ async def test_a_fleet_shows_first_what_is_at_work(server: RoomServer) -> None:
     assert said.index('id="node-moef-budget-prod-was10"') < said.index(
         'id="node-moef-budget-prod-was01"'
     )
+
+
+async def test_a_node_of_a_fleet_has_its_output_on_a_page_of_its_own(server: RoomServer) -> None:
+    said = await shown(server, fleet_running_job(server.clock.now()))
+    assert "Server startup in" not in said
+    assert len(said) < 1024 * 1024
+    client = await server.client("u016")
+    status, one = await get(client, f"{PAGE}?node=moef-budget-prod-was03")
+    assert status == 200
+    assert "Server startup in" in one
+    assert one.count('data-testid="node"') == 1
+    assert "node=moef-budget-prod-was03" in one  # also when it is fetched again
+    assert (await get(client, f"{PAGE}?node=elsewhere"))[0] == 404
+
+
+@pytest.mark.parametrize("make", [rollback_job, restart_job, reading_job])
+async def test_every_kind_of_job_has_a_page(server: RoomServer, make: object) -> None:
+    assert callable(make)
+    assert 'data-testid="node"' in await shown(server, make())
 
 
 async def test_pages_and_files_carry_the_strict_policy(server: RoomServer) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +55,25 @@ def nasty(name: str) -> Job:
     return job_of(plan, JobState.ROLLBACK_FAILED, steps=records)
 
 
+def nasty_in(deploy: str, backup: str, files: dict[str, str]) -> Job:
+    """The same in folders of that name."""
+    two = pair()
+    nodes = tuple(
+        replace(
+            node,
+            wire=node.wire.model_copy(update={"deploy_path": deploy, "backup_path": backup}),
+        )
+        for node in two.nodes
+        if node.wire is not None
+    )
+    plan = Deploy().plan(deploy_request(files, replace(two, nodes=nodes)))
+    records = (
+        *went_well(plan, steps_until(plan, 0, "health")),
+        went_wrong(step_at(plan, 0, "health")),
+    )
+    return job_of(plan, JobState.ROLLBACK_FAILED, steps=records)
+
+
 @pytest.mark.parametrize(
     "name", ["a b.html", "it's.html", "$(reboot).html", "-rf.html", "한글 이름.html", '"q".html']
 )
@@ -61,6 +82,27 @@ def test_every_path_in_a_command_is_one_word_of_a_shell(name: str) -> None:
     assert removals
     words = shlex.split(removals[0])
     assert words == ["rm", "-f", "--", f"/app/budget/webapps/ROOT/{name}"]
+
+
+def test_the_commands_put_a_backup_back_in_a_real_folder(tmp_path: Path) -> None:
+    """Typed into a shell, in folders whose names a shell would trip over."""
+    deploy, backup = tmp_path / "it's $(app)", tmp_path / "back ups"
+    files = {"-rf.html": "new", "a b/c.class": "changed", "same.js": "same"}
+    job = nasty_in(str(deploy), str(backup), files)
+    kept = backup / job.job_id / "files" / "a b"
+    for folder in (kept, deploy / "a b"):
+        folder.mkdir(parents=True)
+    (kept / "c.class").write_text("before")
+    (deploy / "a b" / "c.class").write_text("after")
+    (deploy / "-rf.html").write_text("after")
+    typed = [one for one in commands(job) if one.startswith(("rm -f", "cp -a", "cd "))]
+    said = [
+        subprocess.run(["sh", "-c", one], capture_output=True, text=True, check=True).stdout
+        for one in typed[:3]
+    ]
+    assert said == ["", "", ""]
+    assert (deploy / "a b" / "c.class").read_text() == "before"
+    assert not (deploy / "-rf.html").exists()
 
 
 def test_no_command_names_an_address() -> None:
