@@ -74,6 +74,16 @@ class SqlSystems:
                 folder=row.repository_folder or "",
             )
 
+    async def with_repository(self) -> tuple[str, ...]:
+        """The codes of all systems that have a repository."""
+        async with reading(self._engine) as session:
+            found = await session.scalars(
+                select(SystemRow.code)
+                .where(col(SystemRow.repository_url).is_not(None))
+                .order_by(col(SystemRow.code))
+            )
+            return tuple(found)
+
     async def set_repository(self, system_code: str, repository: Repository | None) -> bool:
         """Change it; None: it has none from now on. False: there is no such system."""
         return await self._set(system_code, repository_columns(repository))

@@ -12,6 +12,7 @@ import asyncio
 import re
 import tempfile
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 from bot.core.deploy_ports import RepositoryBook
@@ -26,6 +27,7 @@ from sources.git import Git, GitFailedError, GitSettings
 from sources.trees import Refs, SourceLimits, Tree, refs_of, tree_of
 
 _SYSTEM_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_AT_ONCE = 8
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -193,15 +195,11 @@ class GitRepositories:
                     copies = await copy_contents(git, tree.files, Path(folder), repository.name)
             except GitFailedError:
                 raise _unavailable(repository) from None
-            entries = [
-                ArtifactEntry(
-                    path=file.path,
-                    sha256=await self._files.remember_entry(copy),
-                    size=file.size,
-                    source=file.source,
-                )
-                for file, copy in zip(tree.files, copies, strict=True)
-            ]
+            digests = await self._remember(copies)
+        entries = [
+            ArtifactEntry(path=file.path, sha256=digest, size=file.size, source=file.source)
+            for file, digest in zip(tree.files, digests, strict=True)
+        ]
         return Artifact(
             digest=digest_of_entries(entries),
             name=f"{repository.name} {source.ref}",
@@ -211,6 +209,16 @@ class GitRepositories:
             skipped=tree.skipped,
             ref=source,
         )
+
+    async def _remember(self, copies: Sequence[Path]) -> list[str]:
+        """Into the file store, several at a time: each waits for the disk."""
+        turns = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(copy: Path) -> str:
+            async with turns:
+                return await self._files.remember_entry(copy)
+
+        return await asyncio.gather(*(one(copy) for copy in copies))
 
 
 def _as_written(ref: str, refs: Refs) -> str:

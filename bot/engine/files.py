@@ -225,14 +225,18 @@ class DiskFileStore:
                 _sync(folder)
 
     def _publish_one(self, stored: _Stored) -> Path | None:
-        target = self._contents / stored.digest[:2] / stored.digest
-        if target.is_file() and target.stat().st_size == stored.size:
+        if self._has(stored.digest, stored.size):
             return None  # the same contents are here already
+        target = self._contents / stored.digest[:2] / stored.digest
         target.parent.mkdir(exist_ok=True, mode=0o700)
         stored.file.close()
         _sync(Path(stored.file.name))
         Path(stored.file.name).replace(target)
         return target.parent
+
+    def _has(self, digest: str, size: int) -> bool:
+        target = self._contents / digest[:2] / digest
+        return target.is_file() and target.stat().st_size == size
 
     def _sweep(self) -> None:
         """Removes what a killed process left half received; others may be receiving now."""
@@ -257,6 +261,10 @@ class DiskFileStore:
             return file.read(length)
 
     def _remember(self, path: Path) -> str:
+        with path.open("rb") as source:
+            known = hashlib.file_digest(source, "sha256").hexdigest()
+        if self._has(known, path.stat().st_size):
+            return known
         with self._staging() as staged, path.open("rb") as source:
             stored = self._begin()
             staged.append(stored)

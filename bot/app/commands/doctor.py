@@ -6,6 +6,7 @@ Owns: the checks. Each is one line: what was looked at, whether it is well, what
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from bot.app.wiring import open_database
 from bot.core.errors import GuardiaError
 from cmdb.engine import is_current
 from cmdb.people import SqlDirectory
+from cmdb.systems import SqlSystems
 
 _WAIT_S = aiohttp.ClientTimeout(total=3)
 
@@ -42,6 +44,8 @@ async def examine(settings: GuardiaSettings) -> AsyncIterator[Check]:
     if current.well:
         yield await _people(settings)
         yield await _audit(settings)
+        async for check in _repositories(settings):
+            yield check
     yield await _server(settings)
 
 
@@ -109,6 +113,19 @@ async def _audit(settings: GuardiaSettings) -> Check:
         found=str(findings[0]) if findings else "the chain holds",
         remedy="guardia audit verify names every finding; keep the files and ask who touched them",
     )
+
+
+async def _repositories(settings: GuardiaSettings) -> AsyncIterator[Check]:
+    """Only where a system has one: a site without repositories needs no git."""
+    async with open_database(settings) as engine:
+        codes = await SqlSystems(engine).with_repository()
+    if codes:
+        yield Check(
+            name="git",
+            well=shutil.which("git") is not None,
+            found=f"{len(codes)} systems with a repository",
+            remedy="apt-get install git; then guardia repository check CODE",
+        )
 
 
 async def _server(settings: GuardiaSettings) -> Check:

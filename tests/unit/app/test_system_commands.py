@@ -39,6 +39,11 @@ class Shell:
         assert main([*arguments, "--config", str(self._config)]) == 2
         return self._capsys.readouterr().err
 
+    def examined(self) -> str:
+        """What the doctor says; the server of this estate never runs."""
+        assert main(["doctor", "--config", str(self._config)]) == 1
+        return self._capsys.readouterr().out
+
     def audited(self) -> str:
         database = sqlite3.connect(self.folder / "data" / "guardia.sqlite")
         try:
@@ -115,6 +120,12 @@ def test_only_a_leader_lifts_a_freeze(shell: Shell) -> None:
     assert "등록하거나 해제할 수" in shell.refused("freeze", "lift", freeze_id, "--by", "u032")
     assert "F-none" in shell.refused("freeze", "lift", "F-none", "--by", "u031")
     assert freeze_id in shell("freeze", "list")
+
+
+def test_the_doctor_looks_for_git_where_a_system_has_a_repository(shell: Shell) -> None:
+    assert "with a repository" not in shell.examined()
+    shell("repository", "set", "MOEF-BUDGET", "https://git.moef.local/web/budget.git")
+    assert "git: 1 systems with a repository" in shell.examined()
 
 
 def test_windows_are_set_shown_and_cleared(shell: Shell) -> None:
