@@ -44,7 +44,7 @@ from bot.core.versions import Past
 _LINES_SHOWN = 20
 _LINE_MAX = 400  # characters
 _TROUBLES_SHOWN = 5  # nodes; the others are named
-_TARGETS_SHOWN = 10
+_TARGETS_SHOWN = 4
 _TROUBLE = re.compile(r"\b(SEVERE|ERROR|FATAL|Caused by)\b|Exception")
 _TONES = {
     JobState.SUCCEEDED: Tone.GOOD,

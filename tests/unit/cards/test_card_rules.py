@@ -217,6 +217,8 @@ def test_every_code_of_the_agent_has_its_sentence() -> None:
         re.findall(r"(?:OperationFailed|TransportError|_failed)\(\s*\"([a-z_]+)\"", source)
     )
     raised |= set(re.findall(r"\bcode=\"([a-z_]+)\"", source))
+    chosen = re.findall(r"\bcode = (\"[a-z_]+\" if .+ else \"[a-z_]+\")", source)
+    raised |= {code for choice in chosen for code in re.findall(r"\"([a-z_]+)\"", choice)}
     assert "not_healthy" in raised
     missing = {code for code in raised if not KO.has(f"steps.code.{code}")}
     assert missing == set()
