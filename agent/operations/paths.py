@@ -63,13 +63,14 @@ async def survey(
 
 
 class _Surveyor:
-    """One look at one root. ``conflicts`` holds paths and the folders on their way alike."""
+    """One look at one root."""
 
     def __init__(self, files: Files, root: str, real_root: str) -> None:
         self._files = files
         self._root = root
         self._real_root = real_root
-        self._missing: set[str] = set()
+        self._missing: set[str] = set()  # folders on the way
+        self._wrong: dict[str, OperationFailed] = {}  # folders on the way
         self.entries: dict[str, Entry | None] = {}
         self.conflicts: dict[str, OperationFailed] = {}
 
@@ -87,8 +88,8 @@ class _Surveyor:
         groups: dict[str, list[str]] = defaultdict(list)
         for path in paths:
             parent = posixpath.dirname(path)
-            if parent in self.conflicts:
-                self.conflicts[path] = self.conflicts[parent]
+            if parent in self._wrong:
+                self.conflicts[path] = self._wrong[parent]
             elif parent not in self._missing:
                 groups[parent].append(path)
         listed = [parent for parent, group in groups.items() if len(group) >= _LISTED_FROM]
@@ -102,8 +103,8 @@ class _Surveyor:
 
     async def _folder(self, folder: str) -> None:
         above = posixpath.dirname(folder)
-        if above in self.conflicts:
-            self.conflicts[folder] = self.conflicts[above]
+        if above in self._wrong:
+            self._wrong[folder] = self._wrong[above]
             return
         if above in self._missing:
             self._missing.add(folder)
@@ -112,9 +113,10 @@ class _Surveyor:
         if entry is None:
             self._missing.add(folder)
         elif entry.kind == "link":
-            self._check_inside(entry, folder)
+            if not self._is_inside(entry):
+                self._wrong[folder] = OperationFailed("path_escapes", path=folder)
         elif entry.kind != "folder":
-            self.conflicts[folder] = OperationFailed("kind_conflict", path=folder, found=entry.kind)
+            self._wrong[folder] = OperationFailed("kind_conflict", path=folder, found=entry.kind)
 
     async def _listed(self, parent: str, group: list[str]) -> list[str]:
         """Those of the group that a listing cannot tell all about."""
@@ -130,15 +132,14 @@ class _Surveyor:
 
     async def _file(self, path: str) -> None:
         entry = await self._files.stat(posixpath.join(self._root, path))
-        if entry is None or entry.kind != "link" or self._check_inside(entry, path):
+        if entry is None or entry.kind != "link" or self._is_inside(entry):
             self.entries[path] = entry
-
-    def _check_inside(self, entry: Entry, path: str) -> bool:
-        root = self._real_root.rstrip("/") + "/"
-        inside = entry.real is not None and entry.real.startswith(root)
-        if not inside:
+        else:
             self.conflicts[path] = OperationFailed("path_escapes", path=path)
-        return inside
+
+    def _is_inside(self, link: Entry) -> bool:
+        root = self._real_root.rstrip("/") + "/"
+        return link.real is not None and link.real.startswith(root)
 
 
 def _parents(path: str) -> list[str]:

@@ -21,28 +21,29 @@ from agent.operations.paths import (
 )
 from agent.operations.side_by_side import each
 from agent.operations.transfer import Transfer
-from agent.operations.tree import remove_tree, write_failure
+from agent.operations.tree import nearest, remove_tree, writable, write_failure
 from agent.transports.transport import Entry, Transport, TransportError
 from agent.wire.operations import DiscardStaging, Done, FileSpec, ReplaceFiles, StageFiles
 
 _NEW_FILE_MODE = 0o644
-_LOST = {"connection_lost", "silence"}
+_QUESTIONS = 8  # commands at once; sshd takes ten sessions on a connection
 
 
 async def stage(context: StepContext, operation: StageFiles) -> Done:
     """Transfer every file that is not staged yet, and check all of them on the server.
 
     A connection that is lost on the way is opened again, once; what lies there already and is
-    proved is not sent again.
+    proved is not sent again. That every file can be put into place later is found out now, while
+    the service still runs.
 
     Raises:
         OperationFailed: ``blob_missing``, ``digest_mismatch``, ``disk_full``,
-            ``permission_denied``, ``write_failed``.
+            ``permission_denied``, ``write_failed``, ``kind_conflict``, ``path_escapes``.
     """
     try:
         await _stage(context, operation)
     except TransportError as error:
-        if error.code not in _LOST:
+        if error.code != "connection_lost":  # who waited 30 s for an answer need not wait again
             raise
         await _stage(context, operation)
     return Done()
@@ -53,7 +54,9 @@ async def _stage(context: StepContext, operation: StageFiles) -> None:
     folder = staging_folder(context.target, context.job_id)
     transfer = Transfer(context, folder, total=sum(file.size for file in files))
     async with context.server() as server:
-        await look(server.files, context.target.deploy_path, [])
+        root, paths = context.target.deploy_path, [file.path for file in files]
+        refuse_unless_file(await look(server.files, root, paths))
+        await _require_writable(server, root, paths)
         await _sweep(server, context)
         await _make_folder(server, folder)
         staged = await _staged(server, context, files)
@@ -62,6 +65,20 @@ async def _stage(context: StepContext, operation: StageFiles) -> None:
         if missing:
             await transfer.bring(server, missing)
             await _require_right(server, context, missing)
+
+
+async def _require_writable(server: Transport, root: str, paths: Sequence[str]) -> None:
+    """Every folder that a file goes into takes it. Where nothing can be run the renames will
+    tell: to try it out would put probes into folders that are being served."""
+    if not server.shell:
+        return
+
+    async def check(parent: str) -> None:
+        folder = await nearest(server.files, posixpath.join(root, parent) if parent else root)
+        if not await writable(server, folder):
+            raise OperationFailed("permission_denied", path=folder)
+
+    await each(sorted({posixpath.dirname(path) for path in paths}), check, at_once=_QUESTIONS)
 
 
 async def _require_right(server: Transport, context: StepContext, sent: Sequence[FileSpec]) -> None:

@@ -132,8 +132,11 @@ class FtpFiles:
         """The reason of a refusal, found by looking: what is to be read or the folder to write
         to is not there, or it is and we may not."""
         self.changed(path)
-        needed = path if reading else posixpath.dirname(path)
-        code = "not_found" if await self.stat(needed) is None else "permission_denied"
+        if reading:
+            there = await self.stat(path) is not None
+        else:
+            there = await self._real_folder(posixpath.dirname(path)) is not None
+        code = "permission_denied" if there else "not_found"
         return TransportError(code, path=path, detail=error.values.get("detail", ""))
 
     # --- looking -----------------------------------------------------------------------------

@@ -185,7 +185,7 @@ def _why_unreachable(
     return TransportError(
         "legacy_needed",
         host=target.host,
-        needed=", ".join(gap.families),
+        lacking=", ".join(gap.families),
         offered=", ".join(gap.offered[:12]),
     )
 
