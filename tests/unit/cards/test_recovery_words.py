@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from actions.deploy import Deploy
+from agent.wire.operations import DrainDevice
 from bot.core.cards import final_report, progress_card
 from bot.core.cards.recovery import manual_sections
 from bot.core.cards.standing import Condition, standing_of
@@ -170,3 +171,34 @@ def test_progress_tells_of_the_node_in_trouble_step_by_step() -> None:
     said = as_text(progress_card(replace(job, steps=steps), texts=KO, now=NOW))
     assert said.index("[X] moef-budget-prod-was13") < said.index("[>] moef-budget-prod-was10")
     assert "13/40 · moef-budget-prod-was13" in said
+
+
+def test_where_nothing_can_be_run_the_files_are_carried_by_hand() -> None:
+    job = nasty("a.html")
+    targets = tuple(
+        target.model_copy(update={"transfer": "ftp", "host_key": None})
+        for target in job.plan.wire.targets
+    )
+    wire = job.plan.wire.model_copy(update={"targets": targets})
+    over_ftp = replace(job, plan=replace(job.plan, wire=wire))
+    assert not [
+        one for one in commands(over_ftp) if one.startswith(("cp", "rm", "/app/tomcat", "ss"))
+    ]
+    assert "FTP" in as_text(final_report(over_ftp, texts=KO))
+
+
+def test_a_node_behind_a_device_is_put_back_there() -> None:
+    job = nasty("a.html")
+    run = job.plan.wire.runs()[0]
+    device = DrainDevice(device="L4-1", member="10.0.0.1:80", state="up")
+    swapped = tuple(
+        step.model_copy(update={"operation": device})
+        if step.operation.kind == "drain_member" and step.operation.state == "up"
+        else step
+        for step in run.undo
+    )
+    batches = ((run.model_copy(update={"undo": swapped}),),)
+    wire = job.plan.wire.model_copy(update={"batches": batches})
+    said = as_text(final_report(replace(job, plan=replace(job.plan, wire=wire)), texts=KO))
+    assert "L4 장비 L4-1에서" in said
+    assert "10.0.0.1" not in said
