@@ -7,6 +7,7 @@ the servers hold is read from their disks, what they run is asked of them.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +37,7 @@ STEPS = [
 ]
 CHANGES = {"backup", "stage", "drain", "stop", "replace", "start", "join"}
 _VERSIONS = itertools.count(1)
+Table = Callable[[str, Sequence[object]], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +92,7 @@ async def _require_whole(site: Site, job: Job) -> None:
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("k", range(1, NODES + 1))
 async def test_a_failure_at_any_step_of_node_k_leaves_a_whole_fleet(
-    k: int, lab: Lab, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    k: int, lab: Lab, tmp_path: Path, table: Table
 ) -> None:
     site = Site(fleet=lab.nodes(NODES), folder=tmp_path, rollout=IN_TURN)
     rows: list[Row] = []
@@ -103,13 +105,12 @@ async def test_a_failure_at_any_step_of_node_k_leaves_a_whole_fleet(
         assert whole.state is JobState.SUCCEEDED
     assert {node.service.version for node in site.fleet.nodes} == {"9.0.0"}
     assert len({tuple(found.items()) for found in site.digests().values()}) == 1
-    with capsys.disabled():
-        print(f"\nnode {k} of {NODES}, one after the other", *rows, sep="\n  ")
+    table(f"node {k} of {NODES}, one after the other", rows)
 
 
 @pytest.mark.timeout(1200)
 async def test_a_failure_within_a_batch_leaves_a_whole_fleet(
-    lab: Lab, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    lab: Lab, tmp_path: Path, table: Table
 ) -> None:
     site = Site(fleet=lab.nodes(NODES), folder=tmp_path, rollout=IN_BATCHES)
     async with site.open():
@@ -117,5 +118,4 @@ async def test_a_failure_within_a_batch_leaves_a_whole_fleet(
             await _try(site, f"was03.{step}", effect=step.partition("-")[2] in CHANGES)
             for step in ("03-stage", "07-replace", "09-health", "12-probe")
         ]
-    with capsys.disabled():
-        print("\nnode 3, in a batch of three after a canary", *rows, sep="\n  ")
+    table("node 3 of 4, in a batch of three after a canary", rows)
