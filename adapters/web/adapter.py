@@ -45,16 +45,8 @@ from bot.core.domain.people import Actor
 from bot.core.domain.report import Report
 from bot.core.domain.room import Room, RoomMessage
 from bot.core.errors import GuardiaError, OperationError
-from bot.core.ports import (
-    AuditSink,
-    Capabilities,
-    Clock,
-    Directory,
-    FileStore,
-    Receiver,
-    RoomStore,
-    SignInStore,
-)
+from bot.core.ports import AuditSink, Capabilities, Clock, Directory, FileStore, Receiver
+from bot.core.room_ports import RoomStore, SignInStore
 from bot.core.texts import Texts
 
 RECEIVE_S = 10.0
