@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Literal
 
 from pydantic import Field, ValidationError
 
 from agent.operations.context import OperationFailed, StepContext, Verified
-from agent.operations.digests import fingerprint, require
+from agent.operations.digests import fingerprint, hash_entries, require
 from agent.operations.folders import (
     Listing,
     clear_folders,
@@ -27,7 +27,7 @@ from agent.operations.folders import (
 from agent.operations.paths import look, refuse_unless_file, staging_folder
 from agent.operations.side_by_side import each
 from agent.operations.tree import copy_files, remove_tree, write_failure
-from agent.transports.transport import Transport, TransportError
+from agent.transports.transport import Files, Transport, TransportError
 from agent.wire.operations import BackupFiles, Digests, Done, RestoreBackup
 from agent.wire.types import NodeId, RelativePath, Sha256, Slug, WireModel
 
@@ -167,10 +167,11 @@ async def is_backed_up(context: StepContext, operation: BackupFiles) -> Verified
 
 
 async def restore(context: StepContext, operation: RestoreBackup) -> Done:
-    """Prove the backup, copy it next to the destination, rename it into place.
+    """Prove the backup, copy what differs next to its destination, rename it into place.
 
     Safe to repeat, wherever it was cut off. Removes what the backup recorded as absent, folders
-    included, and what the job had staged.
+    included, and what the job had staged. A file that is as it was is left alone: where it could
+    not be replaced, it could not be put back either.
 
     Raises:
         OperationFailed: ``backup_unreadable``, ``kind_conflict``, ``path_escapes``,
@@ -180,22 +181,43 @@ async def restore(context: StepContext, operation: RestoreBackup) -> Done:
     folder = posixpath.join(target.backup_path, operation.backup_id)
     async with context.server() as server:
         manifest = await _proved_manifest(server, folder, operation.backup_id, target.node_id)
-        refuse_unless_file(await look(server.files, target.deploy_path, list(manifest.files)))
+        lost = await _differing(server, target.deploy_path, manifest)
         staging = staging_folder(target, context.job_id)
         copies = posixpath.join(staging, "restore")
+        await _make_room(server.files, staging)
         await remove_tree(server.files, copies)
         await _make_folder(server, copies, parent=target.deploy_path)
-        present = manifest.present()
+        present = {path: digest for path, digest in manifest.present().items() if path in lost}
         source = posixpath.join(folder, "files")
         await copy_files(server, list(present), source=source, destination=copies)
         await require(server, copies, present)
         trees = await _copied_folders(server, manifest, source, posixpath.join(staging, "trees"))
         await _put_folders_back(context, server, manifest, trees)
-        await _put_back(context, server, manifest, copies)
+        await _put_back(context, server, {path: manifest.files[path] for path in lost}, copies)
         await require(server, target.deploy_path, manifest.digests())
         await _require_folders(server, target.deploy_path, manifest)
         await remove_tree(server.files, staging)
     return Done()
+
+
+async def _differing(server: Transport, root: str, manifest: Manifest) -> list[str]:
+    """The files that are not as the backup has them. Those that cannot be read count."""
+    entries = await look(server.files, root, list(manifest.files))
+    refuse_unless_file(entries)
+    try:
+        found = await hash_entries(server, root, entries)
+    except OperationFailed as error:
+        if error.code != "unreadable":
+            raise
+        return list(manifest.files)
+    return [path for path, digest in manifest.digests().items() if found[path] != digest]
+
+
+async def _make_room(files: Files, staging: str) -> None:
+    """What was staged is not wanted any more, and the disk may be full."""
+    found = await files.entries(staging)
+    staged = [name for name, entry in found.items() if entry.kind == "file"]
+    await each(staged, lambda name: files.remove(posixpath.join(staging, name)))
 
 
 async def _copied_folders(
@@ -251,23 +273,24 @@ async def is_restored(context: StepContext, operation: RestoreBackup) -> Verifie
 
 
 async def _put_back(
-    context: StepContext, server: Transport, manifest: Manifest, copies: str
+    context: StepContext, server: Transport, lost: Mapping[str, SavedFile], copies: str
 ) -> None:
     root, done = context.target.deploy_path, 0
-    for parent in sorted({posixpath.dirname(path) for path in manifest.present()} - {""}):
+    present = [path for path, saved in lost.items() if saved.sha256 is not None]
+    for parent in sorted({posixpath.dirname(path) for path in present} - {""}):
         await server.files.make_folder(posixpath.join(root, parent))
 
     async def put(path: str) -> None:
         nonlocal done
-        saved, destination = manifest.files[path], posixpath.join(root, path)
+        saved, destination = lost[path], posixpath.join(root, path)
         if saved.sha256 is None:
             await server.files.remove(destination)
         else:
             await server.files.rename(posixpath.join(copies, path), destination, mode=saved.mode)
         done += 1
-        context.report(done, len(manifest.files))
+        context.report(done, len(lost))
 
-    await each(manifest.files, put)
+    await each(lost, put)
 
 
 async def _already_there(
