@@ -19,6 +19,7 @@ from bot.core.cards.recovery import manual_sections, unlock_sections
 from bot.core.cards.wording import (
     approval_words,
     between,
+    code_words,
     footer,
     listed,
     outcome_words,
@@ -121,7 +122,7 @@ def _change(job: Job, texts: Texts, *, past: Past, whole: bool) -> Report:
     sections += unlock_sections(job, texts)
     return Report(
         title=title,
-        summary=texts.say("cards.final.alone", title=title, said=summary),
+        summary=texts.say("cards.final.alone", title=title, said=summary + _cause(job, texts)),
         tone=tone,
         sections=tuple(sections),
         footer=footer(job, texts, _ended(job)),
@@ -184,6 +185,17 @@ def _named(known: tuple[NodeStory, ...], fates: set[Fate], texts: Texts) -> str:
 
 def _named_failed(known: tuple[NodeStory, ...], texts: Texts) -> str:
     return listed([story.run.node_id for story in known if story.trouble[0]], 10, texts)
+
+
+def _cause(job: Job, texts: Texts) -> str:
+    """Why it failed, for whoever reads nothing but the summary. Empty: it did not."""
+    for story in stories(job):
+        step, record = story.trouble
+        if step is not None and record is not None and job.state is not JobState.CANCELLED:
+            where, what = step_label(step, texts), code_words(record.code, texts)
+            node = story.run.node_id
+            return " " + texts.say("cards.final.cause", node=node, step=where, what=what)
+    return ""
 
 
 def _trouble(job: Job, texts: Texts, *, whole: bool) -> list[Section]:

@@ -5,7 +5,7 @@ Owns: how small things are said on every card. Must not know which card asks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -19,6 +19,7 @@ from bot.core.texts import Texts
 
 SEOUL = ZoneInfo("Asia/Seoul")
 _SHORT_DIGEST = 12
+_UNSAID = {"host"}  # an address would be masked anyway, and the node has a name
 _VALUE_MAX = 200  # characters of one value that came from a server
 
 
@@ -76,14 +77,26 @@ def step_label(step: Step, texts: Texts) -> str:
 def outcome_words(record: StepRecord, texts: Texts, *, node: str = "") -> str:
     """The sentence of a step's code, then its values; ``node``: the one that the reader is told
     of anyway. The step's lines are the caller's."""
-    key = f"steps.code.{record.code}"
-    said = texts.say(key) if texts.has(key) else texts.say("steps.other", code=record.code)
+    return failure_words(record.code, record.values, texts, node=node)
+
+
+def failure_words(
+    code: str, values: Iterable[tuple[str, str]], texts: Texts, *, node: str = ""
+) -> str:
+    """As ``outcome_words``, of a code and its values. A server is called by its name only."""
+    said = code_words(code, texts)
     details = [
         f"{_value_name(name, texts)} {_value(name, value)}"
-        for name, value in record.values
-        if value and (name, value) != ("node", node)
+        for name, value in values
+        if value and name not in _UNSAID and (name, value) != ("node", node)
     ]
     return f"{said} ({', '.join(details)})" if details else said
+
+
+def code_words(code: str, texts: Texts) -> str:
+    """The sentence of a step's code alone."""
+    key = f"steps.code.{code}"
+    return texts.say(key) if texts.has(key) else texts.say("steps.other", code=code)
 
 
 def _value(name: str, value: str) -> str:
