@@ -29,6 +29,7 @@ from agent.transports.transport import Connect
 from agent.wire.messages import PlanOrder, StepCancel, StepOrder, StepOutcome, StepProgress
 from agent.wire.plan import KeyLogin, NodeAccess, NodeTarget, PasswordLogin
 from agent.wire.seal import seal_access
+from bot.core.deploy_ports import SourceRepository
 from bot.core.domain.conversation import ReceivedFile
 from bot.core.domain.estate import (
     BalancerMember,
@@ -45,6 +46,7 @@ from bot.core.domain.estate import (
 from bot.core.domain.intent import Intent, Param, Selector
 from bot.core.domain.job import TERMINAL, Job, JobState, StepState
 from bot.core.domain.people import Actor
+from bot.core.domain.report import Report, Tone
 from bot.core.ports import Delivery
 from bot.engine.files import DiskFileStore
 from tests.fakes.durable import Running
@@ -53,6 +55,7 @@ from tests.fakes.stores import MemoryInventory
 from tests.lab import Fleet, LabNode
 
 AGENT = "LAB-PC-01"
+Files = Mapping[str, bytes] | bytes  # by path, or one archive as it is
 QUICK = Rollout(canary=1, batch=1, settle_s=1)
 
 
@@ -138,7 +141,8 @@ class Site:
     """Everything within reach of a test.
 
     ``targets`` and ``logins`` change what the CMDB says of a node, by its id; ``aim`` may stand in
-    for the agent's way to reach a server.
+    for the agent's way to reach a server; ``sources`` makes the systems' repositories from the
+    file store.
     """
 
     fleet: Fleet
@@ -149,6 +153,7 @@ class Site:
     logins: Mapping[str, KeyLogin | PasswordLogin] = field(default_factory=dict)
     extra: Sequence[Node] = ()
     aim: Connect = connect
+    sources: Callable[[DiskFileStore], SourceRepository] | None = None
     seal: PrivateKey = field(default_factory=PrivateKey.generate)
     bot: Running = field(init=False)
     pool: LabPool = field(init=False)
@@ -174,11 +179,12 @@ class Site:
                 now=lambda: self.world.clock.now(),  # noqa: PLW0108  the world comes later
             )
         )
+        more = {"sources": self.sources(files)} if self.sources else {}
         self.bot = Running(
             folder=self.folder,
             agents=self.pool,
             world_of=lambda **given: World(
-                inventory=self.inventory, files=files, signer=signer, **given
+                inventory=self.inventory, files=files, signer=signer, **more, **given
             ),
         )
 
@@ -215,17 +221,34 @@ class Site:
 
     # --- what people do --------------------------------------------------------------------
 
-    async def dropped(self, files: Mapping[str, bytes], name: str = "patch.zip") -> ReceivedFile:
+    async def dropped(self, files: Files, name: str = "patch.zip") -> ReceivedFile:
         """The files as one zip, or a single one as it is."""
 
         async def pieces() -> AsyncIterator[bytes]:
-            yield zipped(files) if name.endswith(".zip") else next(iter(files.values()))
+            if isinstance(files, bytes):
+                yield files
+            else:
+                yield zipped(files) if name.endswith(".zip") else next(iter(files.values()))
 
         return await self.world.files.receive(name, pieces())
 
-    async def ask(
+    async def ask(self, files: Files | None = None, **more: Any) -> Job:
+        """A request in the room, until its plan waits for approval (or runs)."""
+        made = await self._request(files, **more)
+        assert made, self.world.said()
+        (job_id,) = made
+        await self.bot.until(lambda: self.world.job(job_id).state is not JobState.PLANNED)
+        return self.world.job(job_id)
+
+    async def refused(self, files: Files | None = None, **more: Any) -> Report:
+        """A request in the room that no job is made of; what was answered."""
+        made = await self._request(files, **more)
+        assert not made, self.world.said()
+        return list(self.world.messenger.messages.values())[-1].now
+
+    async def _request(
         self,
-        files: Mapping[str, bytes] | None = None,
+        files: Files | None,
         *,
         name: str = "patch.zip",
         action: str = "deploy",
@@ -233,8 +256,8 @@ class Site:
         nodes: tuple[int, ...] = (),
         params: Mapping[str, Param] | None = None,
         thread: str | None = None,
-    ) -> Job:
-        """A request in the room, until its plan waits for approval (or runs)."""
+    ) -> set[str]:
+        """Ask, and wait for a job or a refusal: the ids of the jobs made."""
         text = f"{action} {sorted((params or {}).items())} {nodes}"
         self.world.parser.answers[text] = Intent(
             action=action,
@@ -258,16 +281,13 @@ class Site:
             lambda: (
                 set(self.world.jobs.jobs) - before
                 or any(
-                    "reply" in one.key and one.now.tone in {"bad", "warning"}
+                    one.key.endswith((":answer", ":refusal"))
+                    and one.now.tone in {Tone.BAD, Tone.WARNING}
                     for one in list(self.world.messenger.messages.values())[said:]
                 )
             )
         )
-        made = set(self.world.jobs.jobs) - before
-        assert made, self.world.said()
-        (job_id,) = made
-        await self.bot.until(lambda: self.world.job(job_id).state is not JobState.PLANNED)
-        return self.world.job(job_id)
+        return set(self.world.jobs.jobs) - before
 
     async def approve(self, job: Job, *, by: str = "leader") -> Job:
         """Pressed, and followed to the end."""
@@ -283,7 +303,7 @@ class Site:
         )
         return self.world.job(job.job_id)
 
-    async def deploy(self, files: Mapping[str, bytes], **more: Any) -> Job:
+    async def deploy(self, files: Files | None = None, **more: Any) -> Job:
         """Asked for, approved, ended."""
         job = await self.ask(files, **more)
         assert job.state is JobState.AWAITING_APPROVAL, self.world.said()
