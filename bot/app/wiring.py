@@ -346,7 +346,6 @@ def _workflows(
         requests=requests,
         conductor=Conductor(services, chronicle, outbound, requests),
         waiting=Waiting(services, chronicle, outbound, requests),
-        unknown_retries=services.settings.unknown_retries,
         talk=_room_talk(settings, engine, services=services, outbound=outbound),
     )
 

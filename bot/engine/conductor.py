@@ -102,6 +102,10 @@ class Conductor:
         """See ``Execution.execute``."""
         return await self._execution.execute(job_id, step_id)
 
+    async def insist(self, job_id: str, step_id: str) -> StepState:
+        """See ``Execution.insist``."""
+        return await self._execution.insist(job_id, step_id)
+
     async def execute_all(self, job_id: str, step_ids: Sequence[str]) -> list[StepState]:
         """See ``Execution.execute_all``."""
         return await self._execution.execute_all(job_id, step_ids)
@@ -131,7 +135,7 @@ class Conductor:
 
     async def cancelled(self, job_id: str) -> bool:
         """Whether somebody has asked this job to stop."""
-        return (await self._requests.load(job_id)).cancel_requested_by is not None
+        return await self._stores.approvals.cancel_requested(job_id)
 
     async def fallen(self, job_id: str) -> JobState:
         """What a job whose run has been broken off comes to once everything is back: cancelled,

@@ -91,6 +91,16 @@ class Execution:
         outcome = await self._ask_agent(job, step)
         return await self._keep(job, running, outcome)
 
+    async def insist(self, job_id: str, step_id: str) -> StepState:
+        """As ``execute``; a silent agent is asked again what became of the step: its ledger
+        knows, and nothing is repeated that may have taken effect."""
+        state = await self.execute(job_id, step_id)
+        for _ in range(self._services.settings.unknown_retries):
+            if state is not StepState.UNKNOWN:
+                break
+            state = await self.execute(job_id, step_id)
+        return state
+
     # --- side by side ----------------------------------------------------------------------
 
     async def execute_all(self, job_id: str, step_ids: Sequence[str]) -> list[StepState]:
@@ -142,7 +152,7 @@ class Execution:
             if not batch.begun(step_id) and await self._stops_before(batch, step_id):
                 return StepState.SKIPPED.value
             try:
-                state = await self._insist(batch.job_id, step_id)
+                state = await self.insist(batch.job_id, step_id)
             except BaseException:
                 batch.halted = batch.halted or batch.forward
                 raise
@@ -158,15 +168,6 @@ class Execution:
         if not batch.halted:
             batch.halted = await self._stores.approvals.cancel_requested(batch.job_id)
         return batch.halted
-
-    async def _insist(self, job_id: str, step_id: str) -> StepState:
-        """A silent agent is asked again what became of it; nothing is repeated."""
-        state = await self.execute(job_id, step_id)
-        for _ in range(self._services.settings.unknown_retries):
-            if state is not StepState.UNKNOWN:
-                break
-            state = await self.execute(job_id, step_id)
-        return state
 
     # --- the agent -------------------------------------------------------------------------
 

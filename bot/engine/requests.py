@@ -47,8 +47,9 @@ class ApprovalRequests:
         if job.state is JobState.PLANNED:
             to = JobState.AWAITING_APPROVAL if job.stages else JobState.QUEUED
             job = await self.move(job, to)
-            if job.cancel_requested_by is not None:  # taken back before anybody could agree
-                return await self.settle(job_id)
+        if job.state is JobState.AWAITING_APPROVAL:
+            # Taken back before anybody could agree; or begun anew, and spoken of meanwhile.
+            return await self.settle(job_id)
         await self.show(job)
         return job.state
 

@@ -3,7 +3,8 @@
 Owns: what DBOS runs, resumes after a crash and keeps one at a time per system. A workflow only
 decides what comes next; everything it calls is a step that may be done twice. It branches on
 returned values, never on exceptions, and its code changes rarely: a change that moves a step
-needs a new ``APPLICATION_VERSION``, so that runs under way end with the code that they began with.
+needs a new ``APPLICATION_VERSION``, so that no record of the old steps is taken for one of the new;
+what is under way then begins anew (``housekeeping``).
 
 Versions: 2: the node runs of a batch go side by side in one step, an approved job waits for its
 time and its turn in its own workflow, and the records of steps have other shapes than in 1.
@@ -31,6 +32,7 @@ from bot.core.domain.plan import Risk
 from bot.engine.approvals import Approvals
 from bot.engine.conductor import Conductor
 from bot.engine.follow_up import NOTHING, FollowUp
+from bot.engine.housekeeping import begin_anew, forget_ended
 from bot.engine.naming import event_key_of
 from bot.engine.pipeline import Pipeline
 from bot.engine.requests import ApprovalRequests
@@ -51,7 +53,6 @@ _INBOUND: dict[str, TypeAdapter[Any]] = {
 class Workflows:
     """Registers the workflows with DBOS and starts them. One per process.
 
-    ``unknown_retries``: how often a silent agent is asked again what became of a step.
     ``retry_s``: seconds before a step that raised is tried again, doubled each time.
     """
 
@@ -63,7 +64,6 @@ class Workflows:
         requests: ApprovalRequests,
         conductor: Conductor,
         waiting: Waiting,
-        unknown_retries: int,
         retry_s: float = 0.5,
         talk: RoomTalk | None = None,
     ) -> None:
@@ -72,7 +72,6 @@ class Workflows:
         self._requests = requests
         self._conductor = conductor
         self._waiting = waiting
-        self._unknown_retries = unknown_retries
         self._retry_s = retry_s
         self._talk = talk
         self._register()
@@ -98,9 +97,11 @@ class Workflows:
         self._run = DBOS.workflow(name="run", max_recovery_attempts=None)(run)
 
     async def launch(self) -> None:
-        """Start DBOS on the running loop; what a crash interrupted goes on from here."""
+        """Start DBOS on the running loop; what a crash or an upgrade interrupted goes on."""
         DBOS.launch()
         await DBOS.register_queue_async(CHANGES, partition_concurrency=1, polling_interval_sec=0.2)
+        await begin_anew({"take": self._take, "job": self._job, "run": self._run})
+        await forget_ended()
 
     async def receive(self, event: Inbound) -> None:
         """Take an inbound value durably; the same event starts nothing a second time."""
@@ -285,14 +286,7 @@ class Workflows:
         return all(state == StepState.SUCCEEDED for state in states)
 
     async def _execute(self, job_id: str, step_id: str) -> str:
-        """One step. A silent agent is asked again what became of it: its ledger knows, and
-        nothing is repeated that may have taken effect."""
-        state = await self._step("execute", self._conductor.execute, job_id, step_id)
-        for _ in range(self._unknown_retries):
-            if state != StepState.UNKNOWN:
-                break
-            state = await self._step("execute", self._conductor.execute, job_id, step_id)
-        return str(state)
+        return str(await self._step("execute", self._conductor.insist, job_id, step_id))
 
     async def _go_back(self, job_id: str, to: JobState) -> JobState:
         back = await self._step("way_back", self._conductor.way_back, job_id)
@@ -373,7 +367,9 @@ def _as_answer(click: Click) -> Mention | None:
     )
 
 
-def configure(*, system_database_url: str, executor_id: str) -> None:
+def configure(
+    *, system_database_url: str, executor_id: str, version: str = APPLICATION_VERSION
+) -> None:
     """Tell DBOS where it keeps its own state. Before ``Workflows`` are made.
 
     Args:
@@ -383,7 +379,7 @@ def configure(*, system_database_url: str, executor_id: str) -> None:
     config: DBOSConfig = {
         "name": "guardia",
         "system_database_url": system_database_url,
-        "application_version": APPLICATION_VERSION,
+        "application_version": version,
         "executor_id": executor_id,
         "serializer": DBOSPortableJSONSerializer(),
         "notification_listener_polling_interval_sec": 0.2,

@@ -85,6 +85,7 @@ class Running:
 
     folder: Path
     lapse_s: float = 1800
+    version: str = workflows.APPLICATION_VERSION
     agents: GatedPool = field(default_factory=GatedPool)
     world_of: Callable[..., World] = World
     talk: Callable[[World], RoomTalk] | None = None
@@ -106,7 +107,9 @@ class Running:
         world = self.world
         before = asyncio.all_tasks()
         workflows.configure(
-            system_database_url=f"sqlite:///{self.folder}/workflows.sqlite", executor_id="one"
+            system_database_url=f"sqlite:///{self.folder}/workflows.sqlite",
+            executor_id="one",
+            version=self.version,
         )
         self.workflows = Workflows(
             pipeline=world.pipeline,
@@ -114,7 +117,6 @@ class Running:
             requests=world.requests,
             conductor=world.conductor,
             waiting=world.waiting,
-            unknown_retries=1,
             retry_s=0.01,
             talk=self.talk(world) if self.talk else None,
         )
