@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agent.operations.context import StepContext
 from agent.operations.digests import describe
+from agent.operations.paths import require_encodable
 from agent.wire.operations import Digests, FingerprintFiles
 
 
@@ -13,8 +14,9 @@ async def fingerprint_files(context: StepContext, operation: FingerprintFiles) -
     What is no plain file, or lies outside by way of a link, is named as a conflict.
 
     Raises:
-        OperationFailed: ``path_missing``, ``unreadable``.
+        OperationFailed: ``path_missing``, ``unreadable``, ``name_not_encodable``.
     """
+    require_encodable(context.target.charset, operation.paths)
     async with context.server() as server:
         root = context.target.deploy_path
         return await describe(server, root, operation.paths, context.report)

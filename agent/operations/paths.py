@@ -1,33 +1,38 @@
 """Paths below a root on a server: none may leave it.
 
-Owns: the look at every path of a step before anything is touched, and where staged files lie.
+Owns: the look at every path of a step before anything is touched, and the names of staged files.
 """
 
 from __future__ import annotations
 
 import hashlib
 import posixpath
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 
 from agent.operations.context import OperationFailed
 from agent.operations.side_by_side import each
 from agent.transports.transport import Entry, Files
-from agent.wire.plan import NodeTarget
 
-STAGING_NAME = re.compile(r"\.guardia-J[0-9]{6}-[A-Z0-9]{6}")
 _LISTED_FROM = 20  # so many paths in one folder, and listing it costs less than asking for each
-
-
-def staging_folder(target: NodeTarget, job_id: str) -> str:
-    """In the deploy path, because a rename is atomic only within one file system."""
-    return posixpath.join(target.deploy_path, f".guardia-{job_id}")
 
 
 def staged_name(path: str, sha256: str) -> str:
     """Two destinations with the same content are two staged files: each is moved away."""
     return f"{sha256}-{hashlib.sha256(path.encode()).hexdigest()[:12]}"
+
+
+def require_encodable(charset: str, paths: Sequence[str]) -> None:
+    """The server's charset can write every name, those of folders that do not exist included.
+
+    Raises:
+        OperationFailed: ``name_not_encodable`` names the first.
+    """
+    for path in paths:
+        try:
+            path.encode(charset)
+        except UnicodeEncodeError as error:
+            raise OperationFailed("name_not_encodable", path=path, charset=charset) from error
 
 
 async def look(files: Files, root: str, paths: Sequence[str]) -> dict[str, Entry | None]:

@@ -10,19 +10,23 @@ from agent.transports.transport import Files, Transport
 from agent.wire.operations import Preflight, Space
 
 _CLOCK_S = 10.0
+_AT_SERVICE = {"stop_service", "start_service"}
 
 
 async def preflight(context: StepContext, operation: Preflight) -> Space:
     """The smaller of the free spaces of deploy and backup path, where the server can tell; the
     old algorithms in use; and how far its clock is ahead.
 
-    Where nothing can be run, writing is tried with a small file that is removed at once.
+    Where nothing can be run, writing is tried with a small file that is removed at once; a plan
+    that stops or starts the service there ends here, while nothing has been touched.
 
     Raises:
-        OperationFailed: ``path_missing``, ``permission_denied``, ``disk_full``.
+        OperationFailed: ``path_missing``, ``permission_denied``, ``disk_full``, ``no_shell``.
     """
     needed = operation.bytes_needed + operation.bytes_needed // 10
     async with context.server() as server:
+        if not server.shell and _restarts(context):
+            raise OperationFailed("no_shell")
         # The backup path is made when it is first used.
         backup = await nearest(server.files, context.target.backup_path)
         folders = (context.target.deploy_path, backup)
@@ -37,6 +41,13 @@ async def preflight(context: StepContext, operation: Preflight) -> Space:
         )
 
 
+def _restarts(context: StepContext) -> bool:
+    return any(
+        step.node_id == context.target.node_id and step.operation.kind in _AT_SERVICE
+        for step in context.plan.steps()
+    )
+
+
 async def _require_folder(files: Files, path: str) -> None:
     entry = await files.stat(path)
     if entry is None or entry.kind not in {"folder", "link"}:
@@ -48,7 +59,9 @@ async def _check(server: Transport, path: str, needed: int) -> int | None:
         raise OperationFailed("permission_denied", path=path)
     free = await free_bytes(server, path)
     if free is not None and free < needed:
-        raise OperationFailed("disk_full", path=path, free=str(free), needed=str(needed))
+        raise OperationFailed(
+            "disk_full", path=path, free_bytes=str(free), needed_bytes=str(needed)
+        )
     return free
 
 

@@ -160,10 +160,14 @@ async def write_failure(
     free = await free_bytes(server, folder)
     if free is None:
         code = await _try_writing(server, folder) or "write_failed"
-        return OperationFailed(code, path=folder, free="-", needed=str(needed), lines=lines)
+        return OperationFailed(code, path=folder, needed_bytes=str(needed or ""), lines=lines)
     if free < max(needed, _NEARLY_FULL_BYTES):
         return OperationFailed(
-            "disk_full", path=folder, free=str(free), needed=str(needed), lines=lines
+            "disk_full",
+            path=folder,
+            free_bytes=str(free),
+            needed_bytes=str(needed or ""),
+            lines=lines,
         )
     if not await writable(server, folder):
         return OperationFailed("permission_denied", path=folder, lines=lines)
