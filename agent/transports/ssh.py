@@ -15,6 +15,7 @@ from typing import cast
 import asyncssh
 
 from agent.transports.output import BoundedBytes
+from agent.transports.ssh_blocks import read_blocks, write_blocks
 from agent.transports.ssh_files import SftpFiles, Silence, translated
 from agent.transports.ssh_login import log_in
 from agent.transports.transport import SILENCE_S, Files, Output, Transport, TransportError
@@ -41,10 +42,17 @@ async def connect(access: NodeAccess) -> AsyncIterator[Transport]:
         server.shell = await server.runs_commands()
         yield server
     finally:
-        connection.close()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_GOODBYE_S):
-                await connection.wait_closed()
+        await _say_goodbye(connection)
+
+
+async def _say_goodbye(connection: asyncssh.SSHClientConnection) -> None:
+    connection.close()
+    try:
+        async with asyncio.timeout(_GOODBYE_S):
+            await connection.wait_closed()
+    except TimeoutError:  # a silent server takes no goodbye
+        connection.abort()
+        await connection.wait_closed()
 
 
 class _Exec(asyncssh.SSHClientSession[bytes]):
@@ -201,20 +209,28 @@ class SshTransport:
     async def put(self, source: AsyncIterator[bytes], path: str, *, mode: int = 0o600) -> None:
         sftp = await self._open_sftp()
         attributes = asyncssh.SFTPAttrs(permissions=mode)
-        async with translated(path) as silence, sftp.open(path, "wb", attributes) as file:
+        async with translated(path) as silence:
+            # Closed only after a good end: what has failed would be waited for once more.
+            file = await sftp.open(path, "wb", attributes, block_size=0)
             silence.ours()
+            offset = 0
             async for piece in source:
                 silence.heard()
-                await file.write(piece)
+                await write_blocks(file, piece, offset)
+                offset += len(piece)
                 silence.ours()
             silence.heard()
             with suppress(asyncssh.SFTPOpUnsupported):
                 await file.fsync()
+            await file.close()
 
     async def read(self, path: str, *, offset: int = 0, limit: int) -> bytes:
         sftp = await self._open_sftp()
-        async with translated(path), sftp.open(path, "rb") as file:
-            return cast(bytes, await file.read(limit, offset))
+        async with translated(path):
+            file = await sftp.open(path, "rb", block_size=0)
+            body = await read_blocks(file, offset, limit)
+            await file.close()
+            return body
 
     async def _open_sftp(self) -> asyncssh.SFTPClient:
         async with self._opening:
