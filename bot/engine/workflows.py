@@ -100,7 +100,8 @@ class Workflows:
         """Start DBOS on the running loop; what a crash or an upgrade interrupted goes on."""
         DBOS.launch()
         await DBOS.register_queue_async(CHANGES, partition_concurrency=1, polling_interval_sec=0.2)
-        await begin_anew({"take": self._take, "job": self._job, "run": self._run})
+        known = {"take": self._take, "job": self._job, "run": self._run}
+        await begin_anew({**known, "overheard": self._overheard})
         await forget_ended()
 
     async def receive(self, event: Inbound) -> None:
