@@ -108,7 +108,10 @@ class Deploy:
             restart=draft.reason,
             outline=outline_of(draft),
             undo=note("undo.deploy_restart" if draft.restart else "undo.deploy"),
-            warnings=warnings_of(draft, asked=request.params.get("restart")),
+            warnings=(
+                *_source_warnings(ref),
+                *warnings_of(draft, asked=request.params.get("restart")),
+            ),
             backup_id=request.job_id,
             mapping=draft.mapping,
             source=_source(ref) if ref else None,
@@ -178,6 +181,11 @@ def _source(ref: SourceRef) -> Note:
         author=ref.author,
         subject=ref.subject,
     )
+
+
+def _source_warnings(ref: SourceRef | None) -> tuple[Note, ...]:
+    named_twice = ref is not None and ref.also_branch
+    return (note("warnings.tag_and_branch", ref=ref.ref),) if ref and named_twice else ()
 
 
 def _wire(request: ActionRequest, draft: Draft) -> WirePlan:

@@ -18,6 +18,7 @@ from bot.core.domain.plan import FileChange, Handling, Novelty
 from bot.core.errors import OperationError, UserError
 
 FILES_MAX = 5000  # of the wire operations
+_PLACES_NAMED = 10
 
 
 def _words(text: str) -> frozenset[str]:
@@ -135,19 +136,31 @@ def require_no_conflict(
         UserError: ``path_conflict`` with every place, or ``war_and_folder``.
     """
     paths = [entry.path for entry in entries]
-    places: dict[str, list[str]] = {}
+    places: dict[tuple[str, str], list[str]] = {}
     for node in nodes:
         conflicts = digests_of(node, facts).conflicts
         for path in paths:
             if path in conflicts:
-                places.setdefault(f"{path} ({conflicts[path]})", []).append(node)
+                places.setdefault((conflicts[path], path), []).append(node)
     if places:
-        shown = "; ".join(f"{place}: {', '.join(at)}" for place, at in list(places.items())[:10])
-        raise UserError("path_conflict", count=len(places), places=shown)
+        raise UserError(
+            "path_conflict",
+            count=len(places),
+            folders=_places("folder", places),
+            links=_places("link", places),
+            others=_places("other", places),
+        )
     for folder in folders_of(paths):
         inside = [path for path in paths if path.startswith(f"{folder}/")]
         if inside:
             raise UserError("war_and_folder", folder=folder, path=inside[0])
+
+
+def _places(kind: str, places: Mapping[tuple[str, str], Sequence[str]]) -> str:
+    """Where that kind of thing lies, the first few; a dash where it lies nowhere."""
+    found = [f"{path} ({', '.join(at)})" for (what, path), at in places.items() if what == kind]
+    more = len(found) - _PLACES_NAMED
+    return "; ".join(found[:_PLACES_NAMED]) + (f" (+{more})" if more > 0 else "") or "-"
 
 
 def _novelty(entry: ArtifactEntry, present: Mapping[str, str | None]) -> Novelty:
