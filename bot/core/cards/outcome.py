@@ -261,6 +261,8 @@ def _facts(job: Job, texts: Texts, past: Past) -> tuple[tuple[str, str], ...]:
     rows += [("sr", job.sr or "-"), ("targets", _targets(job, texts))]
     if job.state not in {JobState.DENIED, JobState.EXPIRED}:
         rows += version_rows(job, texts, past)
+    if job.plan.source is not None:
+        rows.append(("source", texts.note(job.plan.source)))
     checked = _checksums(job, texts)
     rows += [("checksums", checked)] if checked else []
     if job.plan.deployment:
