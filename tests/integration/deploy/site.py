@@ -282,7 +282,7 @@ class Site:
                 set(self.world.jobs.jobs) - before
                 or any(
                     one.key.endswith((":answer", ":refusal"))
-                    and one.now.tone in {Tone.BAD, Tone.WARNING}
+                    and one.now.tone in {Tone.BAD, Tone.WARNING, Tone.ASK}
                     for one in list(self.world.messenger.messages.values())[said:]
                 )
             )
