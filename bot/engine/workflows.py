@@ -12,7 +12,7 @@ time and its turn in its own workflow, and the records of steps have other shape
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import structlog
@@ -100,8 +100,13 @@ class Workflows:
         """Start DBOS on the running loop; what a crash or an upgrade interrupted goes on."""
         DBOS.launch()
         await DBOS.register_queue_async(CHANGES, partition_concurrency=1, polling_interval_sec=0.2)
-        known = {"take": self._take, "job": self._job, "run": self._run}
-        await begin_anew({**known, "overheard": self._overheard})
+        known: dict[str, Callable[..., Coroutine[Any, Any, Any]]] = {
+            "take": self._take,
+            "job": self._job,
+            "run": self._run,
+            "overheard": self._overheard,
+        }
+        await begin_anew(known)
         await forget_ended()
 
     async def receive(self, event: Inbound) -> None:
