@@ -14,6 +14,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
+from agent.operations import staging_place
 from agent.operations.context import OperationFailed, StepContext, Verified
 from agent.operations.digests import fingerprint, hash_entries, require
 from agent.operations.folders import (
@@ -24,7 +25,7 @@ from agent.operations.folders import (
     list_folder,
     put_in_place,
 )
-from agent.operations.paths import look, refuse_unless_file, staging_folder
+from agent.operations.paths import look, refuse_unless_file
 from agent.operations.side_by_side import each
 from agent.operations.tree import copy_files, remove_tree, write_failure
 from agent.transports.transport import Files, Transport, TransportError
@@ -182,11 +183,11 @@ async def restore(context: StepContext, operation: RestoreBackup) -> Done:
     async with context.server() as server:
         manifest = await _proved_manifest(server, folder, operation.backup_id, target.node_id)
         lost = await _differing(server, target.deploy_path, manifest)
-        staging = staging_folder(target, context.job_id)
+        staging = await staging_place.chosen(server, context, list(manifest.files))
         copies = posixpath.join(staging, "restore")
         await _make_room(server.files, staging)
         await remove_tree(server.files, copies)
-        await _make_folder(server, copies, parent=target.deploy_path)
+        await _make_folder(server, copies, parent=posixpath.dirname(staging))
         present = {path: digest for path, digest in manifest.present().items() if path in lost}
         source = posixpath.join(folder, "files")
         await copy_files(server, list(present), source=source, destination=copies)
@@ -268,7 +269,7 @@ async def is_restored(context: StepContext, operation: RestoreBackup) -> Verifie
             await _require_folders(server, target.deploy_path, manifest)
         except OperationFailed:
             return Verified.NOT_DONE
-        left = await server.files.stat(staging_folder(target, context.job_id))
+        left = await staging_place.found(server.files, target, context.job_id)
     return Verified.NOT_DONE if left else Verified.DONE
 
 

@@ -1,7 +1,8 @@
 """Whole folders on the server: exploded archives that are kept, cleared and put back.
 
 Owns: listing everything below a folder without following a link, clearing by moving aside, and
-putting back by one rename. What is moved aside lies in the job's staging folder and goes with it.
+putting back by one rename. What is moved aside lies in the job's staging folder and goes with it;
+so do the pages that a Tomcat has compiled of them.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter, ValidationError
 
+from agent.operations import staging_place
 from agent.operations.context import COMMAND_TIMEOUT_S, OperationFailed, StepContext
 from agent.operations.digests import fingerprint
-from agent.operations.paths import look, staging_folder
+from agent.operations.paths import look
 from agent.operations.side_by_side import each
 from agent.operations.tree import copy_files, remove_tree, write_failure
-from agent.transports.transport import Entry, Files, Transport
+from agent.transports.transport import Entry, Files, Transport, TransportError
 from agent.wire.types import RelativePath
 
 _ENTRIES = 20_000  # in one folder; an exploded application has a few thousand
@@ -147,6 +149,27 @@ async def clear_folders(context: StepContext, server: Transport, cleared: Sequen
     for folder, entry in entries.items():
         if entry is not None:
             await _move_aside(context, server, folder)
+        await _forget_compiled(context, server, folder)
+
+
+async def _forget_compiled(context: StepContext, server: Transport, folder: str) -> None:
+    """Remove what a Tomcat has compiled of that application's pages.
+
+    It compiles a page again when its time differs from that of the class, and pages of archives
+    with fixed times never do: the old ones would be served from the new archive, and the new ones
+    after going back. Where it is not ours to remove, the output of the step says so.
+    """
+    target = context.target
+    for home in sorted({posixpath.dirname(target.deploy_path), target.service.home}):
+        hosts = posixpath.join(home, "work", "Catalina")
+        for host in await server.files.names(hosts):
+            compiled = posixpath.join(hosts, host, folder)
+            try:
+                await remove_tree(server.files, compiled)
+            except TransportError as error:
+                if error.code not in {"permission_denied", "write_failed"}:
+                    raise
+                context.output.append(f"left as it is, {error.code}: {compiled}")
 
 
 async def are_cleared(context: StepContext, server: Transport, cleared: Sequence[str]) -> bool:
@@ -160,15 +183,14 @@ async def put_in_place(
 ) -> None:
     """Replace the folder by the finished copy of it: the old one aside, the copy renamed."""
     root = context.target.deploy_path
-    if (await look(server.files, root, [folder]))[folder] is not None:
-        await _move_aside(context, server, folder)
+    await clear_folders(context, server, [folder])
     destination = posixpath.join(root, folder)
     await server.files.make_folder(posixpath.dirname(destination))
     await server.files.rename(copy, destination, mode=mode)
 
 
 async def _move_aside(context: StepContext, server: Transport, folder: str) -> None:
-    aside = posixpath.join(staging_folder(context.target, context.job_id), "aside")
+    aside = posixpath.join(await staging_place.chosen(server, context, [f"{folder}.war"]), "aside")
     await server.files.make_folder(aside, mode=_OWNER)
     place = posixpath.join(aside, hashlib.sha256(folder.encode()).hexdigest()[:12])
     await remove_tree(

@@ -1,7 +1,7 @@
 """Bringing files to the server next to their destination, and moving them into place.
 
-Owns: stage_files and replace_files. Staged files lie in one folder of the job inside the deploy
-path; what is missing there has been moved, which is how an interrupted replacement is read.
+Owns: stage_files and replace_files. Staged files lie in one folder of the job (``staging_place``);
+what is missing there has been moved, which is how an interrupted replacement is read.
 """
 
 from __future__ import annotations
@@ -9,19 +9,14 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping, Sequence
 
+from agent.operations import staging_place
 from agent.operations.context import OperationFailed, StepContext, Verified
 from agent.operations.digests import hash_entries, require
 from agent.operations.folders import are_cleared, clear_folders
-from agent.operations.paths import (
-    STAGING_NAME,
-    look,
-    refuse_unless_file,
-    staged_name,
-    staging_folder,
-)
+from agent.operations.paths import look, refuse_unless_file, staged_name
 from agent.operations.side_by_side import each
 from agent.operations.transfer import Transfer
-from agent.operations.tree import nearest, remove_tree, writable, write_failure
+from agent.operations.tree import nearest, writable, write_failure
 from agent.transports.transport import Entry, Transport, TransportError
 from agent.wire.operations import DiscardStaging, Done, FileSpec, ReplaceFiles, StageFiles
 
@@ -51,20 +46,20 @@ async def stage(context: StepContext, operation: StageFiles) -> Done:
 
 async def _stage(context: StepContext, operation: StageFiles) -> None:
     files = operation.files
-    folder = staging_folder(context.target, context.job_id)
-    transfer = Transfer(context, folder, total=sum(file.size for file in files))
     async with context.server() as server:
         root, paths = context.target.deploy_path, [file.path for file in files]
         refuse_unless_file(await look(server.files, root, paths))
         await _require_writable(server, root, paths)
-        await _sweep(server, context)
+        await staging_place.sweep(server.files, context, paths)
+        folder = await staging_place.chosen(server, context, paths)
         await _make_folder(server, folder)
-        staged = await _staged(server, context, files)
+        staged = await _staged(server, folder, files)
         missing = [file for file in files if staged.get(file.path) != file.sha256]
+        transfer = Transfer(context, folder, total=sum(file.size for file in files))
         transfer.begin(done=sum(file.size for file in set(files) - set(missing)))
         if missing:
             await transfer.bring(server, missing)
-            await _require_right(server, context, missing)
+            await _require_right(server, folder, missing)
 
 
 async def _require_writable(server: Transport, root: str, paths: Sequence[str]) -> None:
@@ -81,10 +76,9 @@ async def _require_writable(server: Transport, root: str, paths: Sequence[str]) 
     await each(sorted({posixpath.dirname(path) for path in paths}), check, at_once=_QUESTIONS)
 
 
-async def _require_right(server: Transport, context: StepContext, sent: Sequence[FileSpec]) -> None:
+async def _require_right(server: Transport, folder: str, sent: Sequence[FileSpec]) -> None:
     """What arrived wrong is removed, so that nothing can take it for staged."""
-    staged = await _staged(server, context, sent)
-    folder = staging_folder(context.target, context.job_id)
+    staged = await _staged(server, folder, sent)
     wrong = [file for file in sent if staged.get(file.path) != file.sha256]
     for file in wrong:
         await server.files.remove(posixpath.join(folder, staged_name(file.path, file.sha256)))
@@ -96,7 +90,8 @@ async def _require_right(server: Transport, context: StepContext, sent: Sequence
 async def is_staged(context: StepContext, operation: StageFiles) -> Verified:
     """A part of the files staged harms nothing: staging again completes them."""
     async with context.server() as server:
-        staged = await _staged(server, context, operation.files)
+        folder = await _found(server, context)
+        staged = await _staged(server, folder, operation.files)
     complete = all(staged.get(file.path) == file.sha256 for file in operation.files)
     return Verified.DONE if complete else Verified.NOT_DONE
 
@@ -105,7 +100,7 @@ async def discard(context: StepContext, operation: DiscardStaging) -> Done:
     """Remove the staging folder of this job. Never in the way of what is undone besides."""
     try:
         async with context.server() as server:
-            await remove_tree(server.files, staging_folder(context.target, context.job_id))
+            await staging_place.discard(server.files, context.target, context.job_id)
     except TransportError as error:
         return Done(note=f"left_behind: {error.code}")
     return Done()
@@ -114,8 +109,8 @@ async def discard(context: StepContext, operation: DiscardStaging) -> Done:
 async def is_discarded(context: StepContext, operation: DiscardStaging) -> Verified:
     """Gone or not; doing it again is harmless."""
     async with context.server() as server:
-        entry = await server.files.stat(staging_folder(context.target, context.job_id))
-    return Verified.DONE if entry is None else Verified.NOT_DONE
+        folder = await _found(server, context)
+    return Verified.DONE if folder is None else Verified.NOT_DONE
 
 
 async def replace(context: StepContext, operation: ReplaceFiles) -> Done:
@@ -128,20 +123,21 @@ async def replace(context: StepContext, operation: ReplaceFiles) -> Done:
         OperationFailed: ``kind_conflict``, ``path_escapes``, ``not_staged``, ``digest_mismatch``.
     """
     target = context.target
-    folder = staging_folder(target, context.job_id)
     paths = [file.path for file in operation.files]
     async with context.server() as server:
+        folder = await _found(server, context)
         entries = await look(server.files, target.deploy_path, paths)
         refuse_unless_file(entries)
         found = await hash_entries(server, target.deploy_path, entries)
         missing = [file for file in operation.files if found[file.path] != file.sha256]
-        await _require_staged(server, context, missing)
+        await _require_staged(server, folder, missing)
         await clear_folders(context, server, operation.cleared)
         await _make_parents(server, target.deploy_path, entries)
-        await _move(context, server, missing, entries)
+        if folder is not None:
+            await _move(context, server, missing, entries, folder=folder)
         wanted = {file.path: file.sha256 for file in operation.files}
         await require(server, target.deploy_path, wanted)
-        await remove_tree(server.files, folder)
+        await staging_place.discard(server.files, target, context.job_id)
     return Done()
 
 
@@ -149,15 +145,14 @@ async def is_replaced(context: StepContext, operation: ReplaceFiles) -> Verified
     """All in place: done, once the staging folder is gone. All still staged: not begun.
     Anything between: partial."""
     paths = [file.path for file in operation.files]
-    folder = staging_folder(context.target, context.job_id)
     async with context.server() as server:
         entries = await look(server.files, context.target.deploy_path, paths)
         found = await hash_entries(server, context.target.deploy_path, entries)
-        staged = await _staged(server, context, operation.files)
-        swept = await server.files.stat(folder) is None
+        folder = await _found(server, context)
+        staged = await _staged(server, folder, operation.files)
         cleared = await are_cleared(context, server, operation.cleared)
     if all(found[file.path] == file.sha256 for file in operation.files):
-        return Verified.DONE if swept and cleared else Verified.NOT_DONE
+        return Verified.DONE if folder is None and cleared else Verified.NOT_DONE
     if all(staged.get(file.path) == file.sha256 for file in operation.files):
         return Verified.NOT_DONE
     return Verified.PARTIAL
@@ -168,9 +163,11 @@ async def _move(
     server: Transport,
     files: Sequence[FileSpec],
     replaced: Mapping[str, Entry | None],
+    *,
+    folder: str,
 ) -> None:
     """One rename each; a mode is set only where the staged file has another."""
-    folder, root = staging_folder(context.target, context.job_id), context.target.deploy_path
+    root = context.target.deploy_path
     staged = await server.files.entries(folder)
     moved = 0
 
@@ -196,24 +193,17 @@ async def _make_parents(server: Transport, root: str, entries: Mapping[str, Entr
         await _make_folder(server, posixpath.join(root, parent), mode=0o755)
 
 
-async def _sweep(server: Transport, context: StepContext) -> None:
-    """Remove what jobs left behind that were cut off: one job at a time holds the system's lock,
-    so that nobody needs another job's folder any more."""
-    own = staging_folder(context.target, context.job_id)
-    for name in await server.files.names(context.target.deploy_path):
-        path = posixpath.join(context.target.deploy_path, name)
-        if STAGING_NAME.fullmatch(name) and path != own:
-            await remove_tree(server.files, path)
+async def _found(server: Transport, context: StepContext) -> str | None:
+    return await staging_place.found(server.files, context.target, context.job_id)
 
 
 async def _staged(
-    server: Transport, context: StepContext, files: Sequence[FileSpec]
+    server: Transport, folder: str | None, files: Sequence[FileSpec]
 ) -> dict[str, str | None]:
     """Digest of each file's staged copy, by destination path. Anything but plain files of our
     own names counts for nothing."""
-    folder = staging_folder(context.target, context.job_id)
-    itself = await server.files.stat(folder)
-    if itself is None or itself.kind != "folder":
+    itself = await server.files.stat(folder) if folder else None
+    if folder is None or itself is None or itself.kind != "folder":
         return {}
     names = {staged_name(file.path, file.sha256): file for file in files}
     found = await server.files.entries(folder)
@@ -226,10 +216,8 @@ async def _staged(
     return {names[name].path: digest for name, digest in digests.items()}
 
 
-async def _require_staged(
-    server: Transport, context: StepContext, files: Sequence[FileSpec]
-) -> None:
-    staged = await _staged(server, context, files)
+async def _require_staged(server: Transport, folder: str | None, files: Sequence[FileSpec]) -> None:
+    staged = await _staged(server, folder, files)
     for file in files:
         if staged.get(file.path) != file.sha256:
             raise OperationFailed("not_staged", path=file.path)

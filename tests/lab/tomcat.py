@@ -187,6 +187,10 @@ class Tomcat(Part):
             raise RuntimeError(f"{name}: status {status}: {output}")
         return output
 
+    def get(self, path: str) -> tuple[int, bytes]:
+        """Status and body of a GET, on a connection of its own."""
+        return get(self.host, self.port, path)
+
     @property
     def version(self) -> str:
         """The version that runs, as its health page says; empty when it does not."""
