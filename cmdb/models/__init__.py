@@ -29,6 +29,10 @@ from cmdb.models.jobs import (
     LockRow,
     StepRow,
 )
+from cmdb.models.messengers import (
+    IdentityCodeRow,
+    MessengerMemoryRow,
+)
 from cmdb.models.people import (
     AgentRow,
     AgentTokenRow,
@@ -66,9 +70,11 @@ __all__ = [
     "ExternalIdRow",
     "FreezeRow",
     "GuideRow",
+    "IdentityCodeRow",
     "InstitutionRow",
     "JobRow",
     "LockRow",
+    "MessengerMemoryRow",
     "NodeRow",
     "PersonRow",
     "RoomMemberRow",

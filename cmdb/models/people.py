@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlmodel import Field
 
-from cmdb.models.table import Json, Table, instant, json_column
+from cmdb.models.table import Json, Table, instant, json_column, maybe_instant
 
 
 class PersonRow(Table, table=True):
@@ -26,7 +26,8 @@ class PersonRow(Table, table=True):
 
 
 class ExternalIdRow(Table, table=True):
-    """A tenant that is empty stands for the one workspace that the adapter serves."""
+    """A tenant that is empty stands for the one workspace that the adapter serves. ``linked_at``:
+    the person has said so by a code; an import of people leaves such a row alone."""
 
     __tablename__ = "external_ids"
 
@@ -34,6 +35,7 @@ class ExternalIdRow(Table, table=True):
     tenant: str = Field(primary_key=True)
     user_id: str = Field(primary_key=True)
     person_id: str = Field(foreign_key="people.person_id", index=True)
+    linked_at: datetime | None = maybe_instant()
 
 
 class RuleRow(Table, table=True):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from bot.core.domain.people import ExternalId
@@ -58,7 +59,9 @@ class MemoryIdentityLinks:
         return None
 
     def _take(self, person_id: str, external: ExternalId) -> str | None:
-        if self._directory.externals.get(external, person_id) != person_id:
+        general = replace(external, tenant="")
+        owners = {self._directory.externals.get(one, person_id) for one in (external, general)}
+        if owners != {person_id}:
             return None
         if person_id not in self._directory.everybody:
             return None
