@@ -18,6 +18,7 @@ from pathlib import Path
 
 import structlog
 
+from bot.app.adapters import MESSENGERS
 from bot.app.cli_arguments import Command, instant
 from bot.app.cli_arguments import add_command as _command
 from bot.app.cli_arguments import add_group as _group
@@ -127,9 +128,9 @@ async def _audit_verify(parsed: argparse.Namespace, settings: GuardiaSettings) -
     return 1 if findings else 0
 
 
-async def _doctor(_: argparse.Namespace, settings: GuardiaSettings) -> int:
+async def _doctor(parsed: argparse.Namespace, settings: GuardiaSettings) -> int:
     well = True
-    async for check in doctor.examine(settings):
+    async for check in doctor.examine(settings, parsed.messenger):
         well = well and check.well
         print(f"{'ok  ' if check.well else 'MEND'} {check.name}: {check.found}")
         if not check.well:
@@ -195,7 +196,10 @@ def _parser() -> argparse.ArgumentParser:
     chain = _group(groups, "audit", "the record of what happened: verify")
     verify = _command(chain, "verify", _audit_verify, "check the audit chain")
     verify.add_argument("--anchor", type=Path, metavar="FILE", help="a copy kept elsewhere")
-    _command(groups, "doctor", _doctor, "check settings and connections")
+    examine = _command(groups, "doctor", _doctor, "check settings and connections")
+    examine.add_argument(
+        "messenger", nargs="?", choices=[each.name for each in MESSENGERS], help="only this one"
+    )
     _intent_arguments(_command(groups, "intent", _intent, "say what a sentence is understood as"))
     guides = _group(groups, "guides", "the institutions' guides: search")
     search = _command(guides, "search", _guides_search, "find a passage")

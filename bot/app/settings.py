@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
@@ -20,6 +21,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from adapters.slack.settings import SlackSettings
 from bot.core.errors import ConfigurationError
 
 PREFIX = "GUARDIA_"
@@ -142,6 +144,7 @@ class GuardiaSettings(BaseSettings):
     sources: SourceSettings = SourceSettings()
     talk: TalkSettings = TalkSettings()
     model: ModelSettings = ModelSettings()
+    slack: SlackSettings = SlackSettings()
 
     @model_validator(mode="after")
     def _safe(self) -> GuardiaSettings:
@@ -228,10 +231,26 @@ def _merged(file: Path | None) -> dict[str, Any]:
             raise ConfigurationError(
                 "settings", file=file, key=key, problem=f"give it as {PREFIX}{key.upper()}"
             )
-    if "api_key" in (content.get("model") or {}):
-        problem = f"give it as {PREFIX}MODEL__API_KEY"
-        raise ConfigurationError("settings", file=file, key="model.api_key", problem=problem)
+    _refuse_secrets(content, file)
     return _without_environment(content)
+
+
+def _refuse_secrets(content: Mapping[str, Any], file: Path) -> None:
+    """No section's secret may lie in a file that people copy about."""
+    for section, field in GuardiaSettings.model_fields.items():
+        given = content.get(section)
+        if not isinstance(given, dict) or not _is_model(field.annotation):
+            continue
+        for key, inner in field.annotation.model_fields.items():
+            if key in given and SecretStr in (inner.annotation, *get_args(inner.annotation)):
+                problem = f"give it as {PREFIX}{section.upper()}__{key.upper()}"
+                raise ConfigurationError(
+                    "settings", file=file, key=f"{section}.{key}", problem=problem
+                )
+
+
+def _is_model(annotation: Any) -> TypeGuard[type[BaseModel]]:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def _without_environment(content: dict[str, Any], path: str = PREFIX) -> dict[str, Any]:

@@ -6,12 +6,23 @@ Owns: the ports. ``bot.app.wiring`` names the implementations; adapters are give
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.core.domain.conversation import ConversationRef
 from bot.core.domain.people import ExternalId
 from bot.core.domain.report import Button
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that ``guardia doctor`` looked at. ``remedy``: what to do where it is not well."""
+
+    name: str
+    well: bool
+    found: str
+    remedy: str = ""
 
 
 class MessengerMemory(Protocol):

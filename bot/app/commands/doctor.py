@@ -9,15 +9,16 @@ import os
 import shutil
 import stat
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
 
+from bot.app.adapters import MESSENGERS
 from bot.app.commands.administration import verify_chain
 from bot.app.settings import GuardiaSettings
 from bot.app.wiring import open_database
 from bot.core.errors import GuardiaError
+from bot.core.messenger_ports import Finding as Check
 from cmdb.engine import is_current
 from cmdb.people import SqlDirectory
 from cmdb.systems import SqlSystems
@@ -25,18 +26,22 @@ from cmdb.systems import SqlSystems
 _WAIT_S = aiohttp.ClientTimeout(total=3)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One thing looked at. ``remedy`` says what to do where it is not well."""
+async def examine(settings: GuardiaSettings, messenger: str | None = None) -> AsyncIterator[Check]:
+    """Every check, one after the other; a later one may rest on an earlier one.
 
-    name: str
-    well: bool
-    found: str
-    remedy: str = ""
+    Args:
+        messenger: look at this one only, whether or not the site has it.
+    """
+    if messenger is None:
+        async for check in _own(settings):
+            yield check
+    for each in MESSENGERS:
+        if each.name == messenger or (messenger is None and each.enabled(settings)):
+            async for check in each.examine(settings):
+                yield check
 
 
-async def examine(settings: GuardiaSettings) -> AsyncIterator[Check]:
-    """Every check, one after the other; a later one may rest on an earlier one."""
+async def _own(settings: GuardiaSettings) -> AsyncIterator[Check]:
     for check in _folders(settings):
         yield check
     current = await _database(settings)
