@@ -23,7 +23,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from agent.operations import backup, fingerprints, preflight, staging
 from agent.operations.context import StepContext
+from agent.transports.kept import KeptConnections
 from agent.transports.reach import connect
+from agent.transports.transport import Connect
 from agent.wire import operations as wire
 from agent.wire.plan import NodeAccess
 from tests.fakes.agent import JOB, FakeBlobs, a_plan, a_target
@@ -79,7 +81,9 @@ class Rival:
             wire.FileSpec(path=path, sha256=hashlib.sha256(body).hexdigest(), size=len(body))
             for path, body in self.bodies.items()
         )
-        context = self._context(NodeAccess(target=target, login=self.sshd.key_login))
+        servers = KeptConnections(connect)  # as the agent does: one login for all steps
+        access = NodeAccess(target=target, login=self.sshd.key_login)
+        context = self._context(access, servers.connect)
         paths = tuple(self.bodies)
         steps = {
             "preflight": preflight.preflight(context, wire.Preflight(bytes_needed=1)),
@@ -96,17 +100,18 @@ class Rival:
             began = time.perf_counter()
             await step
             spent[name] = time.perf_counter() - began
+        await servers.close()
         for path, body in self.bodies.items():
             assert (root / "app" / path).read_bytes() == body, path
         return spent
 
-    def _context(self, access: NodeAccess) -> StepContext:
+    def _context(self, access: NodeAccess, to: Connect) -> StepContext:
         return StepContext(
             job_id=JOB,
             step_id="s1",
             plan=a_plan(access.target, ()),
             target=access.target,
-            server=lambda: connect(access),
+            server=lambda: to(access),
             blobs=FakeBlobs(list(self.bodies.values())),
             earlier={},
             report=lambda done, total: None,
