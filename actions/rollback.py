@@ -36,6 +36,7 @@ from bot.core.domain.estate import Node, Target
 from bot.core.domain.job import Deployment
 from bot.core.domain.plan import Note, Plan, Risk
 from bot.core.errors import UserError
+from bot.core.overlaps import shared
 from bot.core.ports import ActionRequest
 
 
@@ -108,13 +109,13 @@ def _require_top(deployment: Deployment, history: Sequence[Deployment]) -> None:
             return
         if past.undone or past.system_code != deployment.system_code:
             continue
-        shared = set(past.paths) & set(deployment.paths)
-        if shared and set(past.node_ids) & set(deployment.node_ids):
+        path = shared(past.paths, deployment.paths)
+        if path is not None and set(past.node_ids) & set(deployment.node_ids):
             raise UserError(
                 "newer_on_top",
                 deployment=deployment.job_id,
                 newer=past.job_id,
-                path=min(shared),
+                path=path,
             )
 
 

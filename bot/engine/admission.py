@@ -10,7 +10,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.core.domain.decision import Deny, RequireApproval
-from bot.core.domain.job import Job, JobState
+from bot.core.domain.job import Deployment, Job, JobState
+from bot.core.overlaps import shared
 from bot.core.policy import asked_of, decide, earliest_start, still_stands
 from bot.engine.approval_seal import ApprovalSeal
 from bot.engine.services import Services
@@ -49,7 +50,9 @@ class Admission:
         closed = await self._timetable.refusal(job.plan, now=self._now())
         if closed is not None:
             return closed.code
-        return None if await self._estate_holds(job) else "plan_void"
+        if not await self._estate_holds(job):
+            return "plan_void"
+        return "plan_overtaken" if await self._overtaken(job) else None
 
     async def values(self, job: Job, code: str) -> dict[str, str]:
         """What the sentence of that obstacle names."""
@@ -62,6 +65,10 @@ class Admission:
         }
         if code == "system_locked" and job.plan.wire.lock is not None:
             values |= await self._holder(job.plan.wire.lock)
+        overtaken = await self._overtaken(job)
+        if overtaken is not None:
+            newer, path = overtaken
+            values |= {"newer": newer.job_id, "path": path}
         return values
 
     async def _holder(self, scope: str) -> dict[str, str]:
@@ -97,6 +104,22 @@ class Admission:
         nodes = await self._services.inventory.nodes([target.node_id for target in plan.targets])
         return tuple(node.wire for node in nodes) == plan.targets
 
+    async def _overtaken(self, job: Job) -> tuple[Deployment, str] | None:
+        """The deployment that has changed files of this plan since it was made, and one of them.
+
+        The plan says what is new, changed or already there: of servers that are not so any more.
+        """
+        history = await self._services.stores.history.deployments(job.plan.wire.lock or "")
+        known = {past.job_id: past for past in history}
+        paths, nodes = _touched(job, known.get(job.plan.deployment or ""))
+        for past in history:
+            if past.undone or past.ended_at <= job.created_at or past.job_id == job.job_id:
+                continue
+            path = shared(paths, past.paths) if nodes & set(past.node_ids) else None
+            if path is not None:
+                return past, path
+        return None
+
     async def _agent_answers(self, agent: str) -> bool:
         """An agent that is just reconnecting gets a moment."""
         for _ in range(self._services.settings.agent_patience_s):
@@ -107,3 +130,11 @@ class Admission:
 
     def _now(self) -> datetime:
         return self._services.clock.now()
+
+
+def _touched(job: Job, taken_back: Deployment | None) -> tuple[set[str], set[str]]:
+    """The files that the plan speaks of, those that are there already included, and the nodes."""
+    files = job.plan.files
+    paths = {file.path for file in files}
+    nodes = {node for file in files for node, _ in file.novelty} | set(job.plan.node_names)
+    return paths | set(taken_back.paths if taken_back else ()), nodes
