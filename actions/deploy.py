@@ -217,7 +217,7 @@ def _run(node: Node, backup_id: str, *, prefix: str, draft: Draft) -> NodeRun:
         prefix=prefix,
         node=wire_of(node),
         seats=draft.seats.get(node.node_id, ()),
-        settle_s=draft.target.rollout.settle_s,
+        rollout=draft.target.rollout,
     )
     steps.preflight(sum(file.size for file in files))
     steps.backup(backup_id, files, folders=folders)

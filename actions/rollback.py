@@ -148,7 +148,7 @@ def _wire(request: ActionRequest, deployment: Deployment, nodes: tuple[Node, ...
             prefix=short[node.node_id],
             node=wire_of(node),
             seats=places[node.node_id],
-            settle_s=target.rollout.settle_s,
+            rollout=target.rollout,
         )
         return _run(steps, deployment, restart=_restarts(node, deployment))
 

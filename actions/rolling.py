@@ -36,9 +36,6 @@ from agent.wire.plan import NodeRun, NodeTarget, Step
 from bot.core.domain.estate import Node, Rollout
 
 _SETTLE_LEAST_S = 1  # until a reloaded balancer has stopped sending
-_STOP_S = 60
-_START_S = 120  # a large Tomcat context takes a minute and a half to open its port
-_HEALTH_S = 45  # the port is open by then; an application that is up says so within seconds
 _GRACE_S = 30  # login and answer around an operation that has a limit of its own
 _SLOWEST_LINK = 512 * 1024  # bytes a second that a transfer is given time for
 _STEP_MAX_S = 3600
@@ -50,13 +47,13 @@ _SPACE_MARGIN = 16 * 1024 * 1024  # bytes; logs keep growing meanwhile
 class Steps:
     """The steps of one node in the making.
 
-    ``seats``: the balancers it stands behind; ``settle_s``: seconds for requests in flight.
+    ``seats``: the balancers it stands behind; ``rollout``: how long things get.
     """
 
     prefix: str
     node: NodeTarget
     seats: Sequence[Seat] = ()
-    settle_s: int = 5
+    rollout: Rollout = field(default_factory=Rollout)
     _made: list[Step] = field(default_factory=list)
     _mark: str = ""
 
@@ -85,11 +82,10 @@ class Steps:
         """Out of every balancer, and wait for requests in flight."""
         for seat in self.seats:
             self._drain(seat, "down")
-        if self.seats and self.settle_s:
-            operation = SettleTraffic(
-                seconds=self.settle_s, at_least_s=min(self.settle_s, _SETTLE_LEAST_S)
-            )
-            self.add("settle", operation, timeout_s=self.settle_s + _GRACE_S)
+        limit = self.rollout.settle_s
+        if self.seats and limit:
+            operation = SettleTraffic(seconds=limit, at_least_s=min(limit, _SETTLE_LEAST_S))
+            self.add("settle", operation, timeout_s=limit + _GRACE_S)
 
     def join(self) -> None:
         """Back into every balancer."""
@@ -135,14 +131,17 @@ class Steps:
         self.add("scan-log", ScanLog(since=self._mark))
 
     def stop(self) -> None:
-        self.add("stop", StopService(timeout_s=_STOP_S), timeout_s=_STOP_S + _GRACE_S)
+        limit = self.rollout.stop_s
+        self.add("stop", StopService(timeout_s=limit), timeout_s=limit + _GRACE_S)
 
     def start(self) -> None:
-        self.add("start", StartService(timeout_s=_START_S), timeout_s=_START_S + _GRACE_S)
+        limit = self.rollout.start_s
+        self.add("start", StartService(timeout_s=limit), timeout_s=limit + _GRACE_S)
 
     def await_health(self) -> None:
-        operation = AwaitHealth(path=self.node.service.health_path, timeout_s=_HEALTH_S)
-        self.add("health", operation, timeout_s=_HEALTH_S + _GRACE_S)
+        limit = self.rollout.health_s
+        operation = AwaitHealth(path=self.node.service.health_path, timeout_s=limit)
+        self.add("health", operation, timeout_s=limit + _GRACE_S)
 
     def watch(self) -> None:
         """A while after it has come back, where the service asks for it."""
@@ -164,7 +163,7 @@ def undo_steps(steps: Steps) -> Steps:
         prefix=f"{steps.prefix}.undo",
         node=steps.node,
         seats=steps.seats,
-        settle_s=steps.settle_s,
+        rollout=steps.rollout,
     )
 
 

@@ -130,7 +130,7 @@ def _wire(request: ActionRequest, operation: str, nodes: tuple[Node, ...]) -> Wi
             prefix=short[node.node_id],
             node=wire_of(node),
             seats=seats[node.node_id],
-            settle_s=target.rollout.settle_s,
+            rollout=target.rollout,
         )
         return _run(operation, steps, was_running=_was_running(request, node))
 

@@ -109,15 +109,19 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rollout:
-    """In which portions a system's nodes are changed, and how long traffic gets to settle.
+    """In which portions a system's nodes are changed, and how long each of them gets.
 
-    First ``canary`` nodes (0: none apart), then ``batch`` at a time. ``settle_s``: seconds that
-    requests in flight are given at the most.
+    First ``canary`` nodes (0: none apart), then ``batch`` at a time. In seconds, at the most:
+    ``settle_s`` for requests in flight, ``stop_s`` and ``start_s`` until the port is closed or
+    open, ``health_s`` until the health page is good after that.
     """
 
     canary: int = 1
     batch: int = 1
     settle_s: int = 5
+    stop_s: int = 60
+    start_s: int = 120  # a large Tomcat context takes a minute and a half to open its port
+    health_s: int = 45  # the port is open by then; what is up says so within seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
