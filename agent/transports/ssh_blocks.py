@@ -18,7 +18,7 @@ _WIDEST = 32  # blocks
 Value = TypeVar("Value")
 
 
-async def write_blocks(file: asyncssh.SFTPClientFile[bytes], piece: bytes, offset: int) -> None:
+async def write_blocks(file: asyncssh.SFTPClientFile, piece: bytes, offset: int) -> None:
     """All blocks of the piece at once."""
     await _together(
         file.write(piece[at : at + BLOCK_BYTES], offset + at)
@@ -26,7 +26,7 @@ async def write_blocks(file: asyncssh.SFTPClientFile[bytes], piece: bytes, offse
     )
 
 
-async def read_blocks(file: asyncssh.SFTPClientFile[bytes], offset: int, limit: int) -> bytes:
+async def read_blocks(file: asyncssh.SFTPClientFile, offset: int, limit: int) -> bytes:
     """At most ``limit`` bytes from the offset on; more at once the longer the file proves to be."""
     body = bytearray()
     width = 1
