@@ -46,6 +46,7 @@ class Capabilities:
     mentions: bool = True
     commands: bool = True
     verified_senders: bool = True
+    pace_s: float = 0.0
 
 
 Receiver = Callable[[Inbound], Awaitable[None]]
@@ -68,14 +69,15 @@ class Adapter(Protocol):
         """Post into the conversation; the same ``key`` posts once. Returns the message's place.
 
         Raises:
-            OperationError: the service did not take it (code ``chat_unavailable``).
+            OperationError: the service did not take it (``chat_unavailable``; with the value
+                ``retry_after_s`` where it said when to come again).
         """
 
     async def edit(self, report: Report, message: ConversationRef) -> None:
         """Replace a message that ``post`` returned.
 
         Raises:
-            OperationError: as ``post``.
+            OperationError: as ``post``; ``message_missing``: it is not there any more.
         """
 
 

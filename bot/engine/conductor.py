@@ -241,10 +241,18 @@ class Conductor:
         if job.progress is not None and job.plan.risk is Risk.READ:
             await self._outbound.edit(report, job.progress)
             return
-        if job.progress is not None:
-            await self._outbound.edit(self._execution.progress(job), job.progress)
+        await self._close_progress(job)
         await self._requests.show(job)
         await self._outbound.post(report, job.conversation, key=f"{job_id}:final")
+
+    async def _close_progress(self, job: Job) -> None:
+        if job.progress is None:
+            return
+        try:
+            await self._outbound.edit(self._execution.progress(job), job.progress, echo=True)
+        except OperationError as error:
+            # The report that follows says it all, and must not wait for this.
+            log.warning("progress_failed", code=error.code, job=job.job_id)
 
     def _now(self) -> datetime:
         return self._services.clock.now()

@@ -153,8 +153,10 @@ class ApprovalRequests:
             now=now,
             console_url=self._services.settings.console_url,
         )
+        # Whoever is not asked any more is told by the job's other messages.
+        echo = job.state is not JobState.AWAITING_APPROVAL
         try:
-            await self._outbound.edit(card, job.card)
+            await self._outbound.edit(card, job.card, echo=echo)
         except OperationError as error:
             log.warning("card_failed", code=error.code, job=job.job_id)
 

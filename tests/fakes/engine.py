@@ -45,7 +45,7 @@ from bot.core.texts import load_texts
 from bot.engine.approvals import Approvals
 from bot.engine.chronicle import Chronicle
 from bot.engine.conductor import Conductor
-from bot.engine.outbound import Outbound
+from bot.engine.outbound import Outbound, Shape
 from bot.engine.pipeline import Pipeline
 from bot.engine.requests import ApprovalRequests
 from bot.engine.services import EngineSettings, Services, Stores
@@ -249,6 +249,7 @@ class World:
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     inventory: MemoryInventory = field(default_factory=two_behind_one)
     signer: SigningKey = field(default_factory=SigningKey.generate)
+    shape: Shape | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.agents, ScriptedPool):
@@ -280,7 +281,13 @@ class World:
             settings=self.settings,
         )
         self.chronicle = Chronicle(self.audit, self.clock)
-        self.outbound = Outbound(self.services.adapters, spawn=self._spawn, edit_interval_s=0.005)
+        self.outbound = Outbound(
+            self.services.adapters,
+            spawn=self._spawn,
+            edit_interval_s=0.005,
+            shape=self.shape,
+            retry_s=0.005,
+        )
         self.pipeline = Pipeline(self.services, self.chronicle, self.outbound)
         self.approvals = Approvals(self.services, self.chronicle, self.outbound)
         self.requests = ApprovalRequests(self.services, self.chronicle, self.outbound)

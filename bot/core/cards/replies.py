@@ -60,6 +60,7 @@ def question_report(clarification: Clarification, *, texts: Texts) -> Report:
             Button(button="choose", value=choice.value, label=choice.label)
             for choice in clarification.choices
         ),
+        wants_files=clarification.partial is not None and "files" in clarification.partial.missing,
     )
 
 

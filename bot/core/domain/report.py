@@ -121,7 +121,7 @@ class Report:
 
     ``only_for`` (a messenger user id) asks for a message that nobody else sees, where the
     messenger can; ``footer`` carries job id and time. ``links`` stand for what the messenger
-    cannot do itself: the shared degradation puts them there.
+    cannot do itself: the shared degradation puts them there. ``wants_files``: it asks for files.
     """
 
     title: str
@@ -134,3 +134,4 @@ class Report:
     link: Link | None = None
     files: tuple[Attachment, ...] = ()
     links: tuple[Link, ...] = ()
+    wants_files: bool = False
