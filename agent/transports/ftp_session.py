@@ -223,7 +223,8 @@ class FtpSession:
             raise TransportError("unreachable", host=target.host, detail="FTP") from error
         except (OSError, ValueError, aioftp.AIOFTPException) as error:
             client.close()
-            detail = str(error) or type(error).__name__
+            silent = isinstance(error, TimeoutError)
+            detail = str(error) or ("" if silent else type(error).__name__)
             raise TransportError("unreachable", host=target.host, detail=detail) from error
         except BaseException:
             client.close()

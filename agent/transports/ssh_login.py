@@ -205,4 +205,5 @@ def _old_in_use(
 
 
 def _reason(error: Exception) -> str:
-    return str(error) or type(error).__name__
+    """In its own words; "no answer in time" is what the code says already."""
+    return str(error) or ("" if isinstance(error, TimeoutError) else type(error).__name__)
