@@ -158,6 +158,7 @@ class Site:
     bot: Running = field(init=False)
     pool: LabPool = field(init=False)
     inventory: LabInventory = field(init=False)
+    _kept: KeptConnections = field(init=False)
 
     def __post_init__(self) -> None:
         signer = SigningKey.generate()
@@ -167,6 +168,7 @@ class Site:
         everything = [*nodes, *webs, *self.extra]
         self.inventory = LabInventory(_vocabulary(everything), everything, self.rollout)
         self._seal_all()
+        self._kept = KeptConnections(self.aim)
         self.pool = LabPool(
             Executor(
                 agent=AGENT,
@@ -175,7 +177,7 @@ class Site:
                 ledger=Ledger(self.folder / "ledger.sqlite"),
                 blobs=_Blobs(files),
                 policy=GuardPolicy(),
-                connect=KeptConnections(self.aim).connect,
+                connect=self._kept.connect,
                 now=lambda: self.world.clock.now(),  # noqa: PLW0108  the world comes later
             )
         )
@@ -194,8 +196,11 @@ class Site:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Site]:
-        async with self.bot.up():
-            yield self
+        try:
+            async with self.bot.up():
+                yield self
+        finally:
+            await self._kept.close()
 
     # --- the estate ------------------------------------------------------------------------
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.core.domain.report import Report
+from tests.integration.deploy.conftest import Tell
 from tests.integration.deploy.days import require_discreet, require_told
 from tests.integration.deploy.site import Site
 from tests.lab import Lab
@@ -21,19 +23,21 @@ _END = struct.Struct("<4s4H2LH")
 
 
 async def test_a_bomb_whose_entries_share_one_content_is_refused_when_dropped(
-    lab: Lab, tmp_path: Path
+    lab: Lab, tmp_path: Path, tell: Tell
 ) -> None:
     bomb = shared_bomb()
     assert len(bomb) < 34_000
-    await _require_refused(bomb, lab, tmp_path)
+    site, answer = await _require_refused(bomb, lab, tmp_path)
+    tell(f"올릴 때: 5 GB가 되는 {len(bomb) // 1024} KB zip (내용 공유)", site, answer)
 
 
 async def test_a_bomb_whose_entries_lie_in_each_other_is_refused_when_dropped(
-    lab: Lab, tmp_path: Path
+    lab: Lab, tmp_path: Path, tell: Tell
 ) -> None:
     bomb = nested_bomb()
     assert len(bomb) < 48_000
-    await _require_refused(bomb, lab, tmp_path)
+    site, answer = await _require_refused(bomb, lab, tmp_path)
+    tell(f"올릴 때: 5 GB가 되는 {len(bomb) // 1024} KB zip (겹친 항목)", site, answer)
 
 
 @pytest.mark.parametrize("claimed", [KERNEL, 1000], ids=["honest", "lying"])
@@ -46,7 +50,7 @@ async def test_a_single_entry_that_swells_a_thousandfold_is_refused_when_dropped
     await _require_refused(header + row + end(1, len(row), len(header)), lab, tmp_path)
 
 
-async def _require_refused(bomb: bytes, lab: Lab, folder: Path) -> None:
+async def _require_refused(bomb: bytes, lab: Lab, folder: Path) -> tuple[Site, Report]:
     site = Site(fleet=lab.nodes(1, web=False), folder=folder)
     before = site.digests()
     async with site.open():
@@ -60,6 +64,7 @@ async def _require_refused(bomb: bytes, lab: Lab, folder: Path) -> None:
         kept = sum(path.stat().st_size for path in folder.glob("files/**/*") if path.is_file())
         assert kept <= len(bomb)
         require_discreet(site)
+        return site, answer
 
 
 def kernel() -> tuple[bytes, int]:

@@ -74,7 +74,7 @@ async def test_a_line_that_is_cut_again_leaves_the_old_version(
 
 
 async def test_a_server_that_says_nothing_is_known_before_the_plan(
-    lab: Lab, tmp_path: Path
+    lab: Lab, tmp_path: Path, tell: Tell
 ) -> None:
     site = Site(fleet=lab.nodes(1, web=False), folder=tmp_path)
     async with site.open():
@@ -84,6 +84,7 @@ async def test_a_server_that_says_nothing_is_known_before_the_plan(
         assert time.monotonic() - asked < 31
         require_told(answer, "was01", "서버에 접속할 수 없습니다", "변경된 것은 없습니다")
         require_discreet(site)
+        tell("계획 전: 접속은 되지만 응답하지 않는 서버", site, answer)
 
 
 async def test_a_server_that_falls_silent_in_the_transfer_is_known_within_31_seconds(
@@ -148,7 +149,7 @@ async def test_a_host_key_that_changes_after_the_approval_stops_the_deployment(
 
 
 async def test_a_host_key_that_has_changed_is_refused_before_the_plan(
-    lab: Lab, tmp_path: Path
+    lab: Lab, tmp_path: Path, tell: Tell
 ) -> None:
     site = Site(fleet=lab.nodes(1, web=False), folder=tmp_path)
     site.fleet.nodes[0].sshd.restart(new_host_keys=True)
@@ -156,6 +157,7 @@ async def test_a_host_key_that_has_changed_is_refused_before_the_plan(
         answer = await site.refused(application("2.0.0"))
         require_told(answer, "was01", "호스트 키", "다시 등록", "변경된 것은 없습니다")
         require_discreet(site)
+        tell("계획 전: 호스트 키가 바뀐 서버", site, answer)
 
 
 async def test_a_clock_that_is_ten_minutes_behind_harms_nothing_and_is_told(

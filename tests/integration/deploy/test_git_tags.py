@@ -67,7 +67,7 @@ async def test_the_tag_of_an_sr_is_deployed_and_named_by_its_commit(
 
 
 async def test_a_tag_that_is_not_there_is_asked_back_with_those_that_are(
-    lab: Lab, tmp_path: Path
+    lab: Lab, tmp_path: Path, tell: Tell
 ) -> None:
     repository = lab.git_repository()
     repository.commit(in_sources(application("1.0.0")), "운영 버전", tag="SR-2026-0407")
@@ -79,3 +79,4 @@ async def test_a_tag_that_is_not_there_is_asked_back_with_those_that_are(
         assert site.pool.ordered == []
         assert site.digests() == before
         require_discreet(site, repository.url)
+        tell("SR의 Git 태그가 없음", site, answer)

@@ -90,7 +90,9 @@ async def test_odd_names_arrive_byte_exact_and_go_back_and_are_never_run(
         await require_settled(site, lab, back)
 
 
-async def test_names_that_hide_something_are_refused_by_name(lab: Lab, tmp_path: Path) -> None:
+async def test_names_that_hide_something_are_refused_by_name(
+    lab: Lab, tmp_path: Path, tell: Tell
+) -> None:
     site = Site(fleet=lab.nodes(1, web=False), folder=tmp_path)
     before = site.digests()
     async with site.open():
@@ -98,6 +100,7 @@ async def test_names_that_hide_something_are_refused_by_name(lab: Lab, tmp_path:
             answer = await site.refused(_zip_of({"index.html": b"new", name: b"x"}))
             visible = name if name.isprintable() else name.split("\n")[0][:4]
             require_told(answer, reason, visible, "받지 않았습니다")
+            tell(f"올릴 때: 이름 {name!r}", site, answer)
         assert site.pool.ordered == []  # no server was even looked at
         assert site.digests() == before
         require_discreet(site)
@@ -122,7 +125,7 @@ async def test_a_zip_made_on_korean_windows_is_deployed_under_its_korean_names(
 
 
 async def test_whatever_stands_in_the_way_is_named_before_the_plan(
-    lab: Lab, tmp_path: Path
+    lab: Lab, tmp_path: Path, tell: Tell
 ) -> None:
     site = Site(fleet=lab.nodes(2, web=False), folder=tmp_path)
     outside = lab.account.make_folder(lab.root / "outside")
@@ -142,6 +145,7 @@ async def test_whatever_stands_in_the_way_is_named_before_the_plan(
         assert site.digests() == before
         assert list(outside.iterdir()) == []
         require_discreet(site)
+        tell("계획 전: 폴더, 링크, 파일이 자리를 막음", site, answer)
 
 
 def _zip_of(files: dict[str, bytes]) -> bytes:

@@ -45,7 +45,7 @@ async def test_a_server_that_takes_no_key_is_deployed_to_by_password(
 
 
 async def test_a_password_that_has_changed_is_told_before_the_plan(
-    lab: Lab, tmp_path: Path
+    lab: Lab, tmp_path: Path, tell: Tell
 ) -> None:
     fleet = lab.nodes(1, options=SshdOptions(host_keys=ED25519, logins=("password",)), web=False)
     wrong = fleet.nodes[0].sshd.password_login.model_copy(update={"password": "wr0ng-Secret"})
@@ -54,6 +54,7 @@ async def test_a_password_that_has_changed_is_told_before_the_plan(
         answer = await site.refused(application("2.0.0"))
         require_told(answer, "was01", "인증 정보가 거부", "암호나 키가 바뀌었는지")
         require_discreet(site, "wr0ng-Secret")
+        tell("계획 전: 암호가 바뀐 계정", site, answer)
 
 
 @pytest.mark.parametrize("kind", ["rsa", "dss"])
@@ -81,7 +82,7 @@ async def test_an_old_server_needs_its_profile_and_the_report_says_that_it_was_u
 
 @pytest.mark.parametrize("kind", ["rsa", "dss"])
 async def test_an_old_server_without_its_profile_is_refused_with_what_it_needs(
-    kind: str, lab: Lab, tmp_path: Path
+    kind: str, lab: Lab, tmp_path: Path, tell: Tell
 ) -> None:
     if kind not in legacy_host_keys():
         pytest.skip("this OpenSSH has no ssh-dss any more")
@@ -94,6 +95,7 @@ async def test_an_old_server_without_its_profile_is_refused_with_what_it_needs(
         require_told(answer, "필요한 허용", "kex")
         assert "Accepted" not in fleet.nodes[0].sshd.log.read_text()
         require_discreet(site)
+        tell(f"계획 전: 오래된 서버(ssh-{kind}), 허용하기 전", site, answer)
 
 
 async def test_an_account_for_files_alone_takes_what_needs_no_restart(
@@ -219,7 +221,7 @@ async def test_a_log_in_another_charset_than_registered_fails_nothing(
 
 
 async def test_a_name_that_a_server_cannot_write_is_refused_before_the_plan(
-    lab: Lab, tmp_path: Path
+    lab: Lab, tmp_path: Path, tell: Tell
 ) -> None:
     site = _cp949(lab.nodes(1, web=False), tmp_path)
     before = site.digests()
@@ -228,3 +230,4 @@ async def test_a_name_that_a_server_cannot_write_is_refused_before_the_plan(
         require_told(answer, "was01", "문자 집합", "🎉.png", "변경된 것은 없습니다")
         assert site.digests() == before
         require_discreet(site)
+        tell("계획 전: EUC-KR로 쓸 수 없는 파일 이름", site, answer)
