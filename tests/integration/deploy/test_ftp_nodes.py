@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from agent.transports.reach import connect
+from agent.transports.transport import Connect, Transport
+from agent.wire.plan import NodeAccess
 from bot.core.domain.job import JobState
 from tests.integration.deploy.conftest import Tell
 from tests.integration.deploy.days import (
@@ -22,14 +27,55 @@ from tests.lab import Fleet, FtpNode, Lab, application
 MEGABYTE = 1 << 20
 
 
-def site_of(ftp: FtpNode, folder: Path, **changes: object) -> Site:
+def site_of(ftp: FtpNode, folder: Path, *, aim: Connect = connect, **changes: object) -> Site:
     node = node_of_target(ftp.target(env="prod", **changes))
     return Site(
         fleet=Fleet(nodes=(), web=None),
         folder=folder,
         extra=(node,),
         logins={ftp.node_id: ftp.ftp.login},
+        aim=aim,
     )
+
+
+class Interrupted:
+    """A Transport; ``restart`` is called once in the middle of each upload."""
+
+    def __init__(self, server: Transport, restart: Callable[[], None]) -> None:
+        self.files, self.shell, self.legacy = server.files, server.shell, server.legacy
+        self.run, self.read = server.run, server.read
+        self._server = server
+        self._restart = restart
+
+    async def put(self, source: AsyncIterator[bytes], path: str, *, mode: int = 0o600) -> None:
+        async def pieces() -> AsyncIterator[bytes]:
+            begun = False
+            async for piece in source:
+                yield piece
+                if not begun:
+                    self._restart()
+                begun = True
+
+        await self._server.put(pieces(), path, mode=mode)
+
+
+class Restarting:
+    """Reaches the server, which is restarted in the middle of its first ``times`` uploads."""
+
+    def __init__(self, ftp: FtpNode, *, times: int) -> None:
+        self._ftp = ftp
+        self.left = times
+
+    @asynccontextmanager
+    async def connect(self, access: NodeAccess) -> AsyncIterator[Transport]:
+        async with connect(access) as server:
+            yield Interrupted(server, self._restart)
+
+    def _restart(self) -> None:
+        if self.left:
+            self.left -= 1
+            self._ftp.ftp.stop()
+            self._ftp.ftp.start()
 
 
 async def test_an_ftp_node_takes_files_by_temporary_names_and_the_plan_says_no_restart(
@@ -134,3 +180,24 @@ async def test_an_ftp_line_that_breaks_while_files_are_moved_leaves_the_old_vers
         await require_settled(site, lab, job, nodes=(ftp,))
         require_told(site.report(job), "ftp01", "연결이 끊겼습니다")
         tell("FTP에서 교체하는 중에 연결이 끊김", site, job)
+
+
+@pytest.mark.parametrize(("times", "end"), [(1, JobState.SUCCEEDED), (2, JobState.FAILED)])
+async def test_an_ftp_server_that_dies_in_the_middle_of_a_file_leaves_one_whole_version(
+    times: int, end: JobState, lab: Lab, tmp_path: Path, tell: Tell
+) -> None:
+    ftp = lab.ftp_node()
+    dying = Restarting(ftp, times=0)
+    site = site_of(ftp, tmp_path, aim=dying.connect)
+    before, sent = ftp.digests(), pictures(1, 6 * MEGABYTE, seed=3)
+    async with site.open():
+        job = await site.ask(sent)
+        site.pool.before["ftp01.03-stage"] = lambda: setattr(dying, "left", times)
+        job = await site.approve(job)
+        assert dying.left == 0
+        assert job.state is end
+        failures = [("ftp01.03-stage", "connection_lost")] if times == 2 else []
+        assert site.failed_steps(job) == failures
+        require_same(ftp.digests(), before | new_digests(sent) if times == 1 else before)
+        await require_settled(site, lab, job, nodes=(ftp,))
+        tell(f"FTP 서버가 파일 전송 중에 {times}번 죽음", site, job)
