@@ -24,6 +24,8 @@ _INTRUSIVE = frozenset(
     }
 )
 _DRAINS = frozenset({"drain_member", "drain_device"})
+# With these codes a balancer says that it serves by its old file.
+_NOT_DRAINED = frozenset({"syntax_check_failed", "reload_failed", "member_missing", "last_member"})
 _DISTURBING = frozenset({"stop_service", "replace_files", "restore_backup", "start_service"})
 
 
@@ -32,8 +34,14 @@ def begun_kinds(run: NodeRun, records: Mapping[str, StepRecord]) -> frozenset[st
     return frozenset(
         step.operation.kind
         for step in run.steps
-        if step.step_id in records and records[step.step_id].state in _BEGUN
+        if step.step_id in records and has_effect(step, records[step.step_id])
     )
+
+
+def has_effect(step: Step, record: StepRecord) -> bool:
+    """Whether the step may have changed something: it has begun, and does not say otherwise."""
+    refused = step.operation.kind in _DRAINS and record.code in _NOT_DRAINED
+    return record.state in _BEGUN and not (record.state is StepState.FAILED and refused)
 
 
 def touched(plan: WirePlan, records: Mapping[str, StepRecord]) -> tuple[NodeRun, ...]:

@@ -13,7 +13,7 @@ from agent.wire.operations import AwaitHealth, WatchNode, effect_of
 from agent.wire.plan import NodeRun, Step
 from bot.core.cards.wording import records_of
 from bot.core.domain.job import Job, StepRecord, StepState
-from bot.core.recovery import undo_steps
+from bot.core.recovery import has_effect, undo_steps
 
 _BAD = {StepState.FAILED, StepState.REFUSED, StepState.UNKNOWN}
 _IDLE = {StepState.PENDING, StepState.SKIPPED}
@@ -126,7 +126,7 @@ def _is_bad(step: Step, records: Mapping[str, StepRecord]) -> bool:
 def _felt(step: Step, records: Mapping[str, StepRecord]) -> bool:
     """Whether the step has begun to change what the node serves."""
     record = records.get(step.step_id)
-    begun = record is not None and record.state not in {*_IDLE, StepState.REFUSED}
+    begun = record is not None and has_effect(step, record)
     operation = step.operation
     return begun and effect_of(operation) == "change" and operation.kind not in _PREPARES
 

@@ -15,7 +15,14 @@ from bot.core.domain.job import Job, StepRecord, StepState
 
 _BEGUN = {StepState.RUNNING, StepState.SUCCEEDED, StepState.FAILED, StepState.UNKNOWN}
 # Failures that are found out before anything is touched.
-_HARMLESS = {"backup_unreadable", "syntax_check_failed", "last_member", "not_staged"}
+_HARMLESS = {
+    "backup_unreadable",
+    "syntax_check_failed",
+    "reload_failed",
+    "member_missing",
+    "last_member",
+    "not_staged",
+}
 
 
 class Condition(StrEnum):

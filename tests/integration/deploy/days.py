@@ -16,7 +16,7 @@ from tests.fakes.engine import words_of
 from tests.integration.deploy.site import Site
 from tests.lab import FtpNode, Lab, LabNode
 
-_ADDRESS = re.compile(r"127\.0\.|PRIVATE KEY")
+_ADDRESS = re.compile(r"127\.0\.\d|PRIVATE KEY")
 
 
 def pictures(count: int, size: int, *, seed: int) -> dict[str, bytes]:

@@ -9,6 +9,7 @@ run as they are at a site.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import io
 import zipfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -96,7 +97,9 @@ class LabPool:
         for name in (step_id, step.operation.kind):
             happens = self.before.pop(name, None)
             if happens is not None:
-                happens()
+                waiting = happens()
+                if inspect.isawaitable(waiting):
+                    await waiting
         fault = self.faults.pop(step_id, None)
         outcome = None if fault and not fault.effect else await self._run(delivery, step_id)
         if fault is not None:
