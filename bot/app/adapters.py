@@ -12,6 +12,8 @@ from typing import Protocol, runtime_checkable
 
 from aiohttp import web
 
+from adapters.slack.adapter import SlackAdapter
+from adapters.slack.checks import examine_slack
 from bot.app.settings import GuardiaSettings
 from bot.core.messenger_ports import ConsoleLinks, Finding, MessengerMemory
 from bot.core.ports import Adapter, Clock, FileStore
@@ -48,7 +50,20 @@ class Mounted(Protocol):
         """Add its routes."""
 
 
-MESSENGERS: tuple[Messenger, ...] = ()
+MESSENGERS: tuple[Messenger, ...] = (
+    Messenger(
+        name="slack",
+        enabled=lambda settings: settings.slack.enabled,
+        open=lambda parts: SlackAdapter(
+            parts.settings.slack,
+            files=parts.files,
+            memory=parts.memory,
+            texts=parts.texts,
+            clock=parts.clock,
+        ),
+        examine=lambda settings: examine_slack(settings.slack),
+    ),
+)
 
 
 def open_messengers(parts: MessengerParts) -> tuple[Adapter, ...]:
