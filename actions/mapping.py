@@ -82,9 +82,9 @@ def mapping_note(folder: str, deploy_path: str, example: ArtifactEntry) -> Note:
             folder=f"{folder}/",
             path=deploy_path,
             source=example.source,
-            example=f"{deploy_path}/{example.path}",
+            example=example.path,
         )
-    return note("mapping.as_is", path=deploy_path, example=f"{deploy_path}/{example.path}")
+    return note("mapping.as_is", path=deploy_path, example=example.path)
 
 
 def exploded(path: str) -> str | None:
