@@ -56,6 +56,7 @@ from cmdb.inventory import SqlInventory
 from cmdb.jobs import SqlJobStore
 from cmdb.locks import SqlLockStore
 from cmdb.memory import SqlRoomJobs, SqlRoomMemoryStore
+from cmdb.messengers import SqlIdentityLinks
 from cmdb.people import SqlDirectory
 from cmdb.rooms import SqlRoomStore
 from cmdb.signin import SqlSignInStore
@@ -324,6 +325,7 @@ def _stores(engine: AsyncEngine, audit: ChainedAuditLog, files: DiskFileStore) -
         files=files,
         guides=SqlGuideStore(engine),
         calendar=SqlCalendarStore(engine),
+        identities=SqlIdentityLinks(engine),
     )
 
 

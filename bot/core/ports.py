@@ -74,7 +74,7 @@ class Adapter(Protocol):
         """
 
     async def edit(self, report: Report, message: ConversationRef) -> None:
-        """Replace a message that ``post`` returned.
+        """Replace a message that ``post`` returned. Files come with posts only.
 
         Raises:
             OperationError: as ``post``; ``message_missing``: it is not there any more.

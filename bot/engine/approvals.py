@@ -21,11 +21,13 @@ from bot.core.redaction import redact
 from bot.engine.approval_seal import ApprovalSeal
 from bot.engine.chronicle import Chronicle
 from bot.engine.follow_up import NOTHING, FollowUp
+from bot.engine.identities import Identities
 from bot.engine.naming import event_key_of, thread_of
 from bot.engine.outbound import Outbound
 from bot.engine.services import Services
 from bot.engine.tasks import Tasks
 from bot.engine.timetable import Timetable
+from bot.engine.trust import is_proved
 
 _VERDICTS = {
     "approve": Verdict.APPROVE,
@@ -58,13 +60,16 @@ class Approvals:
         self._tasks = Tasks(services, chronicle)
         self._timetable = Timetable(services)
         self._seal = ApprovalSeal(services.signer)
+        self._identities = Identities(services, chronicle)
 
     async def press(self, click: Click) -> FollowUp:
         """Take one click, and say which job has to look at it."""
         actor = await self._services.directory.find(click.sender)
         try:
             if actor is None:
-                raise UserError("person_unknown", adapter=click.sender.adapter)
+                raise self._identities.unknown(click.sender)
+            if not is_proved(click.sender, self._services.adapters):
+                raise UserError("sender_unverified")
             return await self._judge(click, actor)
         except GuardiaError as error:
             await self._refuse(click, actor, error)

@@ -8,13 +8,14 @@ run ``execution``'s.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import structlog
 
 from agent.wire.plan import NodeRun, WirePlan
-from bot.core.cards import final_report, refusal_report
+from bot.core.cards import final_report, plain_report, refusal_report
 from bot.core.domain.audit import AuditKind
 from bot.core.domain.job import Deployment, Job, JobState, StepRecord, StepState
 from bot.core.domain.plan import Novelty, Risk
@@ -23,6 +24,7 @@ from bot.core.lifecycle import has_ended
 from bot.core.recovery import littered, touched, undo_steps
 from bot.engine.admission import Admission
 from bot.engine.chronicle import Chronicle
+from bot.engine.evidence import with_log
 from bot.engine.execution import Execution, records_of
 from bot.engine.outbound import Outbound
 from bot.engine.past import past_of
@@ -238,8 +240,13 @@ class Conductor:
             past=past,
             console_url=self._services.settings.console_url,
         )
+        files, texts = self._stores.files, self._services.texts
+        report = await with_log(report, job, files=files, texts=texts)
         if job.progress is not None and job.plan.risk is Risk.READ:
-            await self._outbound.edit(report, job.progress)
+            await self._outbound.edit(replace(report, files=()), job.progress)
+            if report.files:
+                told = replace(plain_report(texts.say("messengers.log")), files=report.files)
+                await self._outbound.post(told, job.conversation, key=f"{job_id}:log")
             return
         await self._close_progress(job)
         await self._requests.show(job)

@@ -13,6 +13,7 @@ from nacl.signing import SigningKey
 
 from bot.core.deploy_ports import CalendarStore, SourceRepository
 from bot.core.guide_ports import GuideSearch, GuideStore
+from bot.core.messenger_ports import IdentityLinks
 from bot.core.ports import (
     Action,
     Adapter,
@@ -60,6 +61,7 @@ class Stores:
     files: FileStore
     guides: GuideStore
     calendar: CalendarStore
+    identities: IdentityLinks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

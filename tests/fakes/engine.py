@@ -40,6 +40,7 @@ from bot.core.domain.report import (
     Table,
 )
 from bot.core.errors import OperationError
+from bot.core.messenger_ports import IdentityLinks
 from bot.core.ports import AgentPool, Capabilities, FileStore, Receiver
 from bot.core.texts import load_texts
 from bot.engine.approvals import Approvals
@@ -55,6 +56,7 @@ from intents.guides import GuideFinder
 from tests.fakes.calendars import MemoryCalendar, MemorySources
 from tests.fakes.files import MemoryFileStore
 from tests.fakes.guides import MemoryGuides
+from tests.fakes.messengers import MemoryIdentityLinks
 from tests.fakes.parser import ScriptedParser
 from tests.fakes.planning import NOW, SYSTEM, behind, node_of
 from tests.fakes.pool import Scripted, ScriptedPool
@@ -250,6 +252,7 @@ class World:
     inventory: MemoryInventory = field(default_factory=two_behind_one)
     signer: SigningKey = field(default_factory=SigningKey.generate)
     shape: Shape | None = None
+    identities: IdentityLinks | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.agents, ScriptedPool):
@@ -274,6 +277,7 @@ class World:
                 files=self.files,
                 guides=self.guides,
                 calendar=self.calendar,
+                identities=self.identities or MemoryIdentityLinks(self.directory),
             ),
             clock=self.clock,
             texts=TEXTS,

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from bot.core.domain.people import ExternalId
+from bot.core.messenger_ports import ConsoleLinks
 from bot.core.ports import Adapter, Clock, FileStore, Receiver
 from bot.core.texts import Texts, load_texts
 from cmdb.rules import DEFAULT_RULES
@@ -96,6 +97,9 @@ class Driver(Protocol):
 
     adapter: Adapter
     limit_s: float  # within how many seconds the service wants its acknowledgement
+    has_strangers: bool  # whether there can be somebody whom nobody here knows
+    has_outages: bool  # whether a service stands behind it that limits and fails
+    links: ConsoleLinks | None  # our own pages, where the messenger needs them
 
     def __init__(self, parts: Parts) -> None: ...
 

@@ -4,6 +4,7 @@ Owns: the cards of a request from its plan to its end, and the bot's short repli
 the catalogues; adapters shape what comes out. No I/O, no clock.
 """
 
+from bot.core.cards.log import job_log, wants_log
 from bot.core.cards.outcome import final_report
 from bot.core.cards.plan import plan_card
 from bot.core.cards.progress import progress_card
@@ -23,6 +24,7 @@ __all__ = [
     "decided_note",
     "denial_report",
     "final_report",
+    "job_log",
     "moment",
     "plain_report",
     "plan_card",
@@ -30,5 +32,6 @@ __all__ = [
     "question_report",
     "read_stamp",
     "refusal_report",
+    "wants_log",
     "working_report",
 ]
