@@ -41,6 +41,11 @@ $(VENV)/.model: $(VENV)/.runtime requirements-model.lock deploy/model/install.sh
 system-packages:
 	@deploy/system-packages.sh
 
+# Real servers to try things on by hand: prints where they listen, runs until Ctrl+C.
+.PHONY: lab
+lab: setup-dev system-packages
+	@$(BIN)/python -m tests.lab
+
 check: setup-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""The verb ``deploy``: put files on nodes, one node after the other, undone as a whole.
+"""The verb ``deploy``: put files on nodes, node after node, undone as a whole.
 
 Owns: what a deployment plan contains and why it restarts or does not. Pure.
 """
@@ -6,22 +6,23 @@ Owns: what a deployment plan contains and why it restarts or does not. Pure.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from actions.deploy_words import outline_of, warnings_of
 from actions.files import (
     compare,
     differs,
+    digests_of,
     entries_of,
     fingerprint,
-    is_known,
+    require_no_conflict,
     to_send,
 )
+from actions.mapping import chosen, folders_of, laid_out, mapping_note
 from actions.nodes import (
     Seat,
-    coverage_warnings,
     environments_of,
-    interruption_warnings,
-    listed,
+    has_shell,
     note,
     prefixes,
     require_files_reachable,
@@ -31,25 +32,39 @@ from actions.nodes import (
     wire_of,
     wire_targets,
 )
-from actions.rolling import Steps, run_of, undo_steps
+from actions.rolling import Steps, portions, run_of, undo_steps
 from agent.wire.operations import FileSpec, Operation
 from agent.wire.plan import NodeRun, WirePlan
+from bot.core.domain.artifact import ArtifactEntry, SourceRef
 from bot.core.domain.estate import Node, Target
-from bot.core.domain.plan import FileChange, Handling, Note, Novelty, Plan, Risk
+from bot.core.domain.plan import FileChange, Handling, Note, Plan, Risk
 from bot.core.errors import UserError
 from bot.core.ports import ActionRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Draft:
-    """What has been decided, before it becomes steps."""
+class Draft:
+    """What has been decided, before it becomes steps.
+
+    ``batches`` are the nodes that change, in portions; ``idle`` those that have everything
+    already; ``restart`` whether services restart where anything can be run.
+    """
 
     target: Target
-    nodes: tuple[Node, ...]  # those that change
-    idle: tuple[Node, ...]  # those that have everything already
+    batches: tuple[tuple[Node, ...], ...]
+    idle: tuple[Node, ...]
     files: tuple[FileChange, ...]
     restart: bool
     reason: Note
+    mapping: Note
+    seats: dict[str, tuple[Seat, ...]] = field(default_factory=dict)
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        return tuple(node for batch in self.batches for node in batch)
+
+    def restarts(self, node: Node) -> bool:
+        return self.restart and has_shell(node)
 
 
 class Deploy:
@@ -73,10 +88,12 @@ class Deploy:
         """The rolling update.
 
         Raises:
-            UserError: nothing to change, no files, a layer or node that cannot be deployed to.
+            UserError: nothing to change, no files, something in their way, a layer or node that
+                cannot be deployed to.
         """
         draft = _draft(request)
         wire = _wire(request, draft)
+        ref = request.artifact.ref if request.artifact else None
         return Plan(
             action=self.action_id,
             risk=self.risk,
@@ -89,35 +106,63 @@ class Deploy:
             system=draft.target.system.name,
             files=draft.files,
             restart=draft.reason,
-            outline=_outline(draft),
+            outline=outline_of(draft),
             undo=note("undo.deploy_restart" if draft.restart else "undo.deploy"),
-            warnings=_warnings(request, draft),
+            warnings=(
+                *_source_warnings(ref),
+                *warnings_of(draft, asked=request.params.get("restart")),
+            ),
             backup_id=request.job_id,
+            mapping=draft.mapping,
+            source=_source(ref) if ref else None,
         )
 
 
-def _draft(request: ActionRequest) -> _Draft:
+def _draft(request: ActionRequest) -> Draft:
     target = target_of(request)
     require_files_reachable(target.nodes)
-    entries = entries_of(request.artifact)
+    entries, mapping = _laid_onto(request, target)
     files = compare(entries, [node.node_id for node in target.nodes], request.facts)
-    changing = [file for file in files if differs(file)]
+    changing = tuple(file for file in files if differs(file))
     if not changing:
         raise UserError("nothing_changed", count=len(files))
-    restart, reason = _restart(request.params.get("restart"), changing)
+    restart, reason = _restart(request.params.get("restart"), changing, target.nodes)
     nodes = tuple(node for node in target.nodes if to_send(files, node.node_id))
-    return _Draft(
+    from_repository = request.artifact is not None and request.artifact.ref is not None
+    draft = Draft(
         target=target,
-        nodes=nodes,
+        batches=portions(nodes, target.rollout, siblings=target.siblings),
         idle=tuple(node for node in target.nodes if node not in nodes),
-        files=files,
+        # Of a whole repository, what stays as it is only hides what changes.
+        files=changing if from_repository else files,
         restart=restart,
         reason=reason,
+        mapping=mapping,
     )
+    draft.seats.update(
+        {node.node_id: seats_of(node, target) for node in nodes if draft.restarts(node)}
+    )
+    return draft
 
 
-def _restart(asked: object, changing: Sequence[FileChange]) -> tuple[bool, Note]:
+def _laid_onto(request: ActionRequest, target: Target) -> tuple[tuple[ArtifactEntry, ...], Note]:
+    """The entries at their places below the deploy path, and the sentence that says so."""
+    given = entries_of(request.artifact)
+    deploy_path = wire_of(target.nodes[0]).deploy_path
+    names = [node.node_id for node in target.nodes]
+    present = [digests_of(name, request.facts).files for name in names]
+    folder = chosen(given, present, deploy_path)
+    entries = laid_out(given, folder)
+    require_no_conflict(entries, names, request.facts)
+    return entries, mapping_note(folder, deploy_path, entries[0])
+
+
+def _restart(
+    asked: object, changing: Sequence[FileChange], nodes: Sequence[Node]
+) -> tuple[bool, Note]:
     dynamic = [file.path for file in changing if file.handling is Handling.DYNAMIC]
+    if not any(has_shell(node) for node in nodes):
+        return False, note("restart.ftp" if dynamic or asked else "restart.not_needed")
     if asked is True:
         return True, note("restart.asked" if dynamic else "restart.asked_static")
     if asked is False:
@@ -127,9 +172,25 @@ def _restart(asked: object, changing: Sequence[FileChange]) -> tuple[bool, Note]
     return False, note("restart.not_needed")
 
 
-def _wire(request: ActionRequest, draft: _Draft) -> WirePlan:
+def _source(ref: SourceRef) -> Note:
+    return note(
+        f"source.{ref.kind}",
+        repository=ref.repository,
+        ref=ref.ref,
+        commit=ref.commit[:12],
+        author=ref.author,
+        subject=ref.subject,
+    )
+
+
+def _source_warnings(ref: SourceRef | None) -> tuple[Note, ...]:
+    named_twice = ref is not None and ref.also_branch
+    return (note("warnings.tag_and_branch", ref=ref.ref),) if ref and named_twice else ()
+
+
+def _wire(request: ActionRequest, draft: Draft) -> WirePlan:
     short = prefixes(draft.nodes)
-    seats = [seat for node in draft.nodes for seat in _seats(node, draft)]
+    seats = [seat for row in draft.seats.values() for seat in row]
     return WirePlan(
         job_id=request.job_id,
         action=Deploy.action_id,
@@ -139,23 +200,29 @@ def _wire(request: ActionRequest, draft: _Draft) -> WirePlan:
         lock=draft.target.lock,
         targets=wire_targets(draft.nodes, seats, draft.target),
         batches=tuple(
-            (_run(node, request.job_id, prefix=short[node.node_id], draft=draft),)
-            for node in draft.nodes
+            tuple(
+                _run(node, request.job_id, prefix=short[node.node_id], draft=draft)
+                for node in batch
+            )
+            for batch in draft.batches
         ),
     )
 
 
-def _seats(node: Node, draft: _Draft) -> tuple[Seat, ...]:
-    return seats_of(node, draft.target) if draft.restart else ()
-
-
-def _run(node: Node, backup_id: str, *, prefix: str, draft: _Draft) -> NodeRun:
+def _run(node: Node, backup_id: str, *, prefix: str, draft: Draft) -> NodeRun:
     files = to_send(draft.files, node.node_id)
-    steps = Steps(prefix=prefix, node=wire_of(node), seats=_seats(node, draft))
+    restart = draft.restarts(node)
+    folders = folders_of([file.path for file in files]) if restart else ()
+    steps = Steps(
+        prefix=prefix,
+        node=wire_of(node),
+        seats=draft.seats.get(node.node_id, ()),
+        rollout=draft.target.rollout,
+    )
     steps.preflight(sum(file.size for file in files))
-    steps.backup(backup_id, files)
+    steps.backup(backup_id, files, folders=folders)
     steps.stage(files)
-    if not draft.restart:
+    if not restart:
         steps.replace(files)
         steps.await_health()
         return run_of(steps, _undo(steps, backup_id, files, restart=False))
@@ -163,11 +230,12 @@ def _run(node: Node, backup_id: str, *, prefix: str, draft: _Draft) -> NodeRun:
     steps.leave()
     steps.mark_log()
     steps.stop()
-    steps.replace(files)
+    steps.replace(files, cleared=folders)
     steps.start()
     steps.await_health()
     steps.scan_log()
     steps.join()
+    steps.watch()
     steps.probe()
     return run_of(steps, _undo(steps, backup_id, files, restart=True))
 
@@ -188,51 +256,3 @@ def _undo(steps: Steps, backup_id: str, files: Sequence[FileSpec], *, restart: b
         undo.join()
     undo.discard()
     return undo
-
-
-def _outline(draft: _Draft) -> tuple[Note, ...]:
-    sent = [file for file in draft.files if differs(file)]
-    size = sum(file.size for file in sent)
-    lines = [
-        note("outline.rolling", nodes=listed([node.node_id for node in draft.nodes])),
-        note("outline.preflight"),
-        note("outline.backup", path=wire_of(draft.nodes[0]).backup_path, count=len(sent)),
-        note("outline.stage", count=len(sent), size=_human(size)),
-    ]
-    if draft.restart:
-        helpers = sorted({seat.helper for node in draft.nodes for seat in _seats(node, draft)})
-        lines += [note("outline.leave", helpers=listed(helpers))] if helpers else []
-        lines += [note("outline.restart_replace"), note("outline.health_log")]
-        lines += [note("outline.join", helpers=listed(helpers))] if helpers else []
-    else:
-        lines += [note("outline.replace"), note("outline.health")]
-    return tuple(lines)
-
-
-def _warnings(request: ActionRequest, draft: _Draft) -> tuple[Note, ...]:
-    changing = [file for file in draft.files if differs(file)]
-    found = coverage_warnings(draft.target, len(draft.target.nodes))
-    if draft.idle:
-        names = listed([node.node_id for node in draft.idle])
-        found.append(note("warnings.already_current", nodes=names))
-    new = [file.path for file in changing if _is_new(file)]
-    if new:
-        found.append(note("warnings.new_files", count=len(new), example=new[0]))
-    unknown = [file.path for file in changing if not is_known(file.path)]
-    if unknown:
-        found.append(note("warnings.unknown_kind", count=len(unknown), example=unknown[0]))
-    if draft.restart:
-        found += interruption_warnings(draft.nodes, draft.target)
-    elif any(file.handling is Handling.DYNAMIC for file in changing):
-        found.append(note("warnings.no_restart"))
-    return tuple(found)
-
-
-def _is_new(file: FileChange) -> bool:
-    return any(novelty is Novelty.NEW for _, novelty in file.novelty)
-
-
-def _human(size: int) -> str:
-    if size < 1024:
-        return f"{size} B"
-    return f"{size / 1024:.1f} KB" if size < 1024 * 1024 else f"{size / 1024 / 1024:.1f} MB"

@@ -1,6 +1,7 @@
 """The files of a deployment, against what runs on each node now.
 
-Owns: novelty (new, changed, same) and handling (static, dynamic) of files. Pure.
+Owns: novelty (new, changed, same) and handling (static, dynamic) of files, and what stands in the
+way of them. Pure.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from pathlib import PurePosixPath
 
 from pydantic import ValidationError
 
+from actions.mapping import folders_of, laid_out, layouts
 from agent.wire.operations import Digests, FileSpec, FingerprintFiles, Result
 from bot.core.domain.artifact import Artifact, ArtifactEntry
 from bot.core.domain.plan import FileChange, Handling, Novelty
 from bot.core.errors import OperationError, UserError
 
 FILES_MAX = 5000  # of the wire operations
+_PLACES_NAMED = 10
 
 
 def _words(text: str) -> frozenset[str]:
@@ -76,7 +79,14 @@ def spec_of(file: ArtifactEntry | FileChange) -> FileSpec:
 
 
 def fingerprint(entries: Sequence[ArtifactEntry]) -> FingerprintFiles:
-    return FingerprintFiles(paths=tuple(entry.path for entry in entries))
+    """The question what lies at every path that the entries may come to: under each layout, and
+    where an archive unpacks to. A very large upload is only asked about as it is."""
+    every = [entry for folder in layouts(entries) for entry in laid_out(entries, folder)]
+    paths = list(dict.fromkeys(entry.path for entry in every))
+    paths += [folder for folder in folders_of(paths) if folder not in paths]
+    if len(paths) > FILES_MAX:
+        paths = [entry.path for entry in entries]
+    return FingerprintFiles(paths=tuple(paths))
 
 
 def compare(
@@ -89,7 +99,7 @@ def compare(
     Raises:
         OperationError: a node has not been read (``survey_incomplete``).
     """
-    present = {node: _digests(node, facts) for node in nodes}
+    present = {node: digests_of(node, facts).files for node in nodes}
     return tuple(
         FileChange(
             path=entry.path,
@@ -97,16 +107,60 @@ def compare(
             size=entry.size,
             handling=handling_of(entry.path),
             novelty=tuple((node, _novelty(entry, present[node])) for node in nodes),
+            source=entry.source,
         )
         for entry in entries
     )
 
 
-def _digests(node: str, facts: Mapping[tuple[str, int], Result]) -> Mapping[str, str | None]:
+def digests_of(node: str, facts: Mapping[tuple[str, int], Result]) -> Digests:
+    """What the survey found at a node.
+
+    Raises:
+        OperationError: the node has not been read (``survey_incomplete``).
+    """
     fact = facts.get((node, 0))
     if not isinstance(fact, Digests):
         raise OperationError("survey_incomplete", node=node)
-    return fact.files
+    return fact
+
+
+def require_no_conflict(
+    entries: Sequence[ArtifactEntry],
+    nodes: Sequence[str],
+    facts: Mapping[tuple[str, int], Result],
+) -> None:
+    """Nothing but plain files is replaced, and no file goes into a folder that its archive fills.
+
+    Raises:
+        UserError: ``path_conflict`` with every place, or ``war_and_folder``.
+    """
+    paths = [entry.path for entry in entries]
+    places: dict[tuple[str, str], list[str]] = {}
+    for node in nodes:
+        conflicts = digests_of(node, facts).conflicts
+        for path in paths:
+            if path in conflicts:
+                places.setdefault((conflicts[path], path), []).append(node)
+    if places:
+        raise UserError(
+            "path_conflict",
+            count=len(places),
+            folders=_places("folder", places),
+            links=_places("link", places),
+            others=_places("other", places),
+        )
+    for folder in folders_of(paths):
+        inside = [path for path in paths if path.startswith(f"{folder}/")]
+        if inside:
+            raise UserError("war_and_folder", folder=folder, path=inside[0])
+
+
+def _places(kind: str, places: Mapping[tuple[str, str], Sequence[str]]) -> str:
+    """Where that kind of thing lies, the first few; a dash where it lies nowhere."""
+    found = [f"{path} ({', '.join(at)})" for (what, path), at in places.items() if what == kind]
+    more = len(found) - _PLACES_NAMED
+    return "; ".join(found[:_PLACES_NAMED]) + (f" (+{more})" if more > 0 else "") or "-"
 
 
 def _novelty(entry: ArtifactEntry, present: Mapping[str, str | None]) -> Novelty:

@@ -20,10 +20,15 @@ _NAMED_MAX = 20  # nodes named in one sentence
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seat:
-    """A balancer that a node stands behind: the web node it runs on, the member's address."""
+    """A balancer that a node stands behind, and the node's address as a member of it.
+
+    ``helper`` is the node that the step runs at: the web node, or, of an L4 ``device``, the
+    member itself.
+    """
 
     helper: str
     member: str
+    device: str = ""
 
 
 def target_of(request: ActionRequest) -> Target:
@@ -60,17 +65,30 @@ def require_connected(nodes: Sequence[Node]) -> None:
 
 
 def require_files_reachable(nodes: Sequence[Node]) -> None:
-    """Files can be sent to every node: not a database layer, SFTP, connected.
+    """Files can be sent to every node: not a database layer, connected.
 
     Raises:
-        UserError: ``layer_not_deployable``, ``ftp_not_yet`` or ``node_not_connected``.
+        UserError: ``layer_not_deployable`` or ``node_not_connected``.
     """
     if any(node.entry.layer is Layer.DB for node in nodes):
         raise UserError("layer_not_deployable", layer=Layer.DB.value)
-    by_ftp = [node.node_id for node in nodes if node.transfer != "sftp"]
-    if by_ftp:
-        raise UserError("ftp_not_yet", nodes=listed(by_ftp))
     require_connected(nodes)
+
+
+def has_shell(node: Node) -> bool:
+    """Whether anything can be run there: over FTP nothing can, so no service is restarted."""
+    return node.transfer == "sftp"
+
+
+def require_shell(nodes: Sequence[Node]) -> None:
+    """Something can be run on every node.
+
+    Raises:
+        UserError: ``ftp_only``, naming those that only take files.
+    """
+    by_ftp = [node.node_id for node in nodes if not has_shell(node)]
+    if by_ftp:
+        raise UserError("ftp_only", nodes=listed(by_ftp))
 
 
 def listed(names: Sequence[str]) -> str:
@@ -102,9 +120,9 @@ def seats_of(node: Node, target: Target) -> tuple[Seat, ...]:
         web.node_id for web in (*target.helpers, *target.nodes) if web.wire and web.wire.balancer
     }
     return tuple(
-        Seat(helper=place.web_node_id, member=place.member)
+        Seat(helper=place.web_node_id or node.node_id, member=place.member, device=place.device)
         for place in node.balancers
-        if place.web_node_id in usable
+        if place.device or place.web_node_id in usable
     )
 
 
@@ -115,12 +133,34 @@ def interruption_warnings(nodes: Sequence[Node], target: Target) -> list[Note]:
     if bare:
         warnings.append(note("warnings.interruption", nodes=listed(bare)))
     deaf = sorted(
-        {place.web_node_id for node in nodes for place in node.balancers}
+        {place.web_node_id for node in nodes for place in node.balancers if place.web_node_id}
         - {seat.helper for node in nodes for seat in seats_of(node, target)}
     )
     if deaf and target.siblings > 1:
         warnings.append(note("warnings.balancer_not_connected", nodes=listed(deaf)))
     return warnings
+
+
+def transfer_warnings(nodes: Sequence[Node]) -> list[Note]:
+    """What a server's age makes weaker, where it does."""
+    found = []
+    by_ftp = [node.node_id for node in nodes if not has_shell(node)]
+    if by_ftp:
+        found.append(note("warnings.ftp", nodes=listed(by_ftp)))
+    old = [node for node in nodes if node.wire and node.wire.legacy]
+    if old:
+        kinds = sorted({kind for node in old if node.wire for kind in node.wire.legacy})
+        names = listed([node.node_id for node in old])
+        found.append(note("warnings.legacy", nodes=names, kinds=", ".join(kinds)))
+    return found
+
+
+def portion_warnings(portions: Sequence[Sequence[Node]], target: Target) -> list[Note]:
+    """That many of a layer are away at once, where they are."""
+    most = max(len(portion) for portion in portions)
+    if most < 2 or most * 2 <= target.siblings:
+        return []
+    return [note("warnings.large_batch", count=most, total=target.siblings)]
 
 
 def coverage_warnings(target: Target, count: int) -> list[Note]:

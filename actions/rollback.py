@@ -14,24 +14,29 @@ from collections.abc import Sequence
 from actions.nodes import (
     Seat,
     environments_of,
+    has_shell,
     interruption_warnings,
     listed,
     note,
+    portion_warnings,
     prefixes,
     require_files_reachable,
     seats_of,
     target_of,
     title,
+    transfer_warnings,
     wire_of,
     wire_targets,
 )
-from actions.rolling import Steps, bring_back, run_of
+from actions.outline import health_notes, helpers_of, order_note, watch_notes
+from actions.rolling import Steps, bring_back, portions, run_of
 from agent.wire.operations import Operation
 from agent.wire.plan import NodeRun, WirePlan
 from bot.core.domain.estate import Node, Target
 from bot.core.domain.job import Deployment
 from bot.core.domain.plan import Note, Plan, Risk
 from bot.core.errors import UserError
+from bot.core.overlaps import shared
 from bot.core.ports import ActionRequest
 
 
@@ -104,13 +109,13 @@ def _require_top(deployment: Deployment, history: Sequence[Deployment]) -> None:
             return
         if past.undone or past.system_code != deployment.system_code:
             continue
-        shared = set(past.paths) & set(deployment.paths)
-        if shared and set(past.node_ids) & set(deployment.node_ids):
+        path = shared(past.paths, deployment.paths)
+        if path is not None and set(past.node_ids) & set(deployment.node_ids):
             raise UserError(
                 "newer_on_top",
                 deployment=deployment.job_id,
                 newer=past.job_id,
-                path=min(shared),
+                path=path,
             )
 
 
@@ -126,13 +131,27 @@ def _nodes(deployment: Deployment, target: Target) -> tuple[Node, ...]:
 
 
 def _seats(node: Node, target: Target, deployment: Deployment) -> tuple[Seat, ...]:
-    return seats_of(node, target) if deployment.restarted else ()
+    return seats_of(node, target) if _restarts(node, deployment) else ()
+
+
+def _restarts(node: Node, deployment: Deployment) -> bool:
+    return deployment.restarted and has_shell(node)
 
 
 def _wire(request: ActionRequest, deployment: Deployment, nodes: tuple[Node, ...]) -> WirePlan:
     target = target_of(request)
     short = prefixes(nodes)
     places = {node.node_id: _seats(node, target, deployment) for node in nodes}
+
+    def run(node: Node) -> NodeRun:
+        steps = Steps(
+            prefix=short[node.node_id],
+            node=wire_of(node),
+            seats=places[node.node_id],
+            rollout=target.rollout,
+        )
+        return _run(steps, deployment, restart=_restarts(node, deployment))
+
     return WirePlan(
         job_id=request.job_id,
         action=Rollback.action_id,
@@ -142,25 +161,16 @@ def _wire(request: ActionRequest, deployment: Deployment, nodes: tuple[Node, ...
         lock=target.lock,
         targets=wire_targets(nodes, [seat for seats in places.values() for seat in seats], target),
         batches=tuple(
-            (
-                _run(
-                    Steps(
-                        prefix=short[node.node_id],
-                        node=wire_of(node),
-                        seats=places[node.node_id],
-                    ),
-                    deployment,
-                ),
-            )
-            for node in nodes
+            tuple(run(node) for node in batch)
+            for batch in portions(nodes, target.rollout, siblings=target.siblings)
         ),
     )
 
 
-def _run(steps: Steps, deployment: Deployment) -> NodeRun:
+def _run(steps: Steps, deployment: Deployment, *, restart: bool) -> NodeRun:
     count = len(deployment.paths)
     steps.preflight()
-    if not deployment.restarted:
+    if not restart:
         steps.restore(deployment.backup_id, count=count)
         steps.await_health()
         return run_of(steps)
@@ -172,12 +182,13 @@ def _run(steps: Steps, deployment: Deployment) -> NodeRun:
     steps.await_health()
     steps.scan_log()
     steps.join()
+    steps.watch()
     steps.probe()
     return run_of(steps, bring_back(steps))
 
 
 def _outline(deployment: Deployment, nodes: tuple[Node, ...], target: Target) -> tuple[Note, ...]:
-    helpers = sorted({seat.helper for node in nodes for seat in _seats(node, target, deployment)})
+    helpers = helpers_of({node.node_id: _seats(node, target, deployment) for node in nodes})
     lines = [
         note(
             "outline.rollback_of",
@@ -186,19 +197,23 @@ def _outline(deployment: Deployment, nodes: tuple[Node, ...], target: Target) ->
             count=len(deployment.paths),
             example=deployment.paths[0] if deployment.paths else "-",
         ),
-        note("outline.rolling", nodes=listed([node.node_id for node in nodes])),
+        order_note(portions(nodes, target.rollout, siblings=target.siblings)),
     ]
-    lines += [note("outline.leave", helpers=listed(helpers))] if helpers else []
+    lines += [note("outline.leave", helpers=helpers)] if helpers else []
     if deployment.restarted:
-        lines += [note("outline.restart_restore"), note("outline.health_log")]
+        lines += [note("outline.restart_restore"), *health_notes(nodes)]
     else:
         lines += [note("outline.restore"), note("outline.health")]
-    lines += [note("outline.join", helpers=listed(helpers))] if helpers else []
+    lines += [note("outline.join", helpers=helpers)] if helpers else []
+    lines += watch_notes(nodes) if deployment.restarted else []
     return tuple(lines)
 
 
 def _warnings(deployment: Deployment, nodes: tuple[Node, ...], target: Target) -> tuple[Note, ...]:
-    found = interruption_warnings(nodes, target) if deployment.restarted else []
+    found = transfer_warnings(nodes)
+    found += portion_warnings(portions(nodes, target.rollout, siblings=target.siblings), target)
+    shells = [node for node in nodes if _restarts(node, deployment)]
+    found += interruption_warnings(shells, target) if shells else []
     if len(nodes) < len(target.nodes):
         places = {(node.entry.env, node.entry.layer) for node in nodes}
         left = [

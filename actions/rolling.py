@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from actions.nodes import Seat
 from agent.wire.operations import (
     AwaitHealth,
     BackupFiles,
     DiscardStaging,
+    DrainDevice,
     DrainMember,
     FileSpec,
     MarkLog,
@@ -28,13 +30,12 @@ from agent.wire.operations import (
     StageFiles,
     StartService,
     StopService,
+    WatchNode,
 )
 from agent.wire.plan import NodeRun, NodeTarget, Step
+from bot.core.domain.estate import Node, Rollout
 
-SETTLE_S = 5
-_STOP_S = 60
-_START_S = 120  # a large Tomcat context takes a minute and a half to open its port
-_HEALTH_S = 45  # the port is open by then; an application that is up says so within seconds
+_SETTLE_LEAST_S = 1  # until a reloaded balancer has stopped sending
 _GRACE_S = 30  # login and answer around an operation that has a limit of its own
 _SLOWEST_LINK = 512 * 1024  # bytes a second that a transfer is given time for
 _STEP_MAX_S = 3600
@@ -44,11 +45,15 @@ _SPACE_MARGIN = 16 * 1024 * 1024  # bytes; logs keep growing meanwhile
 
 @dataclass(slots=True, kw_only=True)
 class Steps:
-    """The steps of one node in the making. ``seats``: the balancers it stands behind."""
+    """The steps of one node in the making.
+
+    ``seats``: the balancers it stands behind; ``rollout``: how long things get.
+    """
 
     prefix: str
     node: NodeTarget
     seats: Sequence[Seat] = ()
+    rollout: Rollout = field(default_factory=Rollout)
     _made: list[Step] = field(default_factory=list)
     _mark: str = ""
 
@@ -77,8 +82,10 @@ class Steps:
         """Out of every balancer, and wait for requests in flight."""
         for seat in self.seats:
             self._drain(seat, "down")
-        if self.seats:
-            self.add("settle", SettleTraffic(seconds=SETTLE_S), timeout_s=SETTLE_S + _GRACE_S)
+        limit = self.rollout.settle_s
+        if self.seats and limit:
+            operation = SettleTraffic(seconds=limit, at_least_s=min(limit, _SETTLE_LEAST_S))
+            self.add("settle", operation, timeout_s=limit + _GRACE_S)
 
     def join(self) -> None:
         """Back into every balancer."""
@@ -86,23 +93,27 @@ class Steps:
             self._drain(seat, "up")
 
     def _drain(self, seat: Seat, state: str) -> None:
-        operation = DrainMember(member=seat.member, state="down" if state == "down" else "up")
         name = "drain" if state == "down" else "join"
-        self.add(f"{name}{_suffix(self.seats, seat)}", operation, at=seat.helper)
+        self.add(f"{name}{_suffix(self.seats, seat)}", _drained(seat, state), at=seat.helper)
 
-    def backup(self, backup_id: str, files: Sequence[FileSpec]) -> None:
+    def backup(
+        self, backup_id: str, files: Sequence[FileSpec], *, folders: Sequence[str] = ()
+    ) -> None:
+        """``folders``: exploded folders, kept whole."""
         paths = tuple(file.path for file in files)
         size = sum(file.size for file in files)
-        operation = BackupFiles(backup_id=backup_id, paths=paths)
+        operation = BackupFiles(backup_id=backup_id, paths=paths, folders=tuple(folders))
         self.add("backup", operation, timeout_s=_for_bytes(size, len(files)))
 
     def stage(self, files: Sequence[FileSpec]) -> None:
         limit = _for_bytes(sum(file.size for file in files), len(files))
         self.add("stage", StageFiles(files=tuple(files)), timeout_s=limit)
 
-    def replace(self, files: Sequence[FileSpec]) -> None:
+    def replace(self, files: Sequence[FileSpec], *, cleared: Sequence[str] = ()) -> None:
+        """``cleared``: exploded folders that the new archives make obsolete."""
         limit = _for_bytes(sum(file.size for file in files), len(files))
-        self.add("replace", ReplaceFiles(files=tuple(files)), timeout_s=limit)
+        operation = ReplaceFiles(files=tuple(files), cleared=tuple(cleared))
+        self.add("replace", operation, timeout_s=limit)
 
     def discard(self) -> None:
         """What was staged and not put into place goes away."""
@@ -120,14 +131,24 @@ class Steps:
         self.add("scan-log", ScanLog(since=self._mark))
 
     def stop(self) -> None:
-        self.add("stop", StopService(timeout_s=_STOP_S), timeout_s=_STOP_S + _GRACE_S)
+        limit = self.rollout.stop_s
+        self.add("stop", StopService(timeout_s=limit), timeout_s=limit + _GRACE_S)
 
     def start(self) -> None:
-        self.add("start", StartService(timeout_s=_START_S), timeout_s=_START_S + _GRACE_S)
+        limit = self.rollout.start_s
+        self.add("start", StartService(timeout_s=limit), timeout_s=limit + _GRACE_S)
 
     def await_health(self) -> None:
-        operation = AwaitHealth(path=self.node.service.health_path, timeout_s=_HEALTH_S)
-        self.add("health", operation, timeout_s=_HEALTH_S + _GRACE_S)
+        limit = self.rollout.health_s
+        operation = AwaitHealth(path=self.node.service.health_path, timeout_s=limit)
+        self.add("health", operation, timeout_s=limit + _GRACE_S)
+
+    def watch(self) -> None:
+        """A while after it has come back, where the service asks for it."""
+        seconds = self.node.service.watch_s
+        if seconds:
+            operation = WatchNode(path=self.node.service.health_path, seconds=seconds)
+            self.add("watch", operation, timeout_s=seconds + _GRACE_S)
 
     def probe(self) -> None:
         self.add("probe", ProbeNode())
@@ -138,7 +159,12 @@ class Steps:
 
 def undo_steps(steps: Steps) -> Steps:
     """An empty sequence for undoing at the same node."""
-    return Steps(prefix=f"{steps.prefix}.undo", node=steps.node, seats=steps.seats)
+    return Steps(
+        prefix=f"{steps.prefix}.undo",
+        node=steps.node,
+        seats=steps.seats,
+        rollout=steps.rollout,
+    )
 
 
 def run_of(steps: Steps, undo: Steps | None = None) -> NodeRun:
@@ -156,6 +182,27 @@ def bring_back(steps: Steps) -> Steps:
     undo.await_health()
     undo.join()
     return undo
+
+
+def portions(
+    nodes: Sequence[Node], rollout: Rollout, *, siblings: int
+) -> tuple[tuple[Node, ...], ...]:
+    """The nodes in the portions that run side by side: the canary, then batches.
+
+    However large a batch the site allows: somebody of the layer keeps serving.
+    """
+    most = max(1, min(rollout.batch, siblings - 1))
+    first = min(rollout.canary, most, len(nodes))
+    rest = nodes[first:]
+    batches = [tuple(rest[start : start + most]) for start in range(0, len(rest), most)]
+    return tuple(batch for batch in (tuple(nodes[:first]), *batches) if batch)
+
+
+def _drained(seat: Seat, state: str) -> Operation:
+    towards: Literal["down", "up"] = "down" if state == "down" else "up"
+    if seat.device:
+        return DrainDevice(device=seat.device, member=seat.member, state=towards)
+    return DrainMember(member=seat.member, state=towards)
 
 
 def _suffix(seats: Sequence[Seat], seat: Seat) -> str:

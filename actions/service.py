@@ -18,15 +18,19 @@ from actions.nodes import (
     interruption_warnings,
     listed,
     note,
+    portion_warnings,
     prefixes,
     require_connected,
+    require_shell,
     seats_of,
     target_of,
     title,
+    transfer_warnings,
     wire_of,
     wire_targets,
 )
-from actions.rolling import Steps, bring_back, run_of, undo_steps
+from actions.outline import health_notes, helpers_of, order_note
+from actions.rolling import Steps, bring_back, portions, run_of, undo_steps
 from agent.wire.operations import Operation, ServiceState, ServiceStatus
 from agent.wire.plan import NodeRun, WirePlan
 from bot.core.domain.estate import Node, Target
@@ -95,6 +99,8 @@ def _nodes(request: ActionRequest) -> tuple[Node, ...]:
         present = listed(sorted({node.service for node in nodes}))
         raise UserError("service_not_here", service=wanted, present=present)
     require_connected(found)
+    if _operation(request) != "status":
+        require_shell(found)
     return found
 
 
@@ -118,15 +124,18 @@ def _wire(request: ActionRequest, operation: str, nodes: tuple[Node, ...]) -> Wi
     target = target_of(request)
     seats = _seats(operation, nodes, target)
     short = prefixes(nodes)
-    runs = tuple(
-        _run(
-            operation,
-            Steps(prefix=short[node.node_id], node=wire_of(node), seats=seats[node.node_id]),
-            was_running=_was_running(request, node),
+
+    def run(node: Node) -> NodeRun:
+        steps = Steps(
+            prefix=short[node.node_id],
+            node=wire_of(node),
+            seats=seats[node.node_id],
+            rollout=target.rollout,
         )
-        for node in nodes
-    )
+        return _run(operation, steps, was_running=_was_running(request, node))
+
     reads = operation == "status"
+    batches = (nodes,) if reads else portions(nodes, target.rollout, siblings=target.siblings)
     return WirePlan(
         job_id=request.job_id,
         action=ManageService.action_id,
@@ -135,7 +144,7 @@ def _wire(request: ActionRequest, operation: str, nodes: tuple[Node, ...]) -> Wi
         agent=target.agent,
         lock=None if reads else target.lock,
         targets=wire_targets(nodes, [seat for row in seats.values() for seat in row], target),
-        batches=(runs,) if reads else tuple((run,) for run in runs),
+        batches=tuple(tuple(run(node) for node in batch) for batch in batches),
     )
 
 
@@ -165,6 +174,7 @@ def _run(operation: str, steps: Steps, *, was_running: bool) -> NodeRun:
     steps.await_health()
     steps.scan_log()
     steps.join()
+    steps.watch()
     steps.probe()
     return run_of(steps, bring_back(steps))
 
@@ -183,13 +193,13 @@ def _outline(operation: str, nodes: tuple[Node, ...], target: Target) -> tuple[N
     if operation == "status":
         return (note("outline.service_status", nodes=names),)
     seats = _seats(operation, nodes, target)
-    helpers = listed(sorted({seat.helper for row in seats.values() for seat in row}))
-    lines = [note("outline.rolling", nodes=names)]
+    helpers = helpers_of(seats)
+    lines = [order_note(portions(nodes, target.rollout, siblings=target.siblings))]
     if helpers and operation != "start":
         lines.append(note("outline.leave", helpers=helpers))
     lines.append(note(f"outline.service_{operation}"))
     if operation != "stop":
-        lines.append(note("outline.health_log"))
+        lines += health_notes(nodes)
         lines += [note("outline.join", helpers=helpers)] if helpers else []
     return tuple(lines)
 
@@ -199,6 +209,8 @@ def _warnings(request: ActionRequest, operation: str, nodes: tuple[Node, ...]) -
     if operation == "status":
         return ()
     found = coverage_warnings(target, len(nodes))
+    found += portion_warnings(portions(nodes, target.rollout, siblings=target.siblings), target)
+    found += transfer_warnings(nodes)
     if operation == "restart":
         found += interruption_warnings(nodes, target)
     if operation == "stop":

@@ -28,7 +28,8 @@ from agent.identity import Identity, IdentityError, load_identity, new_identity,
 from agent.ledger import Ledger
 from agent.link import Backoff, Link
 from agent.settings import AgentSettings, SettingsError, load_settings
-from agent.transports.ssh import connect
+from agent.transports.kept import KeptConnections
+from agent.transports.reach import connect
 from agent.wire.enrolment import EnrolmentToken, TokenError
 from agent.wire.handshake import HandshakeError
 
@@ -106,6 +107,7 @@ async def _serve(settings: AgentSettings) -> None:
         return
     link = Link(identity, address)
     ledger = Ledger(settings.state_dir / "ledger.sqlite")
+    servers = KeptConnections(connect)
     try:
         executor = Executor(
             agent=settings.name,
@@ -114,7 +116,8 @@ async def _serve(settings: AgentSettings) -> None:
             ledger=ledger,
             blobs=link,
             policy=settings.guard,
-            connect=connect,
+            devices=settings.devices,
+            connect=servers.connect,
         )
         _log.info("serving", agent=settings.name, bot=settings.bot_url, version=__version__)
         async with asyncio.TaskGroup() as group:
@@ -123,6 +126,7 @@ async def _serve(settings: AgentSettings) -> None:
             await executor.close(grace_s=0.0)  # what is left has had its grace
             stopper.cancel()
     finally:
+        await servers.close()
         ledger.close()
     _log.info("stopped")
 

@@ -14,30 +14,31 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 import structlog
 from nacl.public import PrivateKey
 from nacl.signing import VerifyKey
 
+from agent.devices import Device
+from agent.gate import Gate
 from agent.guard import Admission, Guard, GuardPolicy, Refusal
 from agent.ledger import Ledger, LedgerError, StepEntry
 from agent.operations.context import BlobSource, OperationFailed, StepContext, Verified
 from agent.operations.registry import Handler, handler_of
 from agent.transports.output import plain
 from agent.transports.transport import Connect, Transport, TransportError
+from agent.verdict import Verdict, failed_transport, internal, judge, outcome_of, place, refused
 from agent.wire.messages import PlanOrder, StepCancel, StepOrder, StepOutcome, StepProgress
-from agent.wire.operations import Done, Result, effect_of
+from agent.wire.operations import Done, DrainDevice, Result, effect_of
 from agent.wire.plan import Step, WirePlan
 
 __all__ = ["BlobSource", "Executor", "utc_now"]
 
-_LINES = 50
 _STOP_S = 5.0  # for a stopped operation to let go of its connection
 _VERIFY_S = 60.0
 _KEPT = timedelta(days=90)
@@ -46,7 +47,6 @@ _log = structlog.get_logger("agent.executor")
 
 Report = Callable[[StepProgress], None]
 Key = tuple[str, str]
-State = Literal["succeeded", "failed", "refused", "unknown"]
 
 
 def utc_now() -> datetime:
@@ -61,18 +61,6 @@ class _Running:
     reports: list[Report]
     task: asyncio.Task[StepOutcome] | None = None
     stop: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Verdict:
-    """How a step ended, before it is an outcome."""
-
-    state: State
-    code: str = "ok"
-    values: dict[str, str] = field(default_factory=dict)
-    lines: tuple[str, ...] = ()
-    result: Result | None = None
-    verified: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,11 +91,10 @@ class Executor:
     blobs: BlobSource
     policy: GuardPolicy
     connect: Connect
+    devices: Mapping[str, Device] = field(default_factory=dict)
     now: Callable[[], datetime] = utc_now
     _running: dict[Key, _Running] = field(default_factory=dict, init=False)
-    _locks: dict[str, asyncio.Lock] = field(
-        default_factory=lambda: defaultdict(asyncio.Lock), init=False
-    )
+    _gate: Gate = field(default_factory=Gate, init=False)
 
     async def deliver(self, order: PlanOrder) -> None:
         """Keep a plan order durably. It is checked when a step of it is asked for.
@@ -130,7 +117,7 @@ class Executor:
             running.task.add_done_callback(lambda _: self._running.pop(key, None))
             self._running[key] = running
         elif running.plan_digest != order.plan_digest:
-            return _outcome(order, _refused("step_conflict", order.step_id))
+            return outcome_of(order, refused("step_conflict", order.step_id))
         else:
             running.reports.append(report)
         assert running.task is not None  # noqa: S101  set above, before anybody could look
@@ -161,18 +148,18 @@ class Executor:
         except LedgerError as error:
             _log.error("ledger unavailable", step=order.step_id, error=str(error))
             # Whether the step has begun is in the ledger, and the ledger does not answer.
-            verdict = _Verdict(
+            verdict = Verdict(
                 state="unknown", code="ledger_unavailable", values={"detail": str(error)}
             )
-            return _outcome(order, verdict)
+            return outcome_of(order, verdict)
         except Exception as error:  # noqa: BLE001  every step has its one outcome
             _log.exception("step ended unexpectedly", job=order.job_id, step=order.step_id)
-            return _outcome(order, _internal(error, state="unknown"))
+            return outcome_of(order, internal(error, state="unknown"))
 
     async def _answer_or_raise(self, order: StepOrder, running: _Running) -> StepOutcome:
         known = await asyncio.to_thread(self.ledger.find, order.job_id, order.step_id)
         if known is not None and known.plan_digest != order.plan_digest:
-            return _outcome(order, _refused("step_conflict", order.step_id))
+            return outcome_of(order, refused("step_conflict", order.step_id))
         if known is not None and known.outcome is not None:
             return known.outcome
         delivered = await asyncio.to_thread(self.ledger.find_order, order.plan_digest)
@@ -183,16 +170,20 @@ class Executor:
             if isinstance(admission, Refusal):
                 return self._no(order, known, admission)
             if known is None and running.stop.is_set():
-                return _outcome(order, _refused("cancelled", order.step_id))
+                return outcome_of(order, refused("cancelled", order.step_id))
             work = _Work(plan=delivered.plan, admission=admission, running=running)
             return await self._proceed(order, work, known)
 
     def _turn(self, plan: WirePlan, step_id: str) -> AbstractAsyncContextManager[object]:
-        """Changing steps under the same lock run one at a time, whichever job they belong to."""
+        """A changing step has its node, and its device, to itself; under one lock only one job
+        changes anything, at as many nodes as it likes."""
         step = plan.step(step_id)
         if step is None or plan.lock is None or effect_of(step.operation) == "read":
             return AsyncExitStack()
-        return self._locks[plan.lock]
+        places = {f"node {step.node_id}"}
+        if isinstance(step.operation, DrainDevice):
+            places.add(f"device {step.operation.device}")
+        return self._gate.turn(lock=plan.lock, job_id=plan.job_id, places=places)
 
     async def _admit(self, delivered: PlanOrder, order: StepOrder) -> Admission | Refusal:
         scope = delivered.plan.lock
@@ -210,7 +201,7 @@ class Executor:
 
     def _no(self, order: StepOrder, known: StepEntry | None, refusal: Refusal) -> StepOutcome:
         """Refused means that nothing was done. Of a step that has begun, nobody can say so."""
-        verdict = _refused(refusal.code, refusal.detail)
+        verdict = refused(refusal.code, refusal.detail)
         _log.warning(
             "step refused",
             job=order.job_id,
@@ -219,9 +210,9 @@ class Executor:
             detail=plain(refusal.detail),
         )
         if known is None:
-            return _outcome(order, verdict)
-        unknown = _Verdict(state="unknown", code=verdict.code, values=verdict.values)
-        return _outcome(order, unknown, attempt=known.attempt)
+            return outcome_of(order, verdict)
+        unknown = Verdict(state="unknown", code=verdict.code, values=verdict.values)
+        return outcome_of(order, unknown, attempt=known.attempt)
 
     async def _proceed(self, order: StepOrder, work: _Work, known: StepEntry | None) -> StepOutcome:
         began = time.monotonic()
@@ -240,10 +231,10 @@ class Executor:
         return await self._end(order, verdict, attempt=attempt, began=began)
 
     async def _end(
-        self, order: StepOrder, verdict: _Verdict, *, attempt: int, began: float
+        self, order: StepOrder, verdict: Verdict, *, attempt: int, began: float
     ) -> StepOutcome:
         elapsed_ms = round((time.monotonic() - began) * 1000)
-        outcome = _outcome(order, verdict, attempt=attempt, elapsed_ms=elapsed_ms)
+        outcome = outcome_of(order, verdict, attempt=attempt, elapsed_ms=elapsed_ms)
         _log.info(
             "step ended",
             job=order.job_id,
@@ -258,25 +249,25 @@ class Executor:
 
     # --- the operation ----------------------------------------------------------------------
 
-    async def _verify(self, work: _Work, context: StepContext) -> _Verdict | None:
+    async def _verify(self, work: _Work, context: StepContext) -> Verdict | None:
         """What reading says about a step that was cut off. None: run it again."""
         try:
             async with asyncio.timeout(_VERIFY_S):
                 verified = await work.handler.verify(context, work.step.operation)
         except TransportError as error:
-            return _failed_transport(error, context, state="unknown")
+            return failed_transport(error, context, state="unknown")
         except OperationFailed as error:  # readable, but nothing that the operation leaves behind
-            values = {**_place(context), **error.values, "reason": error.code}
-            return _Verdict(state="failed", code="interrupted", values=values)
+            values = {**place(context), **error.values, "reason": error.code}
+            return Verdict(state="failed", code="interrupted", values=values)
         except TimeoutError:
-            return _Verdict(state="unknown", code="timeout", values=_place(context))
+            return Verdict(state="unknown", code="timeout", values=place(context))
         if verified is Verified.DONE:
-            return _Verdict(state="succeeded", result=Done(note="verified"), verified=True)
+            return Verdict(state="succeeded", result=Done(note="verified"), verified=True)
         if verified is Verified.PARTIAL:
-            return _Verdict(state="failed", code="interrupted", values=_place(context))
+            return Verdict(state="failed", code="interrupted", values=place(context))
         return None
 
-    async def _execute(self, work: _Work, context: StepContext) -> _Verdict:
+    async def _execute(self, work: _Work, context: StepContext) -> Verdict:
         """Run the operation within the step's time, until it ends or is stopped."""
         operation = asyncio.ensure_future(work.handler.run(context, work.step.operation))
         stopped = asyncio.ensure_future(work.running.stop.wait())
@@ -288,9 +279,11 @@ class Executor:
                 waiting, timeout=work.step.timeout_s, return_when=asyncio.FIRST_COMPLETED
             )
             if operation.done():
-                return _judge(operation, context)
+                return judge(operation, context)
             code = "cancelled" if stopped.done() else "timeout"
-            return _Verdict(state="failed", code=code, values=_place(context))
+            return Verdict(
+                state="failed", code=code, values=place(context), lines=tuple(context.output)
+            )
         finally:
             stopped.cancel()
             if operation.cancel():
@@ -322,67 +315,5 @@ class Executor:
             blobs=self.blobs,
             earlier=earlier,
             report=report,
+            devices=self.devices,
         )
-
-
-# --- verdicts -------------------------------------------------------------------------------
-
-
-def _judge(operation: asyncio.Future[Result], context: StepContext) -> _Verdict:
-    try:
-        return _Verdict(state="succeeded", result=operation.result())
-    except OperationFailed as error:
-        return _failed_operation(error, context)
-    except TransportError as error:
-        return _failed_transport(error, context)
-    except Exception as error:  # noqa: BLE001  every step has its one outcome
-        _log.exception("operation raised", step=context.step_id)
-        return _internal(error)
-
-
-def _refused(code: str, detail: str) -> _Verdict:
-    return _Verdict(state="refused", code=code, values={"detail": detail})
-
-
-def _internal(error: Exception, *, state: State = "failed") -> _Verdict:
-    # The class only: a message could quote anything, a credential included.
-    return _Verdict(state=state, code="internal", values={"detail": type(error).__name__})
-
-
-def _failed_operation(error: OperationFailed, context: StepContext) -> _Verdict:
-    return _Verdict(
-        state="failed",
-        code=error.code,
-        values={**_place(context), **error.values},
-        lines=error.lines,
-        result=error.result,
-    )
-
-
-def _failed_transport(
-    error: TransportError, context: StepContext, *, state: State = "failed"
-) -> _Verdict:
-    lines = error.output.lines()[-_LINES:] if error.output else ()
-    values = {**_place(context), **error.values}
-    return _Verdict(state=state, code=error.code, values=values, lines=lines)
-
-
-def _place(context: StepContext) -> dict[str, str]:
-    return {"node": context.target.node_id}
-
-
-def _outcome(
-    order: StepOrder, verdict: _Verdict, *, attempt: int = 1, elapsed_ms: int = 0
-) -> StepOutcome:
-    return StepOutcome(
-        job_id=order.job_id,
-        step_id=order.step_id,
-        state=verdict.state,
-        code=verdict.code,
-        values={name: plain(value) for name, value in verdict.values.items()},
-        lines=tuple(plain(line) for line in verdict.lines[:_LINES]),
-        result=verdict.result,
-        attempt=attempt,
-        verified=verdict.verified,
-        elapsed_ms=elapsed_ms,
-    )

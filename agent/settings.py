@@ -22,6 +22,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from agent.devices import Devices
 from agent.guard import GuardPolicy
 from agent.wire.types import AgentName
 
@@ -72,6 +73,7 @@ class AgentSettings(BaseSettings):
     enrolment_token_file: Path | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     guard: GuardPolicy = Field(default_factory=GuardPolicy)
+    devices: Devices = Field(default_factory=dict)
 
     @field_validator("ca_file")
     @classmethod
@@ -115,12 +117,21 @@ def load_settings(config: Path) -> AgentSettings:
         raise SettingsError(f"{config} (or {PREFIX}… in the environment): {error}") from error
 
 
+_PATHS = frozenset({"state_dir", "ca_file", "enrolment_token_file", "token_file"})
+
+
 def _rooted(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    paths = {"state_dir", "ca_file", "enrolment_token_file"}
-    return {
-        key: str(folder.absolute() / value) if key in paths and isinstance(value, str) else value
+    rooted = {
+        key: str(folder.absolute() / value) if key in _PATHS and isinstance(value, str) else value
         for key, value in values.items()
     }
+    devices = rooted.get("devices")
+    if isinstance(devices, dict):
+        rooted["devices"] = {
+            name: _rooted(device, folder) if isinstance(device, dict) else device
+            for name, device in devices.items()
+        }
+    return rooted
 
 
 def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:

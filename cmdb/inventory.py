@@ -22,6 +22,7 @@ from bot.core.domain.estate import (
     Layer,
     Node,
     NodeEntry,
+    Rollout,
     SrEntry,
     SystemEntry,
     Target,
@@ -97,6 +98,9 @@ class SqlInventory:
             helpers=helpers,
             siblings=siblings,
             agent=system.agent,
+            rollout=Rollout(
+                canary=system.canary, batch=system.batch_size, settle_s=system.settle_s
+            ),
         )
 
     async def nodes(self, node_ids: Sequence[str]) -> tuple[Node, ...]:
@@ -179,7 +183,7 @@ async def _helpers(session: AsyncSession, nodes: Sequence[Node], viewer: Actor) 
         member.web_node_id
         for node in nodes
         for member in node.balancers
-        if member.web_node_id not in chosen
+        if member.web_node_id and member.web_node_id not in chosen
     )
     helpers = await _load(session, list(wanted))
     return tuple(node for node in helpers if viewer.may_see(node.entry.institution))
@@ -205,18 +209,14 @@ async def _nodes_of(
         await session.scalars(
             select(BalancerRow)
             .where(col(BalancerRow.node_id).in_(ids))
-            .order_by(col(BalancerRow.web_node_id))
+            .order_by(col(BalancerRow.position))
         )
     ).all()
     return tuple(
         _node_of(
             row,
             systems[row.system_code],
-            tuple(
-                BalancerMember(web_node_id=member.web_node_id, member=member.member)
-                for member in members
-                if member.node_id == row.node_id
-            ),
+            tuple(_member_of(member) for member in members if member.node_id == row.node_id),
         )
         for row in rows
     )
@@ -259,6 +259,12 @@ def _entry_of(node_id: str, system: SystemRow, env: str, layer: str, number: int
         env=Environment(env),
         layer=Layer(layer),
         number=number,
+    )
+
+
+def _member_of(row: BalancerRow) -> BalancerMember:
+    return BalancerMember(
+        member=row.member, web_node_id=row.web_node_id or "", device=row.device or ""
     )
 
 

@@ -7,16 +7,20 @@ of who decides or runs.
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any, cast
 
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.orm import QueryableAttribute, defer
 from sqlmodel import col, select
 
 from bot.core.domain.conversation import ConversationRef
 from bot.core.domain.decision import Approval, Verdict
 from bot.core.domain.job import TERMINAL, Job, JobState, StepRecord
 from bot.core.domain.people import Role
+from bot.core.domain.plan import Plan
 from bot.core.errors import OperationError
 from bot.core.lifecycle import may_follow
 from cmdb.engine import reading, writing
@@ -24,12 +28,16 @@ from cmdb.models import ApprovalRow, JobRow, StepRow
 from cmdb.rows import insert_new, upsert
 from cmdb.serial import CONVERSATION, PLAN, STAGES, STEP
 
+_WITHOUT_PLAN = (defer(cast(QueryableAttribute[Any], JobRow.plan)),)
+_PLANS = 16
+
 
 class SqlJobStore:
     """JobStore on SQLite or PostgreSQL."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
+        self._plans: OrderedDict[str, Plan] = OrderedDict()
 
     async def create(self, job: Job) -> bool:
         async with writing(self._engine) as session:
@@ -45,17 +53,32 @@ class SqlJobStore:
             return True
 
     async def load(self, job_id: str) -> Job | None:
+        plan = self._plans.get(job_id)
         async with reading(self._engine) as session:
-            row = await session.get(JobRow, job_id)
-            return None if row is None else (await jobs_of(session, [row]))[0]
+            row = await session.get(JobRow, job_id, options=_WITHOUT_PLAN if plan else None)
+            if row is None:
+                return None
+            (job,) = await jobs_of(session, [row], plan=plan)
+            self._keep(job)
+            return job
 
-    async def advance(self, job_id: str, to: JobState, *, at: datetime) -> bool:
+    def _keep(self, job: Job) -> None:
+        """A plan never changes, and one of thousands of files takes longer to read than the step
+        that it is read for: a run loads its job several times a step."""
+        self._plans[job.job_id] = job.plan
+        self._plans.move_to_end(job.job_id)
+        while len(self._plans) > _PLANS:
+            self._plans.popitem(last=False)
+
+    async def advance(
+        self, job_id: str, to: JobState, *, at: datetime, was: JobState | None = None
+    ) -> bool:
         async with writing(self._engine) as session:
             row = await locked_job(session, job_id)
             state = JobState(row.state)
             if state is to:
                 return False
-            if not may_follow(state, to):
+            if not may_follow(state, to) or was not in (None, state):
                 raise OperationError("state_conflict", job=job_id, state=state, to=to)
             row.state = to.value
             if to is JobState.RUNNING:
@@ -90,14 +113,16 @@ async def locked_job(session: AsyncSession, job_id: str) -> JobRow:
     Raises:
         OperationError: there is no such job (``job_missing``).
     """
-    row = await session.get(JobRow, job_id, with_for_update=True)
+    row = await session.get(JobRow, job_id, options=_WITHOUT_PLAN, with_for_update=True)
     if row is None:
         raise OperationError("job_missing", job=job_id)
     return row
 
 
-async def jobs_of(session: AsyncSession, rows: Sequence[JobRow]) -> tuple[Job, ...]:
-    """The jobs of these rows, with what hangs on them."""
+async def jobs_of(
+    session: AsyncSession, rows: Sequence[JobRow], *, plan: Plan | None = None
+) -> tuple[Job, ...]:
+    """The jobs of these rows, with what hangs on them. ``plan``: the only row's, already read."""
     ids = [row.job_id for row in rows]
     approvals = (
         await session.scalars(
@@ -116,6 +141,7 @@ async def jobs_of(session: AsyncSession, rows: Sequence[JobRow]) -> tuple[Job, .
             row,
             (approval for approval in approvals if approval.job_id == row.job_id),
             (step for step in steps if step.job_id == row.job_id),
+            plan=plan,
         )
         for row in rows
     )
@@ -132,6 +158,8 @@ def approval_row(approval: Approval) -> ApprovalRow:
         plan_digest=approval.plan_digest,
         stage=approval.stage,
         at=approval.at,
+        run_at=approval.run_at,
+        seal=approval.seal,
     )
 
 
@@ -145,6 +173,8 @@ def _approval_of(row: ApprovalRow) -> Approval:
         plan_digest=row.plan_digest,
         stage=row.stage,
         at=row.at,
+        run_at=row.run_at,
+        seal=row.seal,
     )
 
 
@@ -174,6 +204,7 @@ def _row_of(job: Job) -> JobRow:
         card=CONVERSATION.maybe_dump(job.card),
         progress=CONVERSATION.maybe_dump(job.progress),
         cancel_requested_by=job.cancel_requested_by,
+        run_at=job.run_at,
     )
 
 
@@ -182,11 +213,17 @@ def thread_key(conversation: ConversationRef) -> str:
     return json.dumps([conversation.adapter, conversation.channel, conversation.thread])
 
 
-def _job_of(row: JobRow, approvals: Iterable[ApprovalRow], steps: Iterable[StepRow]) -> Job:
+def _job_of(
+    row: JobRow,
+    approvals: Iterable[ApprovalRow],
+    steps: Iterable[StepRow],
+    *,
+    plan: Plan | None,
+) -> Job:
     return Job(
         job_id=row.job_id,
         state=JobState(row.state),
-        plan=PLAN.load(row.plan),
+        plan=plan or PLAN.load(row.plan),
         requester_id=row.requester_id,
         requester_name=row.requester_name,
         sr=row.sr,
@@ -203,4 +240,5 @@ def _job_of(row: JobRow, approvals: Iterable[ApprovalRow], steps: Iterable[StepR
         card=CONVERSATION.maybe_load(row.card),
         progress=CONVERSATION.maybe_load(row.progress),
         cancel_requested_by=row.cancel_requested_by,
+        run_at=row.run_at,
     )

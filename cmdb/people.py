@@ -84,7 +84,8 @@ class SqlDirectory:
 
 
 async def put_people(session: AsyncSession, people: Sequence[PersonRecord]) -> None:
-    """Insert or replace people and their external ids within a transaction."""
+    """Insert or replace people and their external ids within a transaction. Identities that
+    people have linked themselves stay; those that the import names are the import's."""
     await upsert(
         session,
         [
@@ -102,7 +103,11 @@ async def put_people(session: AsyncSession, people: Sequence[PersonRecord]) -> N
         keep=("active", "locked"),
     )
     ids = [person.actor.person_id for person in people]
-    await session.execute(delete(ExternalIdRow).where(col(ExternalIdRow.person_id).in_(ids)))
+    await session.execute(
+        delete(ExternalIdRow).where(
+            col(ExternalIdRow.person_id).in_(ids), col(ExternalIdRow.linked_at).is_(None)
+        )
+    )
     await upsert(
         session,
         [

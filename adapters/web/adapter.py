@@ -15,6 +15,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
 from adapters.web.door import Door
+from adapters.web.downloads import send_download
 from adapters.web.gate import RequestError, check_origin, error_json, read_model
 from adapters.web.hub import Hub
 from adapters.web.inbound import (
@@ -29,6 +30,7 @@ from adapters.web.inbound import (
 from adapters.web.outbound import (
     Json,
     has_button,
+    made_file,
     message_json,
     report_body,
     room_json,
@@ -45,16 +47,8 @@ from bot.core.domain.people import Actor
 from bot.core.domain.report import Report
 from bot.core.domain.room import Room, RoomMessage
 from bot.core.errors import GuardiaError, OperationError
-from bot.core.ports import (
-    AuditSink,
-    Capabilities,
-    Clock,
-    Directory,
-    FileStore,
-    Receiver,
-    RoomStore,
-    SignInStore,
-)
+from bot.core.ports import AuditSink, Capabilities, Clock, Directory, FileStore, Receiver
+from bot.core.room_ports import RoomStore, SignInStore
 from bot.core.texts import Texts
 
 RECEIVE_S = 10.0
@@ -116,6 +110,11 @@ class WebAdapter:
         self._pages = Pages(texts)
         self._receive: Receiver | None = None
 
+    @property
+    def door(self) -> Door:
+        """For our own pages beside the room: the same people, the same session."""
+        return self._door
+
     # --- the port ----------------------------------------------------------------------------
 
     def attach(self, app: web.Application) -> None:
@@ -131,6 +130,7 @@ class WebAdapter:
                 web.post("/api/rooms/{room}/messages", self._door.guard(self._post_message)),
                 web.post("/api/rooms/{room}/files", self._door.guard(self._upload)),
                 web.post("/api/messages/{message}/press", self._door.guard(self._press)),
+                web.get("/api/messages/{message}/files/{digest}", self._door.guard(self._download)),
                 web.get("/api/stream", self._door.guard(self._open_stream)),
             ]
         )
@@ -260,6 +260,15 @@ class WebAdapter:
             raise RequestError(HTTPStatus.BAD_REQUEST, "web_upload_unknown")
         return file
 
+    async def _download(self, request: web.Request) -> web.StreamResponse:
+        person = await self._door.signed_in(request)
+        message = await self._visible(request, person)
+        digest = request.match_info["digest"]
+        known = made_file(message.body, digest)
+        if message.author != BOT or known is None:
+            raise RequestError(HTTPStatus.NOT_FOUND, "web_not_found")
+        return await send_download(request, self._files, digest=digest, name=known[0])
+
     async def _root(self, message: RoomMessage, person: Actor) -> RoomMessage | None:
         if message.thread is None:
             return None
@@ -278,10 +287,7 @@ class WebAdapter:
     async def _press(self, request: web.Request) -> web.Response:
         person = await self._door.signed_in(request)
         press = await read_model(request, _Press)
-        message = await self._rooms.find(request.match_info["message"])
-        if message is None or not visible_to(message, person.person_id):
-            raise RequestError(HTTPStatus.NOT_FOUND, "web_not_found")
-        await self._room(person, message.room)
+        message = await self._visible(request, person)
         if message.author != BOT or not has_button(message.body, press.button, press.value):
             raise RequestError(HTTPStatus.CONFLICT, "web_button_gone")
         click = to_click(
@@ -289,6 +295,13 @@ class WebAdapter:
         )
         error = await self._deliver(click)
         return self._delivery_response(message, error, new=False)
+
+    async def _visible(self, request: web.Request, person: Actor) -> RoomMessage:
+        message = await self._rooms.find(request.match_info["message"])
+        if message is None or not visible_to(message, person.person_id):
+            raise RequestError(HTTPStatus.NOT_FOUND, "web_not_found")
+        await self._room(person, message.room)
+        return message
 
     async def _deliver(self, event: Inbound) -> GuardiaError | None:
         """Hand it to the bot; what went wrong, if anything did."""

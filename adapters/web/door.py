@@ -28,8 +28,9 @@ from adapters.web.settings import MAX_FILES, MAX_TEXT_CHARACTERS, WebSettings
 from bot.core.domain.audit import AuditEvent, AuditKind
 from bot.core.domain.people import Actor
 from bot.core.errors import GuardiaError
-from bot.core.ports import AuditSink, Clock, Directory, RoomStore, SignInStore
+from bot.core.ports import AuditSink, Clock, Directory
 from bot.core.redaction import redact
+from bot.core.room_ports import RoomStore, SignInStore
 from bot.core.texts import Texts
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

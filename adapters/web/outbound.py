@@ -15,6 +15,7 @@ from bot.core.domain.report import (
     Checklist,
     Facts,
     Lines,
+    Link,
     Notice,
     Paragraph,
     Report,
@@ -36,6 +37,12 @@ def report_body(report: Report) -> Json:
         "sections": [_section(section) for section in report.sections],
         "buttons": [_button(button) for button in report.buttons],
         "footer": report.footer,
+        "link": _link(report.link) if report.link else None,
+        "links": [_link(link) for link in report.links],
+        "files": [
+            {"digest": f.digest, "name": f.name, "size": f.size, "media_type": f.media_type}
+            for f in report.files
+        ],
     }
 
 
@@ -96,6 +103,19 @@ def has_button(body: Mapping[str, object], button: str, value: str) -> bool:
         for row in (buttons if isinstance(buttons, list | tuple) else ())
         if isinstance(row, Mapping)
     )
+
+
+def made_file(body: Mapping[str, object], digest: str) -> tuple[str, int] | None:
+    """Name and size of that file, if this message of the bot carries it."""
+    rows = body.get("files", ())
+    for row in rows if isinstance(rows, list | tuple) else ():
+        if isinstance(row, Mapping) and row.get("digest") == digest:
+            return str(row["name"]), int(row["size"])
+    return None
+
+
+def _link(link: Link) -> Json:
+    return {"url": link.url, "label": link.label}
 
 
 def _button(button: Button) -> Json:

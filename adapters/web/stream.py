@@ -18,7 +18,7 @@ from adapters.web.gate import SECURITY_HEADERS
 from adapters.web.hub import Hub, Listener
 from adapters.web.outbound import message_json, visible_to
 from bot.core.domain.people import Actor
-from bot.core.ports import RoomStore
+from bot.core.room_ports import RoomStore
 
 BEAT_S = 15.0  # the page calls a stream dead after 40 s of silence
 HELLO_S = 10.0

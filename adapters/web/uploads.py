@@ -14,7 +14,7 @@ from aiohttp import BodyPartReader, web
 
 from adapters.web.gate import RequestError
 from adapters.web.inbound import clean_name
-from adapters.web.settings import MAX_FILES
+from adapters.web.settings import MAX_FILES, MAX_JSON_BYTES, MAX_TEXT_CHARACTERS
 from bot.core.domain.conversation import ReceivedFile
 from bot.core.errors import UserError
 from bot.core.ports import FileStore
@@ -23,9 +23,16 @@ CHUNK_BYTES = 256 * 1024
 
 
 async def receive_uploads(
-    request: web.Request, files: FileStore, *, max_bytes: int
+    request: web.Request,
+    files: FileStore,
+    *,
+    max_bytes: int,
+    fields: dict[str, str] | None = None,
 ) -> list[ReceivedFile]:
     """Every file of the request, stored.
+
+    Args:
+        fields: filled with the form's other values, where there is a form.
 
     Raises:
         UserError: too large, or what the store says of it.
@@ -34,7 +41,7 @@ async def receive_uploads(
     if (request.content_length or 0) > max_bytes + 64 * 1024:  # multipart has some words around it
         raise _too_large(max_bytes)
     if request.content_type == "multipart/form-data":
-        received = await _parts(request, files, max_bytes)
+        received = await _parts(request, files, max_bytes, fields)
     else:
         name = clean_name(request.query.get("name") or _header_name(request) or "file")
         chunks = _bounded(request.content.iter_chunked(CHUNK_BYTES), max_bytes)
@@ -44,7 +51,9 @@ async def receive_uploads(
     return received
 
 
-async def _parts(request: web.Request, files: FileStore, max_bytes: int) -> list[ReceivedFile]:
+async def _parts(
+    request: web.Request, files: FileStore, max_bytes: int, fields: dict[str, str] | None
+) -> list[ReceivedFile]:
     try:
         reader = await request.multipart()
         received: list[ReceivedFile] = []
@@ -56,9 +65,22 @@ async def _parts(request: web.Request, files: FileStore, max_bytes: int) -> list
                     )
                 chunks = _bounded(_part_chunks(part), max_bytes)
                 received.append(await files.receive(clean_name(part.filename), chunks))
+            elif isinstance(part, BodyPartReader) and fields is not None and part.name:
+                fields[part.name] = await _field(part)
     except ValueError as error:
         raise RequestError(HTTPStatus.BAD_REQUEST, "web_bad_request", field="multipart") from error
     return received
+
+
+async def _field(part: BodyPartReader) -> str:
+    value = b""
+    while chunk := await part.read_chunk(CHUNK_BYTES):
+        value += chunk
+        if len(value) > MAX_JSON_BYTES:
+            raise RequestError(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "web_text_too_long", limit=MAX_TEXT_CHARACTERS
+            )
+    return value.decode()
 
 
 async def _part_chunks(part: BodyPartReader) -> AsyncIterator[bytes]:

@@ -55,7 +55,9 @@ async def _activate(
     balancer = context.target.balancer
     assert balancer is not None  # noqa: S101  drain has checked
     check = await _nginx(server, balancer, "-t")
+    context.output.extend(check.lines())
     reload = await _nginx(server, balancer, "-s", "reload") if check.status == 0 else None
+    context.output.extend(reload.lines() if reload is not None else ())
     if reload is not None and reload.status == 0:
         return
     if old is not None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
+from agent.devices import Device
 from agent.transports.transport import Transport
 from agent.wire.operations import Result
 from agent.wire.plan import NodeTarget, WirePlan
@@ -55,7 +56,11 @@ class Verified(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepContext:
-    """One step's world. ``server`` logs in to the step's node, each time it is entered."""
+    """One step's world. ``server`` logs in to the step's node, each time it is entered.
+
+    ``output``: what servers said on the way, for the page of the job; operations add to it, and
+    it is shown whether the step succeeds or not.
+    """
 
     job_id: str
     step_id: str
@@ -65,3 +70,5 @@ class StepContext:
     blobs: BlobSource
     earlier: Mapping[str, Result]  # results of the same job, by step id
     report: Callable[[int, int], None]  # done, total
+    devices: Mapping[str, Device] = field(default_factory=dict)  # L4 devices, by name
+    output: list[str] = field(default_factory=list)

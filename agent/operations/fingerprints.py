@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from agent.operations.context import StepContext
-from agent.operations.digests import fingerprint
+from agent.operations.digests import describe
+from agent.operations.paths import require_encodable
 from agent.wire.operations import Digests, FingerprintFiles
 
 
 async def fingerprint_files(context: StepContext, operation: FingerprintFiles) -> Digests:
     """SHA-256 of each path below the deploy path; null where there is nothing.
 
+    What is no plain file, or lies outside by way of a link, is named as a conflict.
+
     Raises:
-        OperationFailed: ``path_missing``, ``path_escapes``, ``kind_conflict``, ``unreadable``.
+        OperationFailed: ``path_missing``, ``unreadable``, ``name_not_encodable``.
     """
+    require_encodable(context.target.charset, operation.paths)
     async with context.server() as server:
-        found = await fingerprint(
-            server, context.target.deploy_path, operation.paths, context.report
-        )
-    return Digests(files=found)
+        root = context.target.deploy_path
+        return await describe(server, root, operation.paths, context.report)

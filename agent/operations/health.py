@@ -1,54 +1,120 @@
-"""Is the service well, and does the node answer at all.
+"""Is the service well, does it stay so, and does the node answer at all.
 
-Owns: await_health, probe_node and settle_traffic. Asks from where the agent stands.
+Owns: await_health, watch_node and probe_node. Asks from where the agent stands.
 """
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 from agent.operations.context import OperationFailed, StepContext
 from agent.operations.log import tail_since_mark
 from agent.operations.net import http_status, port_open
-from agent.transports.transport import TransportError
-from agent.wire.operations import AwaitHealth, Done, Health, NodeProbe, ProbeNode, SettleTraffic
+from agent.operations.process import is_alive, living_pid
+from agent.transports.transport import Transport, TransportError
+from agent.wire.operations import AwaitHealth, Health, NodeProbe, ProbeNode, WatchNode
 
 _PAUSE_S = 0.5
+_WATCH_EVERY_S = 1.0
+
+
+@dataclass(slots=True)
+class _Answers:
+    """What the health page has answered so far."""
+
+    asked: int = 0
+    good: int = 0  # in a row, at the end
+    bad: int = 0  # in a row, at the end
+    most_good: int = 0  # in a row
+    relapses: int = 0  # bad answers right after good ones
+    status: int | None = None
+
+    def add(self, status: int | None) -> None:
+        self.asked += 1
+        self.status = status
+        if status is not None and 200 <= status <= 299:
+            self.good, self.bad = self.good + 1, 0
+            self.most_good = max(self.most_good, self.good)
+        else:
+            self.relapses += self.good > 0
+            self.good, self.bad = 0, self.bad + 1
+
+    def health(self, *, healthy: bool) -> Health:
+        return Health(healthy=healthy, good=self.good, asked=self.asked, last_status=self.status)
 
 
 async def await_health(context: StepContext, operation: AwaitHealth) -> Health:
     """Ask until ``needed`` good answers came in a row.
 
     Raises:
-        OperationFailed: ``not_healthy``, with the log's tail since the last mark.
+        OperationFailed: ``health_flapping``, good answers came, but bad ones after them;
+            ``not_healthy``, anything else; with the log's tail since the last mark.
     """
     target = context.target
     loop = asyncio.get_running_loop()
     deadline = loop.time() + operation.timeout_s
-    good = asked = 0
-    status: int | None = None
-    while good < operation.needed:
-        if asked:
+    answers = _Answers()
+    while answers.good < operation.needed:
+        if answers.asked:
             await asyncio.sleep(_PAUSE_S)
         if loop.time() >= deadline:
-            health = Health(healthy=False, good=good, asked=asked, last_status=status)
-            raise await _not_healthy(context, health)
-        status = await http_status(target.host, target.service.port, operation.path)
-        asked += 1
-        good = good + 1 if status is not None and 200 <= status <= 299 else 0
-        context.report(good, operation.needed)
-    return Health(healthy=True, good=good, asked=asked, last_status=status)
+            code = "health_flapping" if answers.relapses else "not_healthy"
+            raise await _unwell(context, code, answers, needed=str(operation.needed))
+        answers.add(await http_status(target.host, target.service.port, operation.path))
+        context.report(answers.good, operation.needed)
+    return answers.health(healthy=True)
 
 
-async def _not_healthy(context: StepContext, health: Health) -> OperationFailed:
+async def _unwell(
+    context: StepContext, code: str, answers: _Answers, **values: str
+) -> OperationFailed:
     return OperationFailed(
-        "not_healthy",
-        last_status="-" if health.last_status is None else str(health.last_status),
-        good=str(health.good),
-        asked=str(health.asked),
+        code,
+        last_status="-" if answers.status is None else str(answers.status),
+        good=str(answers.most_good),
+        asked=str(answers.asked),
         lines=await tail_since_mark(context),
-        result=health,
+        result=answers.health(healthy=False),
+        **values,
     )
+
+
+async def watch(context: StepContext, operation: WatchNode) -> Health:
+    """Ask every second, and end only on a good answer: a node that dies in the last second has
+    not been stable.
+
+    The log is not judged here: with the users back, exceptions are everyday life in many an
+    application, and one of them must not turn a fleet back. It is shown when the node fails.
+
+    Raises:
+        OperationFailed: ``not_stable``, with the log's tail: ``misses`` answers in a row were not
+            good, or the process that ran at the beginning is gone.
+    """
+    if context.target.transfer == "ftp":  # nothing but the page can be seen from there
+        return await _watch(context, operation, None)
+    async with context.server() as server:
+        return await _watch(context, operation, server)
+
+
+async def _watch(context: StepContext, operation: WatchNode, server: Transport | None) -> Health:
+    target = context.target
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    pid = None if server is None else await living_pid(server, target.service)
+    answers = _Answers()
+    while True:
+        elapsed = loop.time() - began
+        context.report(min(int(elapsed), operation.seconds), operation.seconds)
+        answers.add(await http_status(target.host, target.service.port, operation.path))
+        if answers.bad >= operation.misses:
+            raise await _unwell(context, "not_stable", answers, seconds=str(int(elapsed)))
+        if server is not None and pid is not None and not await is_alive(server, pid):
+            values = {"seconds": str(int(elapsed)), "pid": str(pid)}
+            raise await _unwell(context, "not_stable", answers, **values)
+        if elapsed >= operation.seconds and not answers.bad:
+            return answers.health(healthy=True)
+        await asyncio.sleep(max(0.0, elapsed + _WATCH_EVERY_S - (loop.time() - began)))
 
 
 async def probe(context: StepContext, operation: ProbeNode) -> NodeProbe:
@@ -84,12 +150,3 @@ async def _service_ms(context: StepContext) -> int | None:
     began = loop.time()
     is_open = await port_open(context.target.host, context.target.service.port)
     return round((loop.time() - began) * 1000) if is_open else None
-
-
-async def settle(context: StepContext, operation: SettleTraffic) -> Done:
-    """Wait, second by second, so that the progress moves."""
-    for second in range(operation.seconds):
-        context.report(second, operation.seconds)
-        await asyncio.sleep(1)
-    context.report(operation.seconds, operation.seconds)
-    return Done()

@@ -1,58 +1,109 @@
 """The service's log: where it ends now, and what was written since.
 
-Owns: mark_log and scan_log, the signs of a failed start, and the tail that explains an
-unhealthy service.
+Owns: mark_log and scan_log, the signs of a failed and of a complete start, and the tail that
+explains an unhealthy service.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import Sequence
 
 from agent.operations.context import OperationFailed, StepContext
-from agent.transports.output import clean, plain
+from agent.operations.logfile import LogFile, Place, place_of
+from agent.transports.output import plain
 from agent.transports.transport import Transport, TransportError
 from agent.wire.operations import LogFindings, LogMark, MarkLog, ScanLog
+from agent.wire.plan import ServiceSpec
 
-_READ_LIMIT = 4 << 20  # bytes
-_TAIL_LIMIT = 64 << 10
+_TAIL_LIMIT = 64 << 10  # bytes
+_TAIL_LINES = 100
+_AFTER = 3  # lines after each sign that are shown with it: the first frames of a stack trace
+_FLUSHED_S = 10.0  # what a logger may hold back
+_POLL_S = 0.5
 _SUSPICIOUS = re.compile(r"\b(?:SEVERE|FATAL)\b|Exception|ClassNotFound|OutOfMemory")
 _STARTED = re.compile(r"Server startup in")  # Tomcat's own word for a complete start
 
 
 async def mark(context: StepContext, operation: MarkLog) -> LogMark:
-    """The log's length now; 0 where there is none yet."""
+    """Where the log ends now; length 0 where there is none yet."""
     async with context.server() as server:
-        return LogMark(size=await _size(server, context.target.service.log_path))
+        place = await place_of(server, context.target.service.log_path)
+    return LogMark(size=place.size, inode=place.inode)
 
 
 async def scan(context: StepContext, operation: ScanLog) -> LogFindings:
-    """Look through what came after the mark.
+    """Look through what came after the mark, in a file that was rotated away since, too.
+
+    Where the service names its sign of success, the log gets ten seconds to show it.
 
     Raises:
-        OperationFailed: ``log_errors`` with the lines; ``mark_missing``.
+        OperationFailed: ``log_errors`` and ``start_not_logged``, with the lines;
+            ``mark_missing``.
     """
-    found = context.earlier.get(operation.since)
-    if not isinstance(found, LogMark):
+    since = context.earlier.get(operation.since)
+    if not isinstance(since, LogMark):
         raise OperationFailed("mark_missing", step=operation.since)
+    service = context.target.service
     async with context.server() as server:
-        lines = await _lines_since(server, context, found.size, limit=_READ_LIMIT)
-    suspicious = tuple(plain(line) for line in lines if _SUSPICIOUS.search(line))
+        lines = await _lines_of_start(server, context, since)
+    signs = [number for number, line in enumerate(lines) if is_failure(line, service)]
     findings = LogFindings(
-        started=any(_STARTED.search(line) for line in lines),
-        suspicious=suspicious[: operation.max_lines],
+        started=any(_is_success(line, service) for line in lines),
+        suspicious=tuple(plain(lines[number]) for number in signs[: operation.max_lines]),
     )
-    if suspicious:
-        raise OperationFailed(
-            "log_errors",
-            path=context.target.service.log_path,
-            count=str(len(suspicious)),
-            lines=findings.suspicious,
-            result=findings,
-        )
+    context.output.extend(lines)
+    if signs:
+        excerpt = _excerpt(lines, signs, operation.max_lines)
+        raise _failed("log_errors", service, findings, excerpt, count=str(len(signs)))
+    if service.log_success is not None and not findings.started:
+        tail = tuple(map(plain, lines[-operation.max_lines :]))
+        raise _failed("start_not_logged", service, findings, tail, expected=service.log_success)
     return findings
 
 
-async def tail_since_mark(context: StepContext, *, count: int = 20) -> tuple[str, ...]:
+def _failed(
+    code: str, service: ServiceSpec, findings: LogFindings, lines: tuple[str, ...], **values: str
+) -> OperationFailed:
+    return OperationFailed(code, path=service.log_path, lines=lines, result=findings, **values)
+
+
+async def _lines_of_start(server: Transport, context: StepContext, since: LogMark) -> list[str]:
+    """All lines since the mark; waits for the sign of success until something has failed."""
+    service = context.target.service
+    log = _log_file(server, context, since)
+    deadline = asyncio.get_running_loop().time() + _FLUSHED_S
+    lines: list[str] = []
+    while True:
+        fresh = await log.lines()
+        lines += fresh
+        over = asyncio.get_running_loop().time() >= deadline
+        rest = log.rest() if over or service.log_success is None else []
+        decided = any(is_failure(line, service) or _is_success(line, service) for line in fresh)
+        if over or decided or service.log_success is None:
+            return lines + rest
+        await asyncio.sleep(_POLL_S)
+
+
+def is_failure(line: str, service: ServiceSpec) -> bool:
+    """A sign of a failed start: the agent's own, or a word of the service."""
+    return bool(_SUSPICIOUS.search(line)) or any(word in line for word in service.log_failures)
+
+
+def _is_success(line: str, service: ServiceSpec) -> bool:
+    if service.log_success is not None:
+        return service.log_success in line
+    return bool(_STARTED.search(line))
+
+
+def _excerpt(lines: Sequence[str], signs: Sequence[int], limit: int) -> tuple[str, ...]:
+    """Each sign with the lines that follow it, the first signs first."""
+    shown = sorted({number + offset for number in signs for offset in range(_AFTER + 1)})
+    return tuple(plain(lines[number]) for number in shown[:limit] if number < len(lines))
+
+
+async def tail_since_mark(context: StepContext, *, count: int = _TAIL_LINES) -> tuple[str, ...]:
     """The last lines since the job's latest mark at this node; no mark or no log: none."""
     marks = [
         found
@@ -64,31 +115,21 @@ async def tail_since_mark(context: StepContext, *, count: int = 20) -> tuple[str
         return ()
     try:
         async with context.server() as server:
-            size = await _size(server, context.target.service.log_path)
-            offset = max(marks[-1].size if marks[-1].size <= size else 0, size - _TAIL_LIMIT)
-            lines = await _lines_since(server, context, offset, limit=_TAIL_LIMIT)
+            now = await place_of(server, context.target.service.log_path)
+            since = marks[-1]
+            if since.inode == now.inode and now.size - since.size > _TAIL_LIMIT:
+                since = since.model_copy(update={"size": now.size - _TAIL_LIMIT})
+            log = _log_file(server, context, since)
+            lines = await log.lines() + log.rest()
     except TransportError:  # what is explained here has failed already, for its own reason
         return ()
     return tuple(plain(line) for line in lines[-count:])
 
 
-async def _lines_since(
-    server: Transport, context: StepContext, offset: int, *, limit: int
-) -> list[str]:
-    path = context.target.service.log_path
-    if await _size(server, path) < offset:  # rotated or truncated since
-        offset = 0
-    try:
-        body = await server.read(path, offset=offset, limit=limit)
-    except TransportError as error:
-        if error.code != "not_found":
-            raise
-        return []
-    return [line for line in clean(body, context.target.charset).splitlines() if line.strip()]
-
-
-async def _size(server: Transport, path: str) -> int:
-    entry = await server.files.stat(path)
-    if entry is not None and entry.kind == "link" and entry.real:
-        entry = await server.files.stat(entry.real)
-    return entry.size if entry is not None else 0
+def _log_file(server: Transport, context: StepContext, since: LogMark) -> LogFile:
+    return LogFile(
+        server,
+        context.target.service.log_path,
+        since=Place(inode=since.inode, size=since.size),
+        charset=context.target.charset,
+    )

@@ -9,12 +9,14 @@ from typing import Any, Generic, TypeVar
 from agent.operations import (
     backup,
     balancer,
+    devices,
     fingerprints,
     health,
     log,
     preflight,
     service,
     staging,
+    traffic,
 )
 from agent.operations.context import StepContext, Verified
 from agent.wire import operations as wire
@@ -50,7 +52,9 @@ HANDLERS: tuple[Handler[Any], ...] = (
     Handler(
         model=wire.DrainMember, run=balancer.drain, verify=balancer.is_drained, stoppable=False
     ),
-    Handler(model=wire.SettleTraffic, run=health.settle, verify=without_effect),
+    # The call may be on its way: cut off, nobody would know whether the device has heard it.
+    Handler(model=wire.DrainDevice, run=devices.drain, verify=devices.is_drained, stoppable=False),
+    Handler(model=wire.SettleTraffic, run=traffic.settle, verify=without_effect),
     Handler(model=wire.BackupFiles, run=backup.back_up, verify=backup.is_backed_up),
     Handler(model=wire.StageFiles, run=staging.stage, verify=staging.is_staged),
     Handler(
@@ -66,6 +70,7 @@ HANDLERS: tuple[Handler[Any], ...] = (
     Handler(model=wire.MarkLog, run=log.mark, verify=without_effect),
     Handler(model=wire.ScanLog, run=log.scan, verify=without_effect),
     Handler(model=wire.AwaitHealth, run=health.await_health, verify=without_effect),
+    Handler(model=wire.WatchNode, run=health.watch, verify=without_effect),
 )
 _BY_MODEL = {handler.model: handler for handler in HANDLERS}
 

@@ -1,7 +1,7 @@
 """Stopping and starting a node's service, and telling whether it runs.
 
 Owns: the argument lists of scripts and systemd units. A script that has ended proves nothing;
-the service's port does.
+the service's port does. What a script said is kept whether it succeeded or not.
 """
 
 from __future__ import annotations
@@ -10,14 +10,17 @@ import asyncio
 import posixpath
 
 from agent.operations.context import OperationFailed, StepContext, Verified
-from agent.operations.net import port_open, wait_for_port
+from agent.operations.log import tail_since_mark
+from agent.operations.net import POLL_S, port_open, wait_for_port
+from agent.operations.process import is_alive, listener_pid, living_pid
 from agent.transports.transport import Output, Transport, TransportError
 from agent.wire.operations import Done, ServiceState, ServiceStatus, StartService, StopService
 from agent.wire.plan import ServiceSpec
 
 _SCRIPTS = {"start": "bin/startup.sh", "stop": "bin/shutdown.sh"}
-_LINES = 20
+_LINES = 100
 _LATE_START_S = 20.0  # for a start that was under way when the agent was cut off
+_ALIVE_EVERY_S = 1.0
 
 
 def _arguments(service: ServiceSpec, verb: str) -> list[str]:
@@ -32,47 +35,76 @@ async def stop(context: StepContext, operation: StopService) -> Done:
     The script runs even when the port is closed: a service that never opened it may still live.
 
     Raises:
-        OperationFailed: ``script_timeout``, ``script_failed``, ``not_stopped``.
+        OperationFailed: ``script_timeout``, ``script_failed``, ``not_stopped``, each with the
+            process that is still there, where it can be told.
     """
     service, host = context.target.service, context.target.host
     clock = _Countdown(operation.timeout_s)
     was_open = await port_open(host, service.port)
     async with context.server() as server:
-        output = await _run_script(server, _arguments(service, "stop"), timeout_s=clock.left())
-    if output.status is None:
-        raise OperationFailed("script_timeout", service=service.name, lines=_tail(output))
-    if not await wait_for_port(host, service.port, opened=False, timeout_s=clock.left()):
-        code = "script_failed" if output.status else "not_stopped"
-        raise _failed(code, service, output)
+        output = await _run_script(context, server, "stop", timeout_s=clock.left())
+        if output.status is None:
+            raise _failed("script_timeout", service, output, pid=await _pid(server, service))
+        if not await wait_for_port(host, service.port, opened=False, timeout_s=clock.left()):
+            code = "script_failed" if output.status else "not_stopped"
+            raise _failed(code, service, output, pid=await _pid(server, service))
     return Done(note="" if was_open else "already_stopped")
 
 
 async def is_stopped(context: StepContext, operation: StopService) -> Verified:
     """Stopping again is safe."""
     service = context.target.service
-    is_open = await port_open(context.target.host, service.port)
-    return Verified.NOT_DONE if is_open or await _pid_at(context) else Verified.DONE
+    if await port_open(context.target.host, service.port):
+        return Verified.NOT_DONE
+    async with context.server() as server:
+        alive = await living_pid(server, service) is not None
+    return Verified.NOT_DONE if alive else Verified.DONE
 
 
 async def start(context: StepContext, operation: StartService) -> Done:
     """Start the service and wait until its port answers.
 
-    A script that does not return gets half of the time; then only the port counts.
+    A script that does not return gets half of the time; then only the port counts. A process
+    that was there and is gone before its port answered is not waited for any longer.
 
     Raises:
-        OperationFailed: ``script_failed``, ``not_started``.
+        OperationFailed: ``script_failed``, ``script_timeout`` (it never returned, and the port
+            does not answer), ``not_started``, ``service_died``, with the log's tail.
     """
     service, host = context.target.service, context.target.host
     clock = _Countdown(operation.timeout_s)
     if await port_open(host, service.port):
         return Done(note="already_running")
     async with context.server() as server:
-        output = await _run_script(server, _arguments(service, "start"), timeout_s=clock.left() / 2)
-    if output.status:
-        raise _failed("script_failed", service, output)
-    if not await wait_for_port(host, service.port, opened=True, timeout_s=clock.left()):
-        raise _failed("not_started", service, output)
-    return Done()
+        output = await _run_script(context, server, "start", timeout_s=clock.left() / 2)
+        if output.status:
+            raise _failed("script_failed", service, output)
+        code = await _wait_until_open(context, server, clock)
+    if code is None:
+        return Done(note="script_still_running" if output.status is None else "")
+    if output.status is None and code == "not_started":
+        code = "script_timeout"
+    raise _failed(code, service, output, log=await tail_since_mark(context))
+
+
+async def _wait_until_open(
+    context: StepContext, server: Transport, clock: _Countdown
+) -> str | None:
+    """None: the port answers; otherwise the code that says why it does not."""
+    service, host = context.target.service, context.target.host
+    seen = await living_pid(server, service)
+    while not await wait_for_port(
+        host, service.port, opened=True, timeout_s=min(_ALIVE_EVERY_S, clock.left())
+    ):
+        if clock.over():
+            return "not_started"
+        # A start script's own pid may be replaced by that of what it started.
+        now = await living_pid(server, service)
+        if seen is not None and now is None and not await is_alive(server, seen):
+            return None if await port_open(host, service.port) else "service_died"
+        seen = now or seen
+        await asyncio.sleep(POLL_S)
+    return None
 
 
 async def is_started(context: StepContext, operation: StartService) -> Verified:
@@ -81,16 +113,19 @@ async def is_started(context: StepContext, operation: StartService) -> Verified:
     wait_s = min(float(operation.timeout_s), _LATE_START_S)
     if await port_open(target.host, target.service.port):
         return Verified.DONE
-    if await _pid_at(context) is None:
-        return Verified.NOT_DONE
+    async with context.server() as server:
+        if await living_pid(server, target.service) is None:
+            return Verified.NOT_DONE
     opened = await wait_for_port(target.host, target.service.port, opened=True, timeout_s=wait_s)
     return Verified.DONE if opened else Verified.PARTIAL
 
 
 async def status(context: StepContext, operation: ServiceStatus) -> ServiceState:
-    """Port and, where a pid file can be read and its process lives, the process."""
-    is_open = await port_open(context.target.host, context.target.service.port)
-    pid = await _pid_at(context)
+    """Port and, where it can be told, the process."""
+    service = context.target.service
+    is_open = await port_open(context.target.host, service.port)
+    async with context.server() as server:
+        pid = await _pid(server, service) if is_open else await living_pid(server, service)
     return ServiceState(running=is_open or pid is not None, pid=pid, port_open=is_open)
 
 
@@ -101,51 +136,47 @@ class _Countdown:
     def left(self) -> float:
         return max(self._end - asyncio.get_running_loop().time(), 1.0)
 
+    def over(self) -> bool:
+        return asyncio.get_running_loop().time() >= self._end
 
-async def _run_script(server: Transport, arguments: list[str], *, timeout_s: float) -> Output:
+
+async def _run_script(
+    context: StepContext, server: Transport, verb: str, *, timeout_s: float
+) -> Output:
     """The output; its status is None when the script did not return in time."""
+    arguments = _arguments(context.target.service, verb)
     try:
-        return await server.run(arguments, timeout_s=timeout_s, silence_s=timeout_s)
+        output = await server.run(arguments, timeout_s=timeout_s, silence_s=timeout_s)
     except TransportError as error:
         if error.code not in {"timeout", "silence"}:
             raise
         said = error.output
-        return Output(
+        output = Output(
             status=None, stdout=said.stdout if said else "", stderr=said.stderr if said else ""
         )
+    context.output.extend(output.lines())
+    return output
 
 
-async def _pid_at(context: StepContext) -> int | None:
-    service = context.target.service
-    if service.kind == "systemd":
-        return None
-    async with context.server() as server:
-        for name in (f"{service.name}.pid", "tomcat.pid"):
-            pid = await _read_pid(server, posixpath.join(service.home, "run", name))
-            if pid is not None and await server.files.stat(f"/proc/{pid}") is not None:
-                return pid
-    return None
+async def _pid(server: Transport, service: ServiceSpec) -> int | None:
+    known = await living_pid(server, service)
+    return known if known is not None else await listener_pid(server, service.port)
 
 
-async def _read_pid(server: Transport, path: str) -> int | None:
-    try:
-        text = (await server.read(path, limit=32)).decode("ascii", errors="replace").strip()
-    except TransportError as error:
-        if error.code not in {"not_found", "permission_denied"}:
-            raise
-        return None
-    return int(text) if text.isdigit() and text.isascii() else None
-
-
-def _failed(code: str, service: ServiceSpec, output: Output) -> OperationFailed:
+def _failed(
+    code: str,
+    service: ServiceSpec,
+    output: Output,
+    *,
+    pid: int | None = None,
+    log: tuple[str, ...] = (),
+) -> OperationFailed:
     return OperationFailed(
         code,
         service=service.name,
         port=str(service.port),
-        status="-" if output.status is None else str(output.status),
-        lines=_tail(output),
+        exit_status="-" if output.status is None else str(output.status),
+        lines=(*output.lines()[-_LINES:], *log),
+        result=None,
+        **({} if pid is None else {"pid": str(pid)}),
     )
-
-
-def _tail(output: Output) -> tuple[str, ...]:
-    return output.lines()[-_LINES:]

@@ -1,35 +1,31 @@
-"""One server over SSH and SFTP. The agent's only home of asyncssh.
+"""One server over SSH and SFTP. asyncssh is at home in ``ssh*.py`` of this folder.
 
-Owns: the pinned host key, the login, exec channels and SFTP, and the translation of asyncssh's
-errors into TransportError. Takes nothing from the user's surroundings: no configuration, no
-agent, no known_hosts, no keys but the one it is given. Knows nothing of operations.
+Owns: exec channels with their bounds, and the transfer of files. Login and pinned host key are
+``ssh_login``'s, the file primitives ``ssh_files``'. Knows nothing of operations.
 """
 
 from __future__ import annotations
 
 import asyncio
 import shlex
-import stat
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import Any, Literal, cast
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import cast
 
 import asyncssh
 
 from agent.transports.output import BoundedBytes
-from agent.transports.transport import SILENCE_S, Entry, Files, Output, Transport, TransportError
-from agent.wire.plan import KeyLogin, NodeAccess
+from agent.transports.ssh_blocks import read_blocks, write_blocks
+from agent.transports.ssh_files import SftpFiles, Silence, translated
+from agent.transports.ssh_login import log_in
+from agent.transports.transport import SILENCE_S, Files, Output, Transport, TransportError
+from agent.wire.plan import NodeAccess
 
-CONNECT_TIMEOUT_S = 10
-_KEEPALIVE_S = 10  # three unanswered ones end the connection: SFTP's share of the silence limit
 _DRAIN_S = 1.0  # for output still under way; a daemon that kept the stream open never ends it
 _GOODBYE_S = 2.0
-# A server has one host key per family and shows the first that the client asks for.
-_KEY_FAMILIES: tuple[tuple[str, ...], ...] = (
-    ("ssh-ed25519",),
-    ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"),
-    ("rsa-sha2-512", "rsa-sha2-256"),
-)
+_PROBE_S = 10.0
+_SHELL_SIGN = "guardia-shell"
+_REFUSED = {asyncssh.OPEN_REQUEST_SESSION_FAILED, asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED}
 
 
 @asynccontextmanager
@@ -38,111 +34,29 @@ async def connect(access: NodeAccess) -> AsyncIterator[Transport]:
 
     Raises:
         TransportError: ``unreachable``; ``host_key_changed``, before any authentication;
-            ``login_refused``.
+            ``legacy_needed``; ``login_refused``.
     """
-    connection = await _log_in(access)
+    connection, legacy = await log_in(access)
     try:
-        yield SshTransport(connection, charset=access.target.charset)
+        server = SshTransport(connection, charset=access.target.charset, legacy=legacy)
+        server.shell = await server.runs_commands()
+        yield server
     finally:
-        connection.close()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_GOODBYE_S):
-                await connection.wait_closed()
+        await _say_goodbye(connection)
 
 
-class _PinnedClient(asyncssh.SSHClient):
-    """Accepts exactly one host key. asyncssh asks before it begins to authenticate."""
-
-    def __init__(self, fingerprint: str) -> None:
-        self._fingerprint = fingerprint
-        self.seen: asyncssh.SSHKey | None = None
-
-    def validate_host_public_key(
-        self, host: str, addr: str, port: int, key: asyncssh.SSHKey
-    ) -> bool:
-        self.seen = key
-        return key.get_fingerprint("sha256") == self._fingerprint
-
-
-class _UnreachableError(TransportError):
-    """No connection, or none that got as far as a host key."""
-
-
-async def _log_in(access: NodeAccess) -> asyncssh.SSHClientConnection:
-    """The pinned key may be of a family that the server does not show first: ask for each."""
-    target = access.target
-    client = _PinnedClient(target.host_key)
+async def _say_goodbye(connection: asyncssh.SSHClientConnection) -> None:
+    connection.close()
     try:
-        return await _open(access, client, None)
-    except asyncssh.HostKeyNotVerifiable:
-        shown = client.seen
-    for family in _KEY_FAMILIES:
-        if shown is not None and shown.get_algorithm() in _base_names(family):
-            continue
-        # Servers hang up in various ways on a family that they have no key of.
-        with suppress(asyncssh.HostKeyNotVerifiable, _UnreachableError):
-            return await _open(access, client, family)
-    seen = shown.get_fingerprint("sha256") if shown else ""
-    raise TransportError("host_key_changed", host=target.host, expected=target.host_key, seen=seen)
+        async with asyncio.timeout(_GOODBYE_S):
+            await connection.wait_closed()
+    except TimeoutError:  # a silent server takes no goodbye
+        connection.abort()
+        await connection.wait_closed()
 
 
-def _base_names(family: tuple[str, ...]) -> tuple[str, ...]:
-    return ("ssh-rsa",) if family[0].startswith("rsa-") else family
-
-
-async def _open(
-    access: NodeAccess, client: _PinnedClient, family: tuple[str, ...] | None
-) -> asyncssh.SSHClientConnection:
-    target = access.target
-    algorithms: dict[str, Any] = {"server_host_key_algs": family} if family else {}
-    try:
-        async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            return await asyncssh.connect(
-                target.host,
-                target.port,
-                username=target.user,
-                client_factory=lambda: client,
-                # A function, because asyncssh takes an empty list for "read ~/.ssh/known_hosts".
-                known_hosts=lambda host, addr, port: ([], [], []),
-                config=None,
-                agent_path=None,
-                agent_forwarding=False,
-                gss_host=None,
-                gss_kex=False,
-                host_based_auth=False,
-                x509_trusted_certs=None,
-                keepalive_interval=_KEEPALIVE_S,
-                connect_timeout=CONNECT_TIMEOUT_S,
-                login_timeout=CONNECT_TIMEOUT_S,
-                **algorithms,
-                **_credentials(access),
-            )
-    except asyncssh.HostKeyNotVerifiable:
-        raise
-    except (asyncssh.PermissionDenied, asyncssh.KeyImportError) as error:
-        raise TransportError("login_refused", host=target.host, user=target.user) from error
-    except (asyncssh.Error, OSError) as error:
-        raise _UnreachableError("unreachable", host=target.host, detail=_reason(error)) from error
-
-
-def _credentials(access: NodeAccess) -> dict[str, Any]:
-    login = access.login
-    if isinstance(login, KeyLogin):
-        key = asyncssh.import_private_key(login.private_key)
-        return {"client_keys": [key], "preferred_auth": ("publickey",)}
-    return {
-        "client_keys": None,
-        "password": login.password,
-        "preferred_auth": ("password", "keyboard-interactive"),
-    }
-
-
-def _reason(error: Exception) -> str:
-    return str(error) or type(error).__name__
-
-
-class _Capture(asyncssh.SSHClientSession[bytes]):
-    """Collects what one exec channel says until it has ended."""
+class _Exec(asyncssh.SSHClientSession[bytes]):
+    """One exec channel until it has ended: what it says is kept, what it reads is fed."""
 
     def __init__(self) -> None:
         self.stdout = BoundedBytes()
@@ -151,11 +65,19 @@ class _Capture(asyncssh.SSHClientSession[bytes]):
         self.error: Exception | None = None
         self.exited = asyncio.Event()
         self.closed = asyncio.Event()
-        self.heard: Callable[[], None] = lambda: None
+        self._silence: Silence | None = None
+        self._writable = asyncio.Event()
+        self._writable.set()
 
     def data_received(self, data: bytes, datatype: int | None) -> None:
         (self.stdout if datatype is None else self.stderr).add(data)
-        self.heard()
+        self._heard()
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
 
     def exit_status_received(self, status: int) -> None:
         self.status = status
@@ -165,19 +87,42 @@ class _Capture(asyncssh.SSHClientSession[bytes]):
         self.error = exc
         self.exited.set()
         self.closed.set()
+        self._writable.set()
+
+    def _heard(self) -> None:
+        if self._silence is not None:
+            self._silence.heard()
+
+    def _our_turn(self) -> None:
+        if self._silence is not None:
+            self._silence.ours()
+
+    async def feed(
+        self, channel: asyncssh.SSHClientChannel[bytes], source: AsyncIterator[bytes] | None
+    ) -> None:
+        """Write as fast as the command reads; a command that has ended needs no more."""
+        if source is not None:
+            self._our_turn()
+            async for piece in source:
+                self._heard()
+                await self._writable.wait()
+                if self.exited.is_set():
+                    return
+                channel.write(piece)
+                self._our_turn()
+            self._heard()
+        channel.write_eof()
 
     async def follow(self, timeout_s: float, silence_s: float) -> str | None:
         """Wait for the end. None: ended; otherwise which limit was reached first."""
-        loop = asyncio.get_running_loop()
-        silence = asyncio.timeout(silence_s)
+        self._silence = Silence(silence_s)
         try:
-            async with asyncio.timeout(timeout_s), silence:
-                self.heard = lambda: silence.reschedule(loop.time() + silence_s)
+            async with asyncio.timeout(timeout_s), self._silence.timeout:
                 await self.exited.wait()
         except TimeoutError:
-            return "silence" if silence.expired() else "timeout"
+            return "silence" if self._silence.timeout.expired() else "timeout"
         finally:
-            self.heard = lambda: None
+            self._silence = None
         with suppress(TimeoutError):
             async with asyncio.timeout(_DRAIN_S):
                 await self.closed.wait()
@@ -187,169 +132,130 @@ class _Capture(asyncssh.SSHClientSession[bytes]):
 class SshTransport:
     """A Transport over one SSH connection."""
 
-    def __init__(self, connection: asyncssh.SSHClientConnection, *, charset: str) -> None:
+    def __init__(
+        self,
+        connection: asyncssh.SSHClientConnection,
+        *,
+        charset: str,
+        legacy: tuple[str, ...] = (),
+    ) -> None:
+        self.shell = True
+        self.legacy = legacy
         self._connection = connection
         self._charset = charset
-        self._files = SftpFiles(self._open_sftp)
         self._sftp: asyncssh.SFTPClient | None = None
         self._opening = asyncio.Lock()
-        self.files: Files = self._files
+        self.files: Files = SftpFiles(self._open_sftp)
+
+    async def runs_commands(self) -> bool:
+        """Whether commands are what they seem: a forced one answers something of its own."""
+        try:
+            said = await self.run(["echo", _SHELL_SIGN], timeout_s=SILENCE_S, silence_s=_PROBE_S)
+        except TransportError as error:
+            if error.code != "no_shell":
+                raise
+            return False
+        return said.status == 0 and _SHELL_SIGN in said.stdout.splitlines()
 
     async def run(
-        self, arguments: Sequence[str], *, timeout_s: float, silence_s: float = SILENCE_S
+        self,
+        arguments: Sequence[str],
+        *,
+        timeout_s: float,
+        silence_s: float = SILENCE_S,
+        stdin: AsyncIterator[bytes] | None = None,
     ) -> Output:
-        capture = _Capture()
-        with _translated():
-            command = shlex.join(arguments).encode(self._charset)
-            channel, _ = await self._connection.create_session(
-                lambda: capture,
-                cast(str, command),  # bytes pass as they are; text would always become UTF-8
-                encoding=None,
-            )
+        if not self.shell:
+            raise TransportError("no_shell", command=arguments[0])
+        execution, channel = await self._begin(arguments)
+        feeding = asyncio.ensure_future(execution.feed(channel, stdin))
+        # What the source raises ends the command, too.
+        feeding.add_done_callback(
+            lambda task: execution.exited.set() if task.cancelled() or task.exception() else None
+        )
         try:
-            channel.write_eof()
-            limit = await capture.follow(timeout_s, silence_s)
-        except OSError as error:  # the channel was closed under our hands
-            raise TransportError("connection_lost", self._said(capture)) from error
+            limit = await execution.follow(timeout_s, silence_s)
         finally:
+            feeding.cancel()
+            await asyncio.wait({feeding})
             # Closed, not killed: sshd would signal the whole group, daemons just started included.
             channel.close()
+        said = self._said(execution)
         if limit:
-            raise TransportError(limit, self._said(capture), command=arguments[0])
-        if capture.error is not None:
-            raise TransportError("connection_lost", self._said(capture)) from capture.error
-        return self._said(capture)
+            raise TransportError(limit, said, command=arguments[0])
+        _raise_for_input(feeding, said)
+        if execution.error is not None:
+            raise TransportError("connection_lost", said) from execution.error
+        return said
+
+    async def _begin(
+        self, arguments: Sequence[str]
+    ) -> tuple[_Exec, asyncssh.SSHClientChannel[bytes]]:
+        execution = _Exec()
+        async with translated():
+            command = shlex.join(arguments).encode(self._charset)
+            try:
+                channel, _ = await self._connection.create_session(
+                    lambda: execution,
+                    cast(str, command),  # bytes pass as they are; text would always become UTF-8
+                    encoding=None,
+                )
+            except asyncssh.ChannelOpenError as error:
+                if error.code not in _REFUSED:
+                    raise
+                raise TransportError("no_shell", command=arguments[0]) from error
+        return execution, cast("asyncssh.SSHClientChannel[bytes]", channel)
 
     async def put(self, source: AsyncIterator[bytes], path: str, *, mode: int = 0o600) -> None:
         sftp = await self._open_sftp()
         attributes = asyncssh.SFTPAttrs(permissions=mode)
-        with _translated(path):
-            async with sftp.open(path, "wb", attributes) as file:
-                async for piece in source:
-                    await file.write(piece)
-                with suppress(asyncssh.SFTPOpUnsupported):
-                    await file.fsync()
+        async with translated(path) as silence:
+            # Closed only after a good end: what has failed would be waited for once more.
+            file = await sftp.open(path, "wb", attributes, block_size=0)
+            silence.ours()
+            offset = 0
+            async for piece in source:
+                silence.heard()
+                await write_blocks(file, piece, offset)
+                offset += len(piece)
+                silence.ours()
+            silence.heard()
+            with suppress(asyncssh.SFTPOpUnsupported):
+                await file.fsync()
+            await file.close()
 
     async def read(self, path: str, *, offset: int = 0, limit: int) -> bytes:
         sftp = await self._open_sftp()
-        with _translated(path):
-            async with sftp.open(path, "rb") as file:
-                return await file.read(limit, offset)
+        async with translated(path):
+            file = await sftp.open(path, "rb", block_size=0)
+            body = await read_blocks(file, offset, limit)
+            await file.close()
+            return body
 
     async def _open_sftp(self) -> asyncssh.SFTPClient:
         async with self._opening:
             if self._sftp is None:
-                with _translated():
+                async with translated():
                     self._sftp = await self._connection.start_sftp_client(
                         path_encoding=self._charset, path_errors="strict"
                     )
             return self._sftp
 
-    def _said(self, capture: _Capture) -> Output:
+    def _said(self, execution: _Exec) -> Output:
         return Output(
-            status=capture.status,
-            stdout=capture.stdout.text(self._charset),
-            stderr=capture.stderr.text(self._charset),
+            status=execution.status,
+            stdout=execution.stdout.text(self._charset),
+            stderr=execution.stderr.text(self._charset),
         )
 
 
-class SftpFiles:
-    """Files over SFTP; rename is OpenSSH's posix-rename, which is atomic."""
-
-    def __init__(self, sftp: Callable[[], Awaitable[asyncssh.SFTPClient]]) -> None:
-        self._sftp = sftp
-
-    async def stat(self, path: str) -> Entry | None:
-        sftp = await self._sftp()
-        with _translated(path):
-            try:
-                found = await sftp.lstat(path)
-            except (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath):
-                return None
-            except asyncssh.SFTPNotADirectory:
-                return None
-            return await self._entry(sftp, path, found)
-
-    async def rename(self, old: str, new: str, *, mode: int | None = None) -> None:
-        sftp = await self._sftp()
-        with _translated(new):
-            if mode is not None:
-                await sftp.chmod(old, mode)
-            await sftp.posix_rename(old, new)
-
-    async def make_folder(self, path: str, *, mode: int = 0o755) -> None:
-        sftp = await self._sftp()
-        with _translated(path):
-            missing = []
-            while path != "/" and not await sftp.exists(path):
-                missing.append(path)
-                path = path.rpartition("/")[0] or "/"
-            for folder in reversed(missing):
-                # SFTP has no word for "a file is in the way" or "somebody was faster": see below.
-                with suppress(
-                    asyncssh.SFTPFailure, asyncssh.SFTPFileAlreadyExists, asyncssh.SFTPNoSuchFile
-                ):
-                    await sftp.mkdir(folder, asyncssh.SFTPAttrs(permissions=mode))
-            if missing and not await sftp.isdir(missing[0]):
-                raise TransportError("write_failed", path=missing[0])
-
-    async def remove(self, path: str) -> None:
-        entry = await self.stat(path)
-        if entry is None:
-            return
-        sftp = await self._sftp()
-        with _translated(path):
-            await (sftp.rmdir(path) if entry.kind == "folder" else sftp.remove(path))
-
-    async def names(self, path: str) -> tuple[str, ...]:
-        sftp = await self._sftp()
-        with _translated(path):
-            try:
-                found = await sftp.listdir(path)
-            except (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath):
-                return ()
-        return tuple(sorted(name for name in found if name not in {".", ".."}))
-
-    @staticmethod
-    async def _entry(sftp: asyncssh.SFTPClient, path: str, found: asyncssh.SFTPAttrs) -> Entry:
-        bits = found.permissions or 0
-        real = None
-        if stat.S_ISLNK(bits) or stat.S_ISDIR(bits):
-            with suppress(asyncssh.SFTPError):  # a link into nothing
-                real = str(await sftp.realpath(path))
-        return Entry(
-            kind=_kind(bits),
-            size=found.size or 0,
-            mode=stat.S_IMODE(bits),
-            mtime=found.mtime or 0,
-            real=real,
-        )
-
-
-def _kind(bits: int) -> Literal["file", "folder", "link", "other"]:
-    if stat.S_ISLNK(bits):
-        return "link"
-    if stat.S_ISDIR(bits):
-        return "folder"
-    return "file" if stat.S_ISREG(bits) else "other"
-
-
-@contextmanager
-def _translated(path: str = "") -> Iterator[None]:
-    """asyncssh's errors as the seam's own."""
-    try:
-        yield
-    except (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath) as error:
-        raise TransportError("not_found", path=path) from error
-    except (asyncssh.SFTPPermissionDenied, asyncssh.SFTPWriteProtect) as error:
-        raise TransportError("permission_denied", path=path) from error
-    except (asyncssh.SFTPNoSpaceOnFilesystem, asyncssh.SFTPQuotaExceeded) as error:
-        raise TransportError("disk_full", path=path) from error
-    except (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection) as error:
-        raise TransportError("connection_lost", path=path) from error
-    except asyncssh.SFTPError as error:
-        raise TransportError("write_failed", path=path, detail=_reason(error)) from error
-    except (asyncssh.Error, OSError) as error:
-        raise TransportError("connection_lost", path=path, detail=_reason(error)) from error
-    except UnicodeEncodeError as error:
-        raise TransportError("name_not_encodable", path=path, charset=error.encoding) from error
+def _raise_for_input(feeding: asyncio.Future[None], said: Output) -> None:
+    """The source's own error as it is; a channel that closed under our hands as a lost line,
+    unless the command had ended by itself."""
+    error = None if feeding.cancelled() else feeding.exception()
+    if error is None:
+        return
+    if not isinstance(error, OSError):
+        raise error
+    if said.status is None:
+        raise TransportError("connection_lost", said) from error

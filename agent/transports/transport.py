@@ -36,8 +36,10 @@ class Output:
 class TransportError(Exception):
     """The server could not be reached or did not do what was asked.
 
-    ``code`` is one of: unreachable, host_key_changed, login_refused, silence, timeout,
-    connection_lost, not_found, permission_denied, disk_full, write_failed, name_not_encodable.
+    ``code`` is one of: unreachable, host_key_changed, legacy_needed (the server speaks only old
+    algorithms that its profile does not allow), login_refused, silence, timeout,
+    connection_lost, not_found, permission_denied, disk_full, write_failed, name_not_encodable,
+    no_shell (nothing can be run there).
     ``output`` is what had been said until then.
     """
 
@@ -70,7 +72,11 @@ class Files(Protocol):
         """What is there, links not followed; None: nothing."""
 
     async def rename(self, old: str, new: str, *, mode: int | None = None) -> None:
-        """Atomically take the place of ``new``, with ``mode`` set before."""
+        """Atomically take the place of ``new``, with ``mode`` set before.
+
+        Where a server has no atomic way, the old file is kept until the new one is in place; a
+        server that sets modes itself (FTP) may ignore ``mode``.
+        """
 
     async def make_folder(self, path: str, *, mode: int = 0o755) -> None:
         """Create the folder and its parents; existing ones are left as they are."""
@@ -81,19 +87,37 @@ class Files(Protocol):
     async def names(self, path: str) -> tuple[str, ...]:
         """The names in a folder, sorted; no folder: none."""
 
+    async def entries(self, path: str) -> dict[str, Entry]:
+        """What lies in a folder by name, in few round trips; no folder: nothing.
+
+        ``real`` is not told here.
+        """
+
 
 class Transport(Protocol):
-    """One server, logged in to. Every method raises TransportError and nothing else."""
+    """One server, logged in to. Every method raises TransportError and nothing else.
+
+    ``shell``: whether ``run`` can be used at all. ``legacy``: the old algorithms in use, by name.
+    """
 
     files: Files
+    shell: bool
+    legacy: tuple[str, ...]
 
     async def run(
-        self, arguments: Sequence[str], *, timeout_s: float, silence_s: float = SILENCE_S
+        self,
+        arguments: Sequence[str],
+        *,
+        timeout_s: float,
+        silence_s: float = SILENCE_S,
+        stdin: AsyncIterator[bytes] | None = None,
     ) -> Output:
         """Run one argument list; returns when the command has ended, whatever its status.
 
+        ``stdin`` is written to the command piece by piece, as fast as it reads.
+
         Raises:
-            TransportError: ``timeout`` or ``silence``, with the output until then.
+            TransportError: ``timeout`` or ``silence``, with the output until then; ``no_shell``.
         """
 
     async def put(self, source: AsyncIterator[bytes], path: str, *, mode: int = 0o600) -> None:

@@ -50,7 +50,10 @@ class Preflight(WireModel):
 
 
 class FingerprintFiles(WireModel):
-    """SHA-256 of each named file below the deploy path; absent files answer null."""
+    """SHA-256 of each named file below the deploy path; absent files answer null.
+
+    What lies there and is no plain file is no failure: the answer names it as a conflict.
+    """
 
     kind: Literal["fingerprint_files"] = "fingerprint_files"
     paths: Annotated[tuple[RelativePath, ...], Field(max_length=5000)]
@@ -68,22 +71,43 @@ class DrainMember(WireModel):
     state: Literal["down", "up"]
 
 
+class DrainDevice(WireModel):
+    """Take one server out of (``down``) or back into (``up``) the pool of an L4 device.
+
+    The device is one of those that the agent's own settings name; the HTTP call is made from the
+    template there, so that neither its address nor its secret ever crosses the wire.
+    """
+
+    kind: Literal["drain_device"] = "drain_device"
+    device: Slug
+    member: ServerAddress
+    state: Literal["down", "up"]
+
+
 class SettleTraffic(WireModel):
-    """Wait until requests in flight have ended."""
+    """Wait until the service has no open connection left, ``seconds`` at the most.
+
+    At least ``at_least_s``: the balancer needs a moment until it has read its new file.
+    Connections that are still open at the end are reported, not awaited for ever.
+    """
 
     kind: Literal["settle_traffic"] = "settle_traffic"
     seconds: Annotated[int, Field(ge=0, le=300)]
+    at_least_s: Annotated[int, Field(ge=0, le=60)] = 0
 
 
 class BackupFiles(WireModel):
     """Copy the files that are about to change into the backup path, with a digest manifest.
 
     Files that do not exist yet are recorded as absent, so that undoing removes them again.
+    ``folders`` are kept whole (the exploded folders of the archives among ``paths``); one that
+    is not there is recorded as absent, too.
     """
 
     kind: Literal["backup_files"] = "backup_files"
     backup_id: Slug
     paths: Annotated[tuple[RelativePath, ...], Field(max_length=5000)]
+    folders: Annotated[tuple[RelativePath, ...], Field(max_length=50)] = ()
     keep: Annotated[int, Field(ge=1, le=100)] = 5  # backups kept per node
 
 
@@ -95,10 +119,15 @@ class StageFiles(WireModel):
 
 
 class ReplaceFiles(WireModel):
-    """Move the staged files into place, one atomic rename each, and check the digests after."""
+    """Move the staged files into place, one atomic rename each, and check the digests after.
+
+    ``cleared``: exploded folders that are removed with it, so that the service unpacks the new
+    archive; each is in the backup of this job.
+    """
 
     kind: Literal["replace_files"] = "replace_files"
     files: Annotated[tuple[FileSpec, ...], Field(max_length=5000)]
+    cleared: Annotated[tuple[RelativePath, ...], Field(max_length=50)] = ()
 
 
 class DiscardStaging(WireModel):
@@ -144,7 +173,11 @@ class MarkLog(WireModel):
 
 
 class ScanLog(WireModel):
-    """Read the log from a mark on and look for the signs of a failed start."""
+    """Read the log from a mark on and look for the signs of a failed start.
+
+    The signs are the agent's own and the words of the node's service; where the service names a
+    sign of success, its absence is a failure.
+    """
 
     kind: Literal["scan_log"] = "scan_log"
     since: StepId  # the MarkLog step of the same plan
@@ -160,11 +193,24 @@ class AwaitHealth(WireModel):
     timeout_s: Annotated[int, Field(ge=1, le=600)] = 60
 
 
+class WatchNode(WireModel):
+    """Ask the health page every second for that long: what dies soon after its start shows here.
+
+    Fails with the log's tail when ``misses`` answers in a row were not good.
+    """
+
+    kind: Literal["watch_node"] = "watch_node"
+    path: UrlPath
+    seconds: Annotated[int, Field(ge=1, le=600)]
+    misses: Annotated[int, Field(ge=1, le=20)] = 3
+
+
 Operation = Annotated[
     ProbeNode
     | Preflight
     | FingerprintFiles
     | DrainMember
+    | DrainDevice
     | SettleTraffic
     | BackupFiles
     | StageFiles
@@ -176,13 +222,15 @@ Operation = Annotated[
     | ServiceStatus
     | MarkLog
     | ScanLog
-    | AwaitHealth,
+    | AwaitHealth
+    | WatchNode,
     Field(discriminator="kind"),
 ]
 
 CHANGING: frozenset[str] = frozenset(
     {
         "drain_member",
+        "drain_device",
         "backup_files",
         "stage_files",
         "replace_files",
@@ -210,10 +258,14 @@ class Done(WireModel):
 
 
 class Digests(WireModel):
-    """SHA-256 per path below the deploy path; null where there is no such file."""
+    """SHA-256 per path below the deploy path; null where there is no such file.
+
+    ``conflicts``: what lies at a path that is no plain file; its digest is null.
+    """
 
     kind: Literal["digests"] = "digests"
     files: dict[str, Sha256 | None]
+    conflicts: dict[str, Literal["folder", "link", "other"]] = Field(default_factory=dict)
 
 
 class NodeProbe(WireModel):
@@ -227,10 +279,16 @@ class NodeProbe(WireModel):
 
 
 class Space(WireModel):
-    """Free bytes where the node's files live."""
+    """Free bytes where the node's files live; null where the transfer cannot tell (FTP).
+
+    ``legacy``: old algorithms that the connection had to use, e.g. ``kex=…``, ``host-key=…``.
+    ``clock_ahead_s``: how far the server's clock is ahead of the agent's; null: not told.
+    """
 
     kind: Literal["space"] = "space"
-    free_bytes: int
+    free_bytes: int | None
+    legacy: tuple[str, ...] = ()
+    clock_ahead_s: int | None = None
 
 
 class ServiceState(WireModel):
@@ -243,10 +301,12 @@ class ServiceState(WireModel):
 
 
 class LogMark(WireModel):
-    """Inode and length of the log, bytes. Null inode: there is no log yet."""
+    """Length of the log in bytes, and its inode; null: there is no log yet, or the server cannot
+    tell (FTP)."""
 
     kind: Literal["log_mark"] = "log_mark"
     size: int
+    inode: int | None = None
 
 
 class LogFindings(WireModel):
@@ -255,6 +315,14 @@ class LogFindings(WireModel):
     kind: Literal["log_findings"] = "log_findings"
     started: bool
     suspicious: tuple[str, ...]
+
+
+class Settled(WireModel):
+    """Connections of the service that were still open at the end; null: they cannot be counted."""
+
+    kind: Literal["settled"] = "settled"
+    waited_s: int
+    still_open: int | None
 
 
 class Health(WireModel):
@@ -268,6 +336,6 @@ class Health(WireModel):
 
 
 Result = Annotated[
-    Done | Digests | NodeProbe | Space | ServiceState | LogMark | LogFindings | Health,
+    Done | Digests | NodeProbe | Space | ServiceState | LogMark | LogFindings | Settled | Health,
     Field(discriminator="kind"),
 ]

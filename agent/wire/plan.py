@@ -20,6 +20,7 @@ from agent.wire.types import (
     HostName,
     JobId,
     LockScope,
+    LogWord,
     NodeId,
     Port,
     Sha256,
@@ -34,8 +35,18 @@ from agent.wire.types import (
 Environment = Literal["prod", "stage", "dev"]
 
 
+# What a server may be too old to do without; each is allowed by name, per node.
+# kex: SHA-1 key exchange; cipher: CBC and 3DES; mac: SHA-1 and MD5; the two host key families.
+LegacyAlgorithm = Literal["kex", "cipher", "mac", "ssh-rsa", "ssh-dss"]
+
+
 class ServiceSpec(WireModel):
-    """How a node's service is controlled: the scripts below ``home``, or a systemd unit."""
+    """How a node's service is controlled: the scripts below ``home``, or a systemd unit.
+
+    ``log_failures`` are literal words of this service's log that mean a failed start, beside
+    those that the agent knows; ``log_success``, where there is one, must appear after a start.
+    ``watch_s``: seconds that a node is watched after it has come back; 0: not at all.
+    """
 
     name: Slug
     kind: Literal["scripts", "systemd"]
@@ -43,6 +54,9 @@ class ServiceSpec(WireModel):
     port: Port
     health_path: UrlPath
     log_path: AbsolutePath
+    log_failures: Annotated[tuple[LogWord, ...], Field(max_length=10)] = ()
+    log_success: LogWord | None = None
+    watch_s: Annotated[int, Field(ge=0, le=600)] = 0
 
 
 class BalancerSpec(WireModel):
@@ -53,19 +67,33 @@ class BalancerSpec(WireModel):
 
 
 class NodeTarget(WireModel):
-    """One server as the plan means it. The agent compares it with the sealed access record."""
+    """One server as the plan means it. The agent compares it with the sealed access record.
+
+    ``transfer`` is what ``port`` speaks. Plain FTP has no host key: nothing proves which server
+    answers, nothing can be run there, and every plan says so.
+    """
 
     node_id: NodeId
     env: Environment
     host: HostName
     port: Port
     user: UserName
-    host_key: HostKeyFingerprint
+    host_key: HostKeyFingerprint | None
     deploy_path: AbsolutePath
     backup_path: AbsolutePath
     service: ServiceSpec
     balancer: BalancerSpec | None = None
     charset: Literal["utf-8", "cp949"] = "utf-8"
+    transfer: Literal["sftp", "ftp"] = "sftp"
+    legacy: Annotated[tuple[LegacyAlgorithm, ...], Field(max_length=5)] = ()
+
+    @model_validator(mode="after")
+    def _identified(self) -> NodeTarget:
+        if (self.host_key is None) != (self.transfer == "ftp"):
+            raise ValueError("SSH needs a host key, and FTP has none")
+        if self.legacy and self.transfer == "ftp":
+            raise ValueError("FTP has no algorithms to allow")
+        return self
 
 
 class PasswordLogin(WireModel):

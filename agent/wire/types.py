@@ -66,6 +66,15 @@ ServerAddress = Annotated[
 ]
 
 
+def _word(text: str) -> str:
+    if text != text.strip():
+        raise ValueError("the word begins or ends with a space")
+    return _printable(text)
+
+
+LogWord = Annotated[str, Field(min_length=3, max_length=80), AfterValidator(_word)]  # literal
+
+
 def canonical(model: BaseModel) -> bytes:
     """The one byte form of a wire value: sorted keys, no spaces, UTF-8. What digests cover."""
     return canonical_json(model.model_dump(mode="json"))

@@ -12,15 +12,21 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from pathlib import Path
 
 import structlog
 
+from bot.app.adapters import MESSENGERS
+from bot.app.cli_arguments import Command, instant
+from bot.app.cli_arguments import add_command as _command
+from bot.app.cli_arguments import add_group as _group
+from bot.app.cli_systems import add_system_commands
 from bot.app.commands import administration, database, doctor
 from bot.app.commands.guides import search_guides
 from bot.app.commands.intent import Sentence, read_batch, understand
+from bot.app.commands.unlock import Unlock, unlock_system
 from bot.app.demo.supervisor import run_demo
 from bot.app.server import serve
 from bot.app.settings import GuardiaSettings, load_settings
@@ -29,7 +35,6 @@ from bot.core.errors import GuardiaError
 from bot.core.texts import load_texts
 from bot.engine.naming import SEOUL
 
-Command = Callable[[argparse.Namespace, GuardiaSettings], Awaitable[int]]
 _CLOCK = SystemClock()
 
 
@@ -106,8 +111,11 @@ async def _signin(parsed: argparse.Namespace, settings: GuardiaSettings) -> int:
     return 0
 
 
-async def _lock_release(parsed: argparse.Namespace, settings: GuardiaSettings) -> int:
-    print(await administration.release_lock(settings, _CLOCK, parsed.scope))
+async def _unlock(parsed: argparse.Namespace, settings: GuardiaSettings) -> int:
+    asked = Unlock(
+        system=parsed.system, job_id=parsed.job, why=parsed.why, abandoned=parsed.abandoned
+    )
+    print(await unlock_system(settings, _CLOCK, asked))
     return 0
 
 
@@ -120,9 +128,9 @@ async def _audit_verify(parsed: argparse.Namespace, settings: GuardiaSettings) -
     return 1 if findings else 0
 
 
-async def _doctor(_: argparse.Namespace, settings: GuardiaSettings) -> int:
+async def _doctor(parsed: argparse.Namespace, settings: GuardiaSettings) -> int:
     well = True
-    async for check in doctor.examine(settings):
+    async for check in doctor.examine(settings, parsed.messenger):
         well = well and check.well
         print(f"{'ok  ' if check.well else 'MEND'} {check.name}: {check.found}")
         if not check.well:
@@ -177,13 +185,21 @@ def _parser() -> argparse.ArgumentParser:
     enrol.add_argument("name", metavar="NAME")
     signin = _command(groups, "signin", _signin, "print a single-use code for the web room")
     signin.add_argument("person", metavar="PERSON")
-    locks = _group(groups, "lock", "systems that a job still holds: release")
-    release = _command(locks, "release", _lock_release, "free a held system")
-    release.add_argument("scope", metavar="SYSTEM")
+    add_system_commands(groups)
+    unlock = _command(groups, "unlock", _unlock, "free a system that a job keeps locked")
+    unlock.add_argument("system", metavar="SYSTEM", help="its code, e.g. MOEF-BUDGET")
+    unlock.add_argument("--job", required=True, metavar="JOB", help="the job that keeps it")
+    unlock.add_argument("--why", required=True, metavar="TEXT", help="goes into the audit")
+    unlock.add_argument(
+        "--abandoned", action="store_true", help="even if it counts as running: ends it as unknown"
+    )
     chain = _group(groups, "audit", "the record of what happened: verify")
     verify = _command(chain, "verify", _audit_verify, "check the audit chain")
     verify.add_argument("--anchor", type=Path, metavar="FILE", help="a copy kept elsewhere")
-    _command(groups, "doctor", _doctor, "check settings and connections")
+    examine = _command(groups, "doctor", _doctor, "check settings and connections")
+    examine.add_argument(
+        "messenger", nargs="?", choices=[each.name for each in MESSENGERS], help="only this one"
+    )
     _intent_arguments(_command(groups, "intent", _intent, "say what a sentence is understood as"))
     guides = _group(groups, "guides", "the institutions' guides: search")
     search = _command(guides, "search", _guides_search, "find a passage")
@@ -198,28 +214,9 @@ def _intent_arguments(intent: argparse.ArgumentParser) -> None:
     intent.add_argument("--file", action="append", default=[], metavar="NAME")
     intent.add_argument("--thread", action="append", default=[], metavar="TEXT")
     intent.add_argument("--user", metavar="ID")
-    intent.add_argument("--now", type=_instant, default=datetime.now(SEOUL), metavar="ISO")
+    intent.add_argument("--now", type=instant, default=datetime.now(SEOUL), metavar="ISO")
     intent.add_argument("--cmdb", type=Path, metavar="DIR")
     intent.add_argument("--batch", type=Path, metavar="FILE")
-
-
-def _group(
-    groups: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str
-) -> argparse._SubParsersAction[argparse.ArgumentParser]:
-    parser = groups.add_parser(name, help=text, description=text)
-    return parser.add_subparsers(required=True, metavar="COMMAND")
-
-
-def _command(
-    groups: argparse._SubParsersAction[argparse.ArgumentParser],
-    name: str,
-    command: Command,
-    text: str,
-) -> argparse.ArgumentParser:
-    parser = groups.add_parser(name, help=text, description=text)
-    parser.add_argument("--config", type=Path, metavar="FILE", help="default: guardia.toml")
-    parser.set_defaults(command=command)
-    return parser
 
 
 def _port(text: str) -> int:
@@ -228,12 +225,6 @@ def _port(text: str) -> int:
     if not 1 <= port <= 65535:
         raise argparse.ArgumentTypeError(f"{port} is no port: 1 to 65535")
     return port
-
-
-def _instant(text: str) -> datetime:
-    """An instant; without a zone it is meant in Seoul."""
-    instant = datetime.fromisoformat(text)
-    return instant if instant.tzinfo else instant.replace(tzinfo=SEOUL)
 
 
 if __name__ == "__main__":

@@ -50,6 +50,7 @@ def _application(bot: Bot) -> web.Application:
     application.router.add_get("/agent/v1/link", bot.hub.handler)
     application.router.add_get("/healthz", _health_of(bot))
     bot.web.attach(application)
+    bot.console.attach(application)
     return application
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
@@ -20,6 +21,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from adapters.slack.settings import SlackSettings
 from bot.core.errors import ConfigurationError
 
 PREFIX = "GUARDIA_"
@@ -103,6 +105,17 @@ class LimitSettings(_Section):
     upload_mb: int = Field(default=300, ge=1, le=4096)
 
 
+class SourceSettings(_Section):
+    """Repositories that systems are deployed from, read with git."""
+
+    deadline_s: float = Field(default=60.0, ge=1, le=600)  # of each call of git
+    max_files: int = Field(default=5000, ge=1, le=5000)
+    max_mb: int = Field(default=1024, ge=1, le=16384)
+    local: bool = False  # whether file:/// addresses may be read
+    ssh_key: Path | None = None  # else those of the account that runs the bot
+    ssh_known_hosts: Path | None = None  # likewise
+
+
 class TalkSettings(_Section):
     """What people say among themselves: kept redacted, for so long."""
 
@@ -129,8 +142,10 @@ class GuardiaSettings(BaseSettings):
     agents: AgentLinkSettings = AgentLinkSettings()
     audit: AuditSettings = AuditSettings()
     limits: LimitSettings = LimitSettings()
+    sources: SourceSettings = SourceSettings()
     talk: TalkSettings = TalkSettings()
     model: ModelSettings = ModelSettings()
+    slack: SlackSettings = SlackSettings()
 
     @model_validator(mode="after")
     def _safe(self) -> GuardiaSettings:
@@ -167,6 +182,14 @@ class GuardiaSettings(BaseSettings):
         if self.dbos_database_url is not None:
             return self.dbos_database_url.get_secret_value()
         return f"sqlite:///{(self.data_dir / 'workflows.sqlite').resolve()}"
+
+    @property
+    def console_url(self) -> str | None:
+        """Where browsers reach our own pages; None where nobody has said it."""
+        if self.web.public_origin is not None:
+            return self.web.public_origin
+        on_loopback = self.server.on_loopback and ":" not in self.server.host
+        return f"http://{self.server.host}:{self.server.port}" if on_loopback else None
 
     @property
     def audit_anchor(self) -> Path:
@@ -209,10 +232,26 @@ def _merged(file: Path | None) -> dict[str, Any]:
             raise ConfigurationError(
                 "settings", file=file, key=key, problem=f"give it as {PREFIX}{key.upper()}"
             )
-    if "api_key" in (content.get("model") or {}):
-        problem = f"give it as {PREFIX}MODEL__API_KEY"
-        raise ConfigurationError("settings", file=file, key="model.api_key", problem=problem)
+    _refuse_secrets(content, file)
     return _without_environment(content)
+
+
+def _refuse_secrets(content: Mapping[str, Any], file: Path) -> None:
+    """No section's secret may lie in a file that people copy about."""
+    for section, field in GuardiaSettings.model_fields.items():
+        given = content.get(section)
+        if not isinstance(given, dict) or not _is_model(field.annotation):
+            continue
+        for key, inner in field.annotation.model_fields.items():
+            if key in given and SecretStr in (inner.annotation, *get_args(inner.annotation)):
+                problem = f"give it as {PREFIX}{section.upper()}__{key.upper()}"
+                raise ConfigurationError(
+                    "settings", file=file, key=f"{section}.{key}", problem=problem
+                )
+
+
+def _is_model(annotation: Any) -> TypeGuard[type[BaseModel]]:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def _without_environment(content: dict[str, Any], path: str = PREFIX) -> dict[str, Any]:

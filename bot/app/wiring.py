@@ -22,7 +22,9 @@ from adapters.web.settings import WebSettings
 from bot.app import keys
 from bot.app.folder_lock import FolderBusyError, FolderLock
 from bot.app.local_model import LocalModel, classifier_of, incidents_of, open_model
+from bot.app.repositories import repositories_of
 from bot.app.settings import GuardiaSettings
+from bot.app.web.pages import ConsolePages
 from bot.core.advice_ports import Narrator
 from bot.core.errors import ConfigurationError, GuardiaError
 from bot.core.ports import Adapter
@@ -41,11 +43,13 @@ from bot.engine.pipeline import Pipeline
 from bot.engine.requests import ApprovalRequests
 from bot.engine.room_talk import RoomTalk
 from bot.engine.services import EngineSettings, Services, Stores
+from bot.engine.waiting import Waiting
 from bot.engine.workflows import Workflows
 from cmdb.advice import SqlAdviceStore
 from cmdb.agents import SqlAgentStore
 from cmdb.approvals import SqlApprovalStore
 from cmdb.audit import ChainedAuditLog
+from cmdb.calendar import SqlCalendarStore
 from cmdb.dialogues import SqlDialogueStore
 from cmdb.engine import is_current, open_engine
 from cmdb.guides import SqlGuideStore
@@ -54,6 +58,7 @@ from cmdb.inventory import SqlInventory
 from cmdb.jobs import SqlJobStore
 from cmdb.locks import SqlLockStore
 from cmdb.memory import SqlRoomJobs, SqlRoomMemoryStore
+from cmdb.messengers import SqlIdentityLinks
 from cmdb.people import SqlDirectory
 from cmdb.rooms import SqlRoomStore
 from cmdb.signin import SqlSignInStore
@@ -97,6 +102,7 @@ class Bot:
     settings: GuardiaSettings
     hub: AgentHub
     web: WebAdapter
+    console: ConsolePages
     adapters: tuple[Adapter, ...]
     workflows: Workflows
 
@@ -231,6 +237,7 @@ def _wire(
         directory=directory,
         agents=hub,
         guide_search=GuideFinder(),
+        sources=repositories_of(settings, engine, files),
         stores=_stores(engine, audit, files),
         clock=clock,
         texts=texts,
@@ -238,14 +245,27 @@ def _wire(
         settings=EngineSettings(
             approval_lapse=timedelta(minutes=settings.approval.lapse_minutes),
             agent_patience_s=settings.agents.patience_s,
+            console_url=settings.console_url,
         ),
     )
     return Bot(
         settings=settings,
         hub=hub,
         web=web,
+        console=_console(web, services),
         adapters=(web,),
         workflows=_workflows(settings, services, group, engine, model),
+    )
+
+
+def _console(web: WebAdapter, services: Services) -> ConsolePages:
+    return ConsolePages(
+        door=web.door,
+        jobs=services.stores.jobs,
+        history=services.stores.history,
+        directory=services.directory,
+        texts=services.texts,
+        clock=services.clock,
     )
 
 
@@ -259,6 +279,8 @@ def _stores(engine: AsyncEngine, audit: ChainedAuditLog, files: DiskFileStore) -
         audit=audit,
         files=files,
         guides=SqlGuideStore(engine),
+        calendar=SqlCalendarStore(engine),
+        identities=SqlIdentityLinks(engine),
     )
 
 
@@ -281,7 +303,7 @@ def _workflows(
         approvals=Approvals(services, chronicle, outbound),
         requests=requests,
         conductor=Conductor(services, chronicle, outbound, requests),
-        unknown_retries=services.settings.unknown_retries,
+        waiting=Waiting(services, chronicle, outbound, requests),
         talk=_room_talk(
             settings,
             engine,

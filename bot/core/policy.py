@@ -126,6 +126,18 @@ def still_counts(job: Job, approval: Approval) -> bool:
     )
 
 
+def earliest_start(approvals: Iterable[Approval]) -> datetime | None:
+    """The latest of the times that people said yes for; None: nobody named one."""
+    return max(
+        (
+            approval.run_at
+            for approval in approvals
+            if approval.verdict is Verdict.APPROVE and approval.run_at is not None
+        ),
+        default=None,
+    )
+
+
 def may_decide(job: Job, actor: Actor, plan_digest: str, now: datetime) -> str | None:
     """None when this person's verdict counts now; else the code of the refusal."""
     stage = open_stage(job)

@@ -26,20 +26,27 @@ from bot.core.domain.job import Deployment, Job, JobState, StepRecord
 from bot.core.domain.people import Actor, ExternalId
 from bot.core.domain.plan import Plan, Risk
 from bot.core.domain.report import Report
-from bot.core.domain.room import Room, RoomMessage
 
 # --- chat ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What a messenger can do; what it lacks is degraded by one shared table."""
+    """What a messenger can do; what it lacks is degraded by one shared table.
+
+    ``files``: both ways. ``verified_senders``: the service itself proves who speaks; where it
+    does not, nothing that changes a server is taken on its word.
+    """
 
     threads: bool
     buttons: bool
     files: bool
     edits: bool
     private_replies: bool
+    mentions: bool = True
+    commands: bool = True
+    verified_senders: bool = True
+    pace_s: float = 0.0
 
 
 Receiver = Callable[[Inbound], Awaitable[None]]
@@ -62,14 +69,15 @@ class Adapter(Protocol):
         """Post into the conversation; the same ``key`` posts once. Returns the message's place.
 
         Raises:
-            OperationError: the service did not take it (code ``chat_unavailable``).
+            OperationError: the service did not take it (``chat_unavailable``; with the value
+                ``retry_after_s`` where it said when to come again).
         """
 
     async def edit(self, report: Report, message: ConversationRef) -> None:
-        """Replace a message that ``post`` returned.
+        """Replace a message that ``post`` returned. Files come with posts only.
 
         Raises:
-            OperationError: as ``post``.
+            OperationError: as ``post``; ``message_missing``: it is not there any more.
         """
 
 
@@ -215,11 +223,14 @@ class JobStore(Protocol):
     async def load(self, job_id: str) -> Job | None:
         """The job with its approvals and step records."""
 
-    async def advance(self, job_id: str, to: JobState, *, at: datetime) -> bool:
-        """Move to the next state. False: it is in that state already.
+    async def advance(
+        self, job_id: str, to: JobState, *, at: datetime, was: JobState | None = None
+    ) -> bool:
+        """Move to the next state; with ``was`` only from that one. False: it is there already.
 
         Raises:
-            OperationError: the lifecycle does not allow it (``state_conflict``).
+            OperationError: the lifecycle does not allow it, or it is in another state than
+                ``was`` (``state_conflict``).
         """
 
     async def attach(
@@ -240,10 +251,14 @@ class ApprovalStore(Protocol):
 
     async def add_approval(self, approval: Approval) -> bool:
         """Append a verdict, atomically: one person once, only while its stage awaits approval.
+        The job's ``run_at`` becomes the latest of its verdicts'.
         False: this person has spoken already, somebody was faster, or the job no longer waits."""
 
     async def request_cancel(self, job_id: str, person_id: str) -> bool:
         """Ask a job to stop before its next step. False: it has ended."""
+
+    async def cancel_requested(self, job_id: str) -> bool:
+        """Whether somebody has asked it to stop. Asked every second while a long step runs."""
 
 
 class LockStore(Protocol):
@@ -335,6 +350,10 @@ class AgentPool(Protocol):
         step again is safe, the agent's ledger knows.
         """
 
+    def cancel_step(self, agent: str, job_id: str, step_id: str) -> None:
+        """Ask the agent to stop a step where nothing is left half done; its outcome still
+        comes. May be asked again and again."""
+
 
 class AgentStore(Protocol):
     """Enrolled agents and the tokens that enrol them."""
@@ -359,39 +378,3 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """Now."""
-
-
-# --- the web room ----------------------------------------------------------------------------
-
-
-class RoomStore(Protocol):
-    """Rooms and their messages, for the adapter that has no chat service behind it."""
-
-    async def rooms(self, person_id: str) -> tuple[Room, ...]:
-        """The rooms this person is a member of."""
-
-    async def put(self, message: RoomMessage, *, key: str) -> RoomMessage:
-        """Insert; the same ``key`` returns the first message. The store sets the position."""
-
-    async def edit(self, message_id: str, body: Mapping[str, object]) -> RoomMessage:
-        """Replace the body; the store sets revision and position.
-
-        Raises:
-            OperationError: there is no such message (``message_missing``).
-        """
-
-    async def since(self, room: str, position: int, limit: int) -> tuple[RoomMessage, ...]:
-        """Messages whose position is greater, oldest first, at most ``limit``."""
-
-    async def find(self, message_id: str) -> RoomMessage | None:
-        """One message."""
-
-
-class SignInStore(Protocol):
-    """Single-use sign-in codes for our own room, issued on the command line."""
-
-    async def issue(self, person_id: str, code_digest: str, *, until: datetime) -> None:
-        """Keep the SHA-256 of a code; an older one of that person is void."""
-
-    async def redeem(self, code_digest: str, *, now: datetime) -> str | None:
-        """Spend the code. The person's id; None: unknown, spent or lapsed."""

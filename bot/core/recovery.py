@@ -14,8 +14,18 @@ from bot.core.domain.job import StepRecord, StepState
 _BEGUN = frozenset({StepState.RUNNING, StepState.SUCCEEDED, StepState.FAILED, StepState.UNKNOWN})
 # A backup or a staged file changes a disk but not what the node serves.
 _INTRUSIVE = frozenset(
-    {"drain_member", "stop_service", "replace_files", "restore_backup", "start_service"}
+    {
+        "drain_member",
+        "drain_device",
+        "stop_service",
+        "replace_files",
+        "restore_backup",
+        "start_service",
+    }
 )
+_DRAINS = frozenset({"drain_member", "drain_device"})
+# With these codes a balancer says that it serves by its old file.
+_NOT_DRAINED = frozenset({"syntax_check_failed", "reload_failed", "member_missing", "last_member"})
 _DISTURBING = frozenset({"stop_service", "replace_files", "restore_backup", "start_service"})
 
 
@@ -24,8 +34,14 @@ def begun_kinds(run: NodeRun, records: Mapping[str, StepRecord]) -> frozenset[st
     return frozenset(
         step.operation.kind
         for step in run.steps
-        if step.step_id in records and records[step.step_id].state in _BEGUN
+        if step.step_id in records and has_effect(step, records[step.step_id])
     )
+
+
+def has_effect(step: Step, record: StepRecord) -> bool:
+    """Whether the step may have changed something: it has begun, and does not say otherwise."""
+    refused = step.operation.kind in _DRAINS and record.code in _NOT_DRAINED
+    return record.state in _BEGUN and not (record.state is StepState.FAILED and refused)
 
 
 def touched(plan: WirePlan, records: Mapping[str, StepRecord]) -> tuple[NodeRun, ...]:
@@ -55,8 +71,8 @@ def undo_steps(run: NodeRun, records: Mapping[str, StepRecord]) -> tuple[Step, .
         skipped.add("restore_backup")
     if "restore_backup" not in skipped or "stage_files" not in begun:
         skipped.add("discard_staging")
-    if "drain_member" not in begun:
-        skipped |= {"drain_member", "settle_traffic"}
+    if not begun & _DRAINS:
+        skipped |= {*_DRAINS, "settle_traffic"}
     if not begun & _DISTURBING:
         skipped |= {"stop_service", "start_service", "await_health", "settle_traffic", "mark_log"}
     steps = tuple(step for step in run.undo if step.operation.kind not in skipped)
@@ -66,4 +82,4 @@ def undo_steps(run: NodeRun, records: Mapping[str, StepRecord]) -> tuple[Step, .
 
 
 def _takes_out(step: Step) -> bool:
-    return step.operation.kind == "drain_member" and step.operation.state == "down"
+    return getattr(step.operation, "state", "") == "down"

@@ -6,7 +6,10 @@ stored once, bound to the digest of the plan it was given for. Runs nothing.
 
 from __future__ import annotations
 
-from bot.core.cards import plain_report, refusal_report
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.core.cards import plain_report, read_stamp, refusal_report
 from bot.core.domain.audit import AuditKind
 from bot.core.domain.conversation import Click
 from bot.core.domain.decision import Approval, Verdict
@@ -15,15 +18,36 @@ from bot.core.domain.people import Actor
 from bot.core.errors import GuardiaError, UserError
 from bot.core.policy import may_decide, open_stage
 from bot.core.redaction import redact
+from bot.engine.approval_seal import ApprovalSeal
 from bot.engine.chronicle import Chronicle
 from bot.engine.follow_up import NOTHING, FollowUp
+from bot.engine.identities import Identities
 from bot.engine.naming import event_key_of, thread_of
 from bot.engine.outbound import Outbound
 from bot.engine.services import Services
 from bot.engine.tasks import Tasks
+from bot.engine.timetable import Timetable
+from bot.engine.trust import is_proved
 
-_VERDICTS = {"approve": Verdict.APPROVE, "reject": Verdict.REJECT}
+_VERDICTS = {
+    "approve": Verdict.APPROVE,
+    "approve_at": Verdict.APPROVE,
+    "reject": Verdict.REJECT,
+}
 CANCEL = "cancel"
+# After these the job looks again: a verdict may have been cut off before it was told of, and a
+# card that offered what the calendar forbids by now is shown anew.
+_LOOK_AGAIN = frozenset({"already_spoken", "frozen", "window_closed"})
+_AHEAD = timedelta(days=366)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Word:
+    """What a pressed button says."""
+
+    verdict: Verdict
+    digest: str
+    run_at: datetime | None = None
 
 
 class Approvals:
@@ -34,29 +58,38 @@ class Approvals:
         self._chronicle = chronicle
         self._outbound = outbound
         self._tasks = Tasks(services, chronicle)
+        self._timetable = Timetable(services)
+        self._seal = ApprovalSeal(services.signer)
+        self._identities = Identities(services, chronicle)
 
     async def press(self, click: Click) -> FollowUp:
         """Take one click, and say which job has to look at it."""
         actor = await self._services.directory.find(click.sender)
         try:
             if actor is None:
-                raise UserError("person_unknown", adapter=click.sender.adapter)
+                raise self._identities.unknown(click.sender)
+            if not is_proved(click.sender, self._services.adapters):
+                raise UserError("sender_unverified")
             return await self._judge(click, actor)
         except GuardiaError as error:
             await self._refuse(click, actor, error)
-            # Who has spoken may have been cut off before the job was told: it looks again.
-            spoken = error.code == "already_spoken"
-            return FollowUp(wake=error.values["job"]) if spoken else NOTHING
+            again = error.code in _LOOK_AGAIN
+            return FollowUp(wake=error.values["job"]) if again else NOTHING
 
     async def _judge(self, click: Click, actor: Actor) -> FollowUp:
-        job_id, _, digest = click.value.partition(":")
+        job_id, _, rest = click.value.partition(":")
         job = await self._services.stores.jobs.load(job_id)
         if job is None or not actor.may_see(job.plan.institution):
             raise UserError("job_unknown")
         if click.button == CANCEL:
             await self._cancel(click, job, actor)
         elif click.button in _VERDICTS:
-            await self._decide(job, actor, _VERDICTS[click.button], digest)
+            digest, _, time = rest.partition(":")
+            run_at = read_stamp(time) if click.button == "approve_at" else None
+            if (click.button == "approve_at") != (run_at is not None):
+                raise UserError("button_unknown")
+            verdict = _VERDICTS[click.button]
+            await self._decide(job, actor, _Word(verdict=verdict, digest=digest, run_at=run_at))
         else:
             raise UserError("button_unknown")
         return FollowUp(wake=job.job_id)
@@ -68,33 +101,51 @@ class Approvals:
         if job.state is not JobState.AWAITING_APPROVAL:  # else the card says so at once
             await self._outbound.post(said, job.conversation, key=f"{key}:cancelling")
 
-    async def _decide(self, job: Job, actor: Actor, verdict: Verdict, digest: str) -> None:
+    async def _decide(self, job: Job, actor: Actor, word: _Word) -> None:
         now = self._services.clock.now()
-        refused = may_decide(job, actor, digest, now)
+        refused = may_decide(job, actor, word.digest, now)
         if refused is not None:
             raise UserError(refused, job=job.job_id, who=_decided_by(job))
+        await self._require_open(job, word, now)
         await self._chronicle.record(
             AuditKind.APPROVAL,
             actor.person_id,
-            subject=verdict.value,
+            subject=word.verdict.value,
             job_id=job.job_id,
-            digest=digest,
+            digest=word.digest,
             role=actor.role.value,
+            **({"run_at": word.run_at.isoformat()} if word.run_at else {}),
         )
-        stored = await self._services.stores.approvals.add_approval(
-            Approval(
-                job_id=job.job_id,
-                person_id=actor.person_id,
-                name=actor.name,
-                role=actor.role,
-                verdict=verdict,
-                plan_digest=digest,
-                stage=open_stage(job) or 0,
-                at=now,
-            )
+        approval = Approval(
+            job_id=job.job_id,
+            person_id=actor.person_id,
+            name=actor.name,
+            role=actor.role,
+            verdict=word.verdict,
+            plan_digest=word.digest,
+            stage=open_stage(job) or 0,
+            at=now,
+            run_at=word.run_at,
         )
+        stored = await self._services.stores.approvals.add_approval(self._seal.close(approval))
         if not stored:
-            await self._overtaken(job, actor, verdict)
+            await self._overtaken(job, actor, word.verdict)
+
+    async def _require_open(self, job: Job, word: _Word, now: datetime) -> None:
+        """A yes counts only for a time at which the calendar lets it begin.
+
+        Raises:
+            UserError: ``frozen`` or ``window_closed``; ``button_unknown`` for a time that no card
+                has ever offered.
+        """
+        if word.verdict is not Verdict.APPROVE:
+            return
+        at = max(now, word.run_at or now)
+        if at > now + _AHEAD:
+            raise UserError("button_unknown")
+        closed = await self._timetable.refusal(job.plan, now=now, at=at)
+        if closed is not None:
+            raise closed
 
     async def _overtaken(self, job: Job, actor: Actor, verdict: Verdict) -> None:
         """Somebody was faster: the word that has just been audited does not count."""

@@ -9,17 +9,22 @@ guesses encodings of names.
 from __future__ import annotations
 
 import itertools
-import re
 import stat
 import struct
-import unicodedata
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from bot.core.errors import UserError
+from bot.core.file_names import (
+    check_path,
+    left_by_desktop,
+    name_of_bytes,
+    quoted,
+    refuse_collisions,
+    source_of,
+)
 
 _EOCD = struct.Struct("<4s4H2LH")
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
@@ -33,8 +38,6 @@ _ZIP64 = 0xFFFFFFFF
 _STORED, _DEFLATED = 0, 8
 _RATIO_MATTERS_FROM = 1 << 20  # bytes; a small file of spaces is no bomb
 _CHUNK = 1 << 16
-_LONGEST_PATH, _LONGEST_PART = 512, 255  # characters (as the wire has it), bytes
-_LEFT_BY_DESKTOPS = {".ds_store", "thumbs.db", "desktop.ini"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +52,8 @@ class FileLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveEntry:
-    """One regular file of an archive. Offsets and sizes in bytes."""
+    """One regular file of an archive. Offsets and sizes in bytes. ``source``: see
+    ``bot.core.file_names.source_of``."""
 
     path: str
     offset: int
@@ -58,6 +62,7 @@ class ArchiveEntry:
     packed: int
     size: int
     crc: int
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +100,9 @@ def list_entries(file: BinaryIO, archive: str, limits: FileLimits) -> Listing:
     files = [
         (path, entry)
         for (path, _), entry in zip(checked, entries, strict=True)
-        if not path.endswith("/") and not _left_by_desktop(path)
+        if not path.endswith("/") and not left_by_desktop(path)
     ]
-    skipped = tuple(path for path, _ in checked if _left_by_desktop(path))
+    skipped = tuple(path for path, _ in checked if left_by_desktop(path))
     if not files:
         raise UserError("archive_empty", archive=archive)
     refuse_collisions([path for path, _ in files], archive)
@@ -121,47 +126,6 @@ def inflate(file: BinaryIO, entry: ArchiveEntry, archive: str) -> Iterator[bytes
         yield piece
     if produced != entry.size or crc != entry.crc:
         raise UserError("archive_entry_damaged", archive=archive, entry=quoted(entry.path))
-
-
-def quoted(name: str) -> str:
-    """A name as it may be shown: without invisible characters, and short."""
-    visible = "".join("�" if _invisible(character) else character for character in name)
-    return visible if len(visible) <= 80 else f"{visible[:50]}…{visible[-25:]}"
-
-
-def check_path(path: str, archive: str) -> None:
-    """Refuses what does not stay below the folder it is put into, on any operating system.
-
-    Raises:
-        UserError: ``archive_entry_path`` or ``archive_entry_name``.
-    """
-    values = {"archive": archive, "entry": quoted(path)}
-    if any(_invisible(character) for character in path):
-        raise UserError("archive_entry_name", **values)
-    parts = path.removesuffix("/").split("/")
-    escapes = "\\" in path or re.match(r"[A-Za-z]:", path) or {"", ".", ".."} & set(parts)
-    if escapes:
-        raise UserError("archive_entry_path", **values)
-    if len(path) > _LONGEST_PATH or any(len(part.encode()) > _LONGEST_PART for part in parts):
-        raise UserError("archive_entry_long", **values)
-
-
-def refuse_collisions(paths: list[str], archive: str) -> None:
-    """Refuses two names for one file, also where only case differs, and a file that another
-    entry uses as a folder.
-
-    Raises:
-        UserError: ``archive_duplicate``.
-    """
-    seen: set[str] = set()
-    for path in paths:
-        if _folded(path) in seen:
-            raise UserError("archive_duplicate", archive=archive, entry=quoted(path))
-        seen.add(_folded(path))
-    for path in paths:
-        for parent in PurePosixPath(_folded(path)).parents:
-            if str(parent) in seen:
-                raise UserError("archive_duplicate", archive=archive, entry=quoted(path))
 
 
 def looks_like_zip(head: bytes) -> bool:
@@ -285,15 +249,13 @@ def _checked_path(header: _Header, archive: str) -> str:
 
 
 def _decoded(header: _Header, archive: str) -> str:
-    """The name in NFC. Windows tools write Korean names as cp949 and do not say so."""
-    encodings = ("utf-8",) if header.flags & _UTF8_NAME else ("utf-8", "cp949")
-    for encoding in encodings:
-        try:
-            return unicodedata.normalize("NFC", header.raw_name.decode(encoding))
-        except UnicodeDecodeError:
-            continue
-    shown = quoted(header.raw_name.decode("ascii", "replace"))
-    raise UserError("archive_encoding", archive=archive, entry=shown)
+    try:
+        if header.flags & _UTF8_NAME:
+            return name_of_bytes(header.raw_name, encodings=("utf-8",))
+        return name_of_bytes(header.raw_name)
+    except UnicodeDecodeError:
+        shown = quoted(header.raw_name.decode("ascii", "replace"))
+        raise UserError("archive_encoding", archive=archive, entry=shown) from None
 
 
 def _locate(file: BinaryIO, header: _Header, path: str, archive: str) -> ArchiveEntry:
@@ -315,6 +277,7 @@ def _locate(file: BinaryIO, header: _Header, path: str, archive: str) -> Archive
         packed=header.packed,
         size=header.size,
         crc=header.crc,
+        source=source_of(header.raw_name, path),
     )
 
 
@@ -364,18 +327,3 @@ def _read_exactly(file: BinaryIO, length: int) -> Iterator[bytes]:
         if left <= 0 or not (piece := file.read(min(_CHUNK, left))):
             return
         yield piece
-
-
-def _left_by_desktop(path: str) -> bool:
-    parts = path.casefold().removesuffix("/").split("/")
-    return parts[0] == "__macosx" or parts[-1] in _LEFT_BY_DESKTOPS
-
-
-def _folded(path: str) -> str:
-    return unicodedata.normalize("NFC", path.casefold())
-
-
-def _invisible(character: str) -> bool:
-    # Category C: controls, line breaks, bidirectional overrides, surrogates, unassigned.
-    category = unicodedata.category(character)
-    return category[0] == "C" or category in ("Zl", "Zp")

@@ -20,19 +20,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO
 
-from agent.wire.types import canonical_json
-from bot.core.domain.artifact import Artifact, ArtifactEntry
+from bot.core.domain.artifact import Artifact, ArtifactEntry, digest_of_entries
 from bot.core.domain.conversation import ReceivedFile
 from bot.core.errors import OperationError, UserError
+from bot.core.file_names import check_path, quoted, refuse_collisions
 from bot.engine.archive import (
     FileLimits,
-    check_path,
     ends_like_zip,
     inflate,
     list_entries,
     looks_like_zip,
-    quoted,
-    refuse_collisions,
 )
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -195,7 +192,12 @@ class DiskFileStore:
                     for piece in inflate(archive, entry, quoted(label)):
                         stored.write(piece)
                     stored.file.close()
-                    yield ArtifactEntry(path=entry.path, sha256=stored.digest, size=stored.size)
+                    yield ArtifactEntry(
+                        path=entry.path,
+                        sha256=stored.digest,
+                        size=stored.size,
+                        source=entry.source,
+                    )
 
         return _Source(
             label=label,
@@ -223,14 +225,18 @@ class DiskFileStore:
                 _sync(folder)
 
     def _publish_one(self, stored: _Stored) -> Path | None:
-        target = self._contents / stored.digest[:2] / stored.digest
-        if target.is_file() and target.stat().st_size == stored.size:
+        if self._has(stored.digest, stored.size):
             return None  # the same contents are here already
+        target = self._contents / stored.digest[:2] / stored.digest
         target.parent.mkdir(exist_ok=True, mode=0o700)
         stored.file.close()
         _sync(Path(stored.file.name))
         Path(stored.file.name).replace(target)
         return target.parent
+
+    def _has(self, digest: str, size: int) -> bool:
+        target = self._contents / digest[:2] / digest
+        return target.is_file() and target.stat().st_size == size
 
     def _sweep(self) -> None:
         """Removes what a killed process left half received; others may be receiving now."""
@@ -255,6 +261,10 @@ class DiskFileStore:
             return file.read(length)
 
     def _remember(self, path: Path) -> str:
+        with path.open("rb") as source:
+            known = hashlib.file_digest(source, "sha256").hexdigest()
+        if self._has(known, path.stat().st_size):
+            return known
         with self._staging() as staged, path.open("rb") as source:
             stored = self._begin()
             staged.append(stored)
@@ -277,7 +287,7 @@ class _Source:
 
 def _add_entry(entries: dict[str, ArtifactEntry], entry: ArtifactEntry, label: str) -> None:
     known = entries.setdefault(entry.path, entry)
-    if known != entry:
+    if known.sha256 != entry.sha256:
         raise UserError("files_conflict", file=quoted(label), entry=quoted(entry.path))
 
 
@@ -285,9 +295,8 @@ def _artifact(
     entries: dict[str, ArtifactEntry], labels: list[str], skipped: tuple[str, ...]
 ) -> Artifact:
     ordered = tuple(entries[path] for path in sorted(entries))
-    rows = [[entry.path, entry.sha256, entry.size] for entry in ordered]
     return Artifact(
-        digest=hashlib.sha256(canonical_json(rows)).hexdigest(),
+        digest=digest_of_entries(ordered),
         name=quoted(", ".join(labels)),
         size=sum(entry.size for entry in ordered),
         entries=ordered,

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from bot.core.cards import plain_report, question_report, refusal_report
 from bot.core.domain.audit import AuditKind
-from bot.core.domain.conversation import Click, Command, ConversationRef, Mention
+from bot.core.domain.conversation import Click, Command, ConversationRef, Mention, ReceivedFile
 from bot.core.domain.decision import Deny, RequireApproval
 from bot.core.domain.estate import Target, Vocabulary
 from bot.core.domain.intent import NONE, Clarification, Intent, Utterance
@@ -24,19 +24,21 @@ from bot.core.domain.report import Report, Tone
 from bot.core.errors import GuardiaError, OperationError, UserError
 from bot.core.policy import Asked, asked_of, decide
 from bot.core.ports import Action, ActionRequest
-from bot.core.redaction import redact
 from bot.engine.chronicle import Chronicle
 from bot.engine.context import Surroundings
 from bot.engine.corrections import OpenPlans, carried
 from bot.engine.follow_up import NOTHING, FollowUp
+from bot.engine.identities import Identities
 from bot.engine.knowledge import Knowledge
 from bot.engine.naming import SEOUL, event_key_of, job_id_of, thread_of
 from bot.engine.outbound import Outbound
 from bot.engine.questions import question_for
 from bot.engine.reply import Reply
 from bot.engine.services import Services
+from bot.engine.sourcing import Sourcing, source_detail
 from bot.engine.survey import Surveyor
 from bot.engine.tasks import Tasks
+from bot.engine.trust import confirmation, is_proved, reads_only
 
 _SR = re.compile(r"SR-[0-9]{4}-[0-9]{1,6}")  # whoever made the intent: it goes into plan and audit
 
@@ -70,14 +72,18 @@ class Pipeline:
         self._surveyor = Surveyor(services, chronicle)
         self._tasks = Tasks(services, chronicle)
         self._knowledge = Knowledge(services)
+        self._sourcing = Sourcing(services)
+        self._identities = Identities(services, chronicle)
 
     async def handle(self, message: Mention | Command) -> FollowUp:
         """Take one addressed message, and say what it leads to."""
         key = event_key_of(message.conversation.adapter, message.event_id)
         thread = thread_of(message.conversation)
         actor = await self._services.directory.find(message.sender)
-        if actor is None:
-            await self._refuse_stranger(message, thread, key)
+        told = await self._identities.answer(message, actor, key=key)
+        if told is not None:
+            await self._outbound.post(told, thread, key=f"{key}:identity")
+        if told is not None or actor is None:
             return NOTHING
         reply = Reply(self._outbound, thread, key)
         request = Request(key=key, actor=actor, message=message, thread=thread, reply=reply)
@@ -136,6 +142,9 @@ class Pipeline:
         if parsed is None or parsed.action == NONE:
             await self._leave_alone(request, parsed)
             return NOTHING
+        if not self._may_take(request, parsed):
+            await self._ask_confirmation(request, pending, kept)
+            return NOTHING
         meant = await self._surroundings.complete(parsed, request.thread, request.actor)
         return await self._act(request, replace(meant, files=kept), vocabulary)
 
@@ -159,13 +168,30 @@ class Pipeline:
         )
         await request.reply.say(question_report(question, texts=self._texts))
 
+    def _may_take(self, request: Request, intent: Intent) -> bool:
+        """A change is not taken on the word of a service that does not prove who speaks."""
+        return is_proved(request.message.sender, self._services.adapters) or reads_only(
+            intent.action, self._services.action_of(intent.action)
+        )
+
+    async def _ask_confirmation(
+        self, request: Request, pending: Intent | None, files: tuple[ReceivedFile, ...]
+    ) -> None:
+        asking = confirmation(_text_of(request.message), self._texts)
+        partial = replace(pending or Intent(action=NONE), files=files)
+        until = request.at + self._services.settings.dialogue_lapse
+        await self._stores.dialogues.ask(
+            request.thread, request.actor.person_id, partial, until=until
+        )
+        await request.reply.say(asking)
+
     async def _done_asking(self, request: Request) -> None:
         await self._stores.dialogues.drop(request.thread, request.actor.person_id)
 
     # --- intent to target ------------------------------------------------------------------
 
     async def _act(self, request: Request, intent: Intent, vocabulary: Vocabulary) -> FollowUp:
-        missing = tuple(slot for slot in intent.missing if not (slot == "files" and intent.files))
+        missing = await self._sourcing.still_missing(intent, vocabulary)
         if missing:
             asking = replace(intent, missing=missing)
             await self._ask(request, question_for(asking, vocabulary, self._texts))
@@ -186,7 +212,14 @@ class Pipeline:
             asking = replace(intent, missing=("env",))
             await self._ask(request, question_for(asking, vocabulary, self._texts))
             return NOTHING
-        job_id = await self._plan(request, intent, action, target)
+        try:
+            job_id = await self._plan(request, intent, action, target)
+        except UserError as error:
+            question = self._sourcing.question_after(error, intent)
+            if question is None:
+                raise
+            await self._ask(request, question)
+            return NOTHING
         # Only now: cut off before, the same message must find its question still open.
         await self._done_asking(request)
         if job_id is not None:
@@ -231,7 +264,9 @@ class Pipeline:
         self, request: Request, intent: Intent, action: Action, target: Target | None
     ) -> ActionRequest:
         history = self._stores.history
-        wants_files = "files" in action.needs
+        artifact = None
+        if "files" in action.needs:
+            artifact = await self._sourcing.artifact(intent, target, request.reply)
         guides = None
         if "guides" in action.needs:
             question = _text_of(request.message)
@@ -242,7 +277,7 @@ class Pipeline:
             target=target,
             params=intent.params,
             sr=intent.sr,
-            artifact=await self._stores.files.open_artifact(intent.files) if wants_files else None,
+            artifact=artifact,
             facts={},
             history=await history.deployments(target.system.code) if target else (),
             now=request.at,
@@ -288,6 +323,7 @@ class Pipeline:
             nodes=list(plan.node_names),
             files=[f"{file.path} {file.sha256}" for file in plan.files],
             rule=decision.rule,
+            **source_detail(asked.artifact),
         )
         job = Job(
             job_id=asked.job_id,
@@ -344,23 +380,6 @@ class Pipeline:
         if not still_asking:
             await self._done_asking(request)
         await request.reply.refuse(refusal_report(error, texts=self._texts))
-
-    async def _refuse_stranger(
-        self, message: Mention | Command, thread: ConversationRef, key: str
-    ) -> None:
-        await self._chronicle.record(
-            AuditKind.REFUSAL,
-            f"{message.sender.adapter}:{message.sender.user_id}",
-            subject=key,
-            code="person_unknown",
-            text=redact(message.text[:200]),
-        )
-        error = UserError("person_unknown", adapter=message.sender.adapter)
-        await self._outbound.post(
-            refusal_report(error, texts=self._texts, only_for=message.sender.user_id),
-            thread,
-            key=f"{key}:stranger",
-        )
 
 
 def _text_of(message: Mention | Command) -> str:

@@ -6,6 +6,7 @@ Called by the durable workflow, step by step; every step can be done twice.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -18,9 +19,11 @@ from bot.core.domain.report import Paragraph, Report
 from bot.core.errors import OperationError
 from bot.core.lifecycle import has_ended
 from bot.core.policy import eligible, open_stage
+from bot.engine.approval_seal import ApprovalSeal
 from bot.engine.chronicle import Chronicle
 from bot.engine.outbound import Outbound
 from bot.engine.services import Services
+from bot.engine.timetable import Timetable
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +38,8 @@ class ApprovalRequests:
         self._jobs = services.stores.jobs
         self._chronicle = chronicle
         self._outbound = outbound
+        self._seal = ApprovalSeal(services.signer)
+        self._timetable = Timetable(services)
 
     async def open(self, job_id: str) -> JobState:
         """A planned job either waits for approval from now on or is queued."""
@@ -42,8 +47,9 @@ class ApprovalRequests:
         if job.state is JobState.PLANNED:
             to = JobState.AWAITING_APPROVAL if job.stages else JobState.QUEUED
             job = await self.move(job, to)
-            if job.cancel_requested_by is not None:  # taken back before anybody could agree
-                return await self.settle(job_id)
+        if job.state is JobState.AWAITING_APPROVAL:
+            # Taken back before anybody could agree; or begun anew, and spoken of meanwhile.
+            return await self.settle(job_id)
         await self.show(job)
         return job.state
 
@@ -53,7 +59,7 @@ class ApprovalRequests:
         if job.state is JobState.AWAITING_APPROVAL:
             to = self._verdict(job)
             if to is not None:
-                job = await self.move(job, to)
+                job = await self.move(job, to, run_at=job.run_at and job.run_at.isoformat())
             await self.show(job)
         await self._tell_end(job)
         return job.state
@@ -62,19 +68,23 @@ class ApprovalRequests:
         """One line in the thread when a request ends unrun: an edited card wakes nobody up."""
         if job.state not in _UNRUN:
             return
+        report = await self.end_note(job)
+        try:
+            await self._outbound.post(report, job.conversation, key=f"{job.job_id}:settled")
+        except OperationError as error:
+            log.warning("note_failed", code=error.code, job=job.job_id)
+
+    async def end_note(self, job: Job) -> Report:
+        """That a job has ended without having run, and by whom."""
         texts = self._services.texts
         said = texts.say(f"settled.{job.state.value}", job=job.job_id, who=await self._who(job))
         hint = texts.say(f"settled.{job.state.value}_next")
-        report = Report(
+        return Report(
             title=said,
             summary=said,
             sections=(Paragraph(text=hint),),
             footer=texts.say("cards.footer_job", job=job.job_id),
         )
-        try:
-            await self._outbound.post(report, job.conversation, key=f"{job.job_id}:settled")
-        except OperationError as error:
-            log.warning("note_failed", code=error.code, job=job.job_id)
 
     async def _who(self, job: Job) -> str:
         """Who ended it."""
@@ -84,8 +94,8 @@ class ApprovalRequests:
         person = await self._services.directory.person(job.cancel_requested_by or "")
         return person.name if person else job.requester_name
 
-    @staticmethod
-    def _verdict(job: Job) -> JobState | None:
+    def _verdict(self, job: Job) -> JobState | None:
+        job = replace(job, approvals=self._seal.genuine(job.approvals))
         if any(approval.verdict is Verdict.REJECT for approval in job.approvals):
             return JobState.DENIED
         if job.cancel_requested_by is not None:
@@ -118,10 +128,11 @@ class ApprovalRequests:
             raise OperationError("job_missing", job=job_id)
         return job
 
-    async def move(self, job: Job, to: JobState) -> Job:
+    async def move(self, job: Job, to: JobState, **detail: object) -> Job:
         """Audit, then advance."""
         if job.state is not to and not has_ended(job.state):
-            await self._chronicle.state(job, to)
+            known = {name: value for name, value in detail.items() if value is not None}
+            await self._chronicle.state(job, to, **known)
             await self._jobs.advance(job.job_id, to, at=self._now())
         return await self.load(job.job_id)
 
@@ -133,11 +144,19 @@ class ApprovalRequests:
         if job.plan.risk is Risk.READ or job.card is None:
             return
         people = await self._services.directory.people()
+        now = self._now()
         card = plan_card(
-            job, approvers=eligible(job, people), texts=self._services.texts, now=self._now()
+            job,
+            approvers=eligible(job, people),
+            schedule=await self._timetable.schedule(job.plan, now=now),
+            texts=self._services.texts,
+            now=now,
+            console_url=self._services.settings.console_url,
         )
+        # Whoever is not asked any more is told by the job's other messages.
+        echo = job.state is not JobState.AWAITING_APPROVAL
         try:
-            await self._outbound.edit(card, job.card)
+            await self._outbound.edit(card, job.card, echo=echo)
         except OperationError as error:
             log.warning("card_failed", code=error.code, job=job.job_id)
 

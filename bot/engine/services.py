@@ -11,7 +11,9 @@ from datetime import timedelta
 
 from nacl.signing import SigningKey
 
+from bot.core.deploy_ports import CalendarStore, SourceRepository
 from bot.core.guide_ports import GuideSearch, GuideStore
+from bot.core.messenger_ports import IdentityLinks
 from bot.core.ports import (
     Action,
     Adapter,
@@ -41,6 +43,8 @@ class EngineSettings:
     text_limit: int = 4000  # characters of one request
     read_fan_out: int = 20  # nodes read at the same time
     agent_patience_s: int = 60  # how long a run waits for its agent to reconnect before it gives up
+    cancel_look_s: float = 1.0  # how often a running step looks whether its job is cancelled
+    console_url: str | None = None  # where our own pages are reached; None: no links to them
     unknown_retries: int = 3  # how often a silent agent is asked what became of a step
 
 
@@ -56,6 +60,8 @@ class Stores:
     audit: AuditSink
     files: FileStore
     guides: GuideStore
+    calendar: CalendarStore
+    identities: IdentityLinks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +75,7 @@ class Services:
     directory: Directory
     agents: AgentPool
     guide_search: GuideSearch
+    sources: SourceRepository
     stores: Stores
     clock: Clock
     texts: Texts

@@ -138,7 +138,8 @@ class Surveyor:
                 if isinstance(event, StepOutcome):
                     if event.state == "succeeded" and event.result is not None:
                         return event.result
-                    raise OperationError("survey_failed", node=step.node_id, code=event.code)
+                    values = {**event.values, "node": step.node_id, "code": event.code}
+                    raise OperationError("survey_failed", **values)
         raise OperationError("survey_failed", node=step.node_id, code="agent_silent")
 
 

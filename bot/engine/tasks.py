@@ -9,7 +9,7 @@ from bot.core.cards import plain_report
 from bot.core.domain.audit import AuditKind
 from bot.core.domain.conversation import ConversationRef
 from bot.core.domain.intent import Intent
-from bot.core.domain.job import Job
+from bot.core.domain.job import Job, JobState
 from bot.core.domain.people import Actor, Role
 from bot.core.domain.report import Report, Table
 from bot.core.errors import UserError
@@ -59,7 +59,7 @@ class Tasks:
             (
                 job.job_id,
                 texts.note(job.plan.title),
-                texts.say(f"state.{job.state.value}"),
+                self._state(job),
                 job.requester_name,
                 f"{job.created_at.astimezone(SEOUL):%m-%d %H:%M}",
             )
@@ -70,6 +70,15 @@ class Tasks:
         )
         title = texts.say("tasks.title", count=len(jobs))
         return Report(title=title, summary=title, sections=(Table(columns=columns, rows=rows),))
+
+    def _state(self, job: Job) -> str:
+        texts = self._services.texts
+        state = texts.say(f"state.{job.state.value}")
+        if job.state is not JobState.QUEUED or job.run_at is None:
+            return state
+        if job.run_at <= self._services.clock.now():
+            return state
+        return f"{state} ({job.run_at.astimezone(SEOUL):%m-%d %H:%M})"
 
     @staticmethod
     def _meant(jobs: list[Job], intent: Intent, thread: ConversationRef) -> Job:

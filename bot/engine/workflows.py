@@ -3,12 +3,16 @@
 Owns: what DBOS runs, resumes after a crash and keeps one at a time per system. A workflow only
 decides what comes next; everything it calls is a step that may be done twice. It branches on
 returned values, never on exceptions, and its code changes rarely: a change that moves a step
-needs a new ``APPLICATION_VERSION``, so that runs under way end with the code that they began with.
+needs a new ``APPLICATION_VERSION``, so that no record of the old steps is taken for one of the new;
+what is under way then begins anew (``housekeeping``).
+
+Versions: 2: the node runs of a batch go side by side in one step, an approved job waits for its
+time and its turn in its own workflow, and the records of steps have other shapes than in 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import structlog
@@ -28,16 +32,19 @@ from bot.core.domain.plan import Risk
 from bot.engine.approvals import Approvals
 from bot.engine.conductor import Conductor
 from bot.engine.follow_up import NOTHING, FollowUp
+from bot.engine.housekeeping import begin_anew, forget_ended
 from bot.engine.naming import event_key_of
 from bot.engine.pipeline import Pipeline
 from bot.engine.requests import ApprovalRequests
 from bot.engine.room_talk import Place, RoomTalk
+from bot.engine.waiting import WITHDRAWN, Waiting
 
 log = structlog.get_logger(__name__)
 
-APPLICATION_VERSION = "1"
+APPLICATION_VERSION = "2"
 CHANGES = "changes"  # the queue of changing jobs, one at a time per system
 _WAKE = "wake"
+_LOOK_S = 600.0  # how long a queued job's follower outlives its queueing, at the most
 _INBOUND: dict[str, TypeAdapter[Any]] = {
     kind.__name__: TypeAdapter(kind) for kind in (Mention, Command, Click)
 }
@@ -46,7 +53,6 @@ _INBOUND: dict[str, TypeAdapter[Any]] = {
 class Workflows:
     """Registers the workflows with DBOS and starts them. One per process.
 
-    ``unknown_retries``: how often a silent agent is asked again what became of a step.
     ``retry_s``: seconds before a step that raised is tried again, doubled each time.
     """
 
@@ -57,7 +63,7 @@ class Workflows:
         approvals: Approvals,
         requests: ApprovalRequests,
         conductor: Conductor,
-        unknown_retries: int,
+        waiting: Waiting,
         retry_s: float = 0.5,
         talk: RoomTalk | None = None,
     ) -> None:
@@ -65,7 +71,7 @@ class Workflows:
         self._approvals = approvals
         self._requests = requests
         self._conductor = conductor
-        self._unknown_retries = unknown_retries
+        self._waiting = waiting
         self._retry_s = retry_s
         self._talk = talk
         self._register()
@@ -91,9 +97,17 @@ class Workflows:
         self._run = DBOS.workflow(name="run", max_recovery_attempts=None)(run)
 
     async def launch(self) -> None:
-        """Start DBOS on the running loop; what a crash interrupted goes on from here."""
+        """Start DBOS on the running loop; what a crash or an upgrade interrupted goes on."""
         DBOS.launch()
         await DBOS.register_queue_async(CHANGES, partition_concurrency=1, polling_interval_sec=0.2)
+        known: dict[str, Callable[..., Coroutine[Any, Any, Any]]] = {
+            "take": self._take,
+            "job": self._job,
+            "run": self._run,
+            "overheard": self._overheard,
+        }
+        await begin_anew(known)
+        await forget_ended()
 
     async def receive(self, event: Inbound) -> None:
         """Take an inbound value durably; the same event starts nothing a second time."""
@@ -180,17 +194,43 @@ class Workflows:
             settle = self._requests.settle if woken is not None else self._requests.lapse
             state = await self._step("settle", settle, job_id, patient=True)
         if state == JobState.QUEUED:
-            await self._start_run(job_id)
+            return await self._follow_queued(job_id)
         return str(state)
 
-    async def _start_run(self, job_id: str) -> None:
+    async def _follow_queued(self, job_id: str) -> str:
         scope = await self._step("scope", self._conductor.scope, job_id, patient=True)
-        with SetWorkflowID(f"run:{job_id}"):
-            if scope is None:
+        if scope is None:
+            with SetWorkflowID(f"run:{job_id}"):
                 await DBOS.start_workflow_async(self._run, job_id)
-            else:
-                with SetEnqueueOptions(queue_partition_key=scope):
-                    await DBOS.enqueue_workflow_async(CHANGES, self._run, job_id)
+            return str(JobState.QUEUED)
+        state = await self._await_time(job_id)
+        if state != JobState.QUEUED:
+            return state
+        await self._step("turn", self._waiting.tell_turn, job_id, patient=True)
+        with SetWorkflowID(f"run:{job_id}"), SetEnqueueOptions(queue_partition_key=scope):
+            await DBOS.enqueue_workflow_async(CHANGES, self._run, job_id)
+        while state == JobState.QUEUED:
+            state = await self._doze(job_id, _LOOK_S)
+        return state
+
+    async def _await_time(self, job_id: str) -> str:
+        """Until the time that people have said yes for, or a cancel."""
+        state = str(JobState.QUEUED)
+        left = await self._step("left", self._waiting.remaining_s, job_id, patient=True)
+        if left > 0:
+            await self._step("time", self._waiting.tell_time, job_id, patient=True)
+        while left > 0 and state == JobState.QUEUED:
+            state = await self._doze(job_id, left)
+            left = await self._step("left", self._waiting.remaining_s, job_id, patient=True)
+        return state
+
+    async def _doze(self, job_id: str, seconds: float) -> str:
+        """Until somebody wakes the job, or the time is over; a cancel ends it here."""
+        await DBOS.recv_async(_WAKE, timeout_seconds=seconds)
+        state = await self._step("withdraw", self._waiting.withdraw, job_id, patient=True)
+        if state == WITHDRAWN:
+            await self._step("stopped", self._conductor.stopped, job_id, "cancelled", patient=True)
+        return str(state)
 
     # --- one run ---------------------------------------------------------------------------
 
@@ -218,19 +258,30 @@ class Workflows:
     async def _walk(self, job_id: str) -> JobState:
         course = await self._step("course", self._conductor.course, job_id)
         for batch in course["batches"]:
+            whole: bool | None
             if course["risk"] == Risk.READ:
-                if not await self._read(job_id, batch):
-                    return JobState.FAILED
-                continue
-            for step_id in batch:
-                if await self._step("cancelled", self._conductor.cancelled, job_id):
-                    return await self._go_back(job_id, JobState.CANCELLED)
-                state = await self._execute(job_id, step_id)
-                if state == StepState.UNKNOWN:
-                    return JobState.UNKNOWN
-                if state != StepState.SUCCEEDED:
-                    return await self._go_back(job_id, JobState.ROLLED_BACK)
+                whole = await self._read(job_id, [step_id for run in batch for step_id in run])
+            else:
+                whole = await self._forward(job_id, batch)
+            if whole is None:
+                return JobState.UNKNOWN
+            if not whole:
+                to = await self._step("fallen", self._conductor.fallen, job_id)
+                return await self._go_back(job_id, JobState(to))
         return JobState.SUCCEEDED
+
+    async def _forward(self, job_id: str, batch: list[list[str]]) -> bool | None:
+        """One batch. False: it was broken off; None: nobody knows how it stands."""
+        if len(batch) > 1:
+            states = await self._step("runs", self._conductor.execute_runs, job_id, batch)
+            return _verdict(states)
+        for step_id in batch[0] if batch else []:
+            if await self._step("cancelled", self._conductor.cancelled, job_id):
+                return False
+            state = await self._execute(job_id, step_id)
+            if state != StepState.SUCCEEDED:
+                return _verdict([state])
+        return True
 
     async def _read(self, job_id: str, batch: list[str]) -> bool:
         """All steps of a batch at once. A read that failed left nothing unknown behind."""
@@ -241,28 +292,33 @@ class Workflows:
         return all(state == StepState.SUCCEEDED for state in states)
 
     async def _execute(self, job_id: str, step_id: str) -> str:
-        """One step. A silent agent is asked again what became of it: its ledger knows, and
-        nothing is repeated that may have taken effect."""
-        state = await self._step("execute", self._conductor.execute, job_id, step_id)
-        for _ in range(self._unknown_retries):
-            if state != StepState.UNKNOWN:
-                break
-            state = await self._step("execute", self._conductor.execute, job_id, step_id)
-        return str(state)
+        return str(await self._step("execute", self._conductor.insist, job_id, step_id))
 
     async def _go_back(self, job_id: str, to: JobState) -> JobState:
         back = await self._step("way_back", self._conductor.way_back, job_id)
         if back is None:
             return JobState.ROLLBACK_FAILED
-        for way in back["ways"]:
-            for step_id in way:
-                state = await self._execute(job_id, step_id)
-                if state == StepState.UNKNOWN:
-                    return JobState.UNKNOWN
-                if state != StepState.SUCCEEDED:
-                    return JobState.ROLLBACK_FAILED
+        for batch in back["ways"]:
+            whole = await self._backward(job_id, batch)
+            if whole is None:
+                return JobState.UNKNOWN
+            if not whole:
+                return JobState.ROLLBACK_FAILED
+        for batch in back["clearing"]:
+            # These serve what they served; what is left there goes with the next staging.
+            await self._backward(job_id, batch)
         nothing_changed = not back["changed"] and to is JobState.ROLLED_BACK
         return JobState.FAILED if nothing_changed else to
+
+    async def _backward(self, job_id: str, batch: list[list[str]]) -> bool | None:
+        """As ``_forward``, for the way back: no cancel is looked at any more."""
+        if len(batch) > 1:
+            return _verdict(await self._step("undo", self._conductor.undo_runs, job_id, batch))
+        for step_id in batch[0]:
+            state = await self._execute(job_id, step_id)
+            if state != StepState.SUCCEEDED:
+                return _verdict([state])
+        return True
 
     async def _step(
         self,
@@ -296,6 +352,13 @@ class StepGaveUpError(Exception):
     """A durable step failed every time it was tried."""
 
 
+def _verdict(states: list[str]) -> bool | None:
+    """Whether all is well; None where one of them is not known."""
+    if StepState.UNKNOWN in states:
+        return None
+    return all(state == StepState.SUCCEEDED for state in states)
+
+
 def _as_answer(click: Click) -> Mention | None:
     """A chosen answer is a message of the person who pressed it."""
     if click.button != "choose":
@@ -310,7 +373,9 @@ def _as_answer(click: Click) -> Mention | None:
     )
 
 
-def configure(*, system_database_url: str, executor_id: str) -> None:
+def configure(
+    *, system_database_url: str, executor_id: str, version: str = APPLICATION_VERSION
+) -> None:
     """Tell DBOS where it keeps its own state. Before ``Workflows`` are made.
 
     Args:
@@ -320,7 +385,7 @@ def configure(*, system_database_url: str, executor_id: str) -> None:
     config: DBOSConfig = {
         "name": "guardia",
         "system_database_url": system_database_url,
-        "application_version": APPLICATION_VERSION,
+        "application_version": version,
         "executor_id": executor_id,
         "serializer": DBOSPortableJSONSerializer(),
         "notification_listener_polling_interval_sec": 0.2,

@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.core.domain.estate import InstitutionEntry, Node, SrEntry, SystemEntry, Vocabulary
+from bot.core.domain.estate import (
+    InstitutionEntry,
+    Node,
+    Repository,
+    Rollout,
+    SrEntry,
+    SystemEntry,
+    Vocabulary,
+)
 from bot.core.domain.guide import Guide
 from bot.core.domain.people import Actor
 from bot.core.domain.room import Room
@@ -20,6 +28,8 @@ class SystemRecord:
     criticality: str
     manager: str  # person id
     agent: str
+    rollout: Rollout | None = None  # None: the file says nothing, and what is stored stays
+    repository: Repository | None = None  # likewise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,14 +15,18 @@ from bot.core.domain.estate import (
     InstitutionEntry,
     Node,
     NodeEntry,
+    Repository,
+    Rollout,
     SrEntry,
     SystemEntry,
 )
 from bot.core.domain.people import Actor, ExternalId
 from bot.core.domain.room import Room
+from bot.core.repositories import repository_name
 from cmdb.importers.estate import ChannelRecord, Estate, NodeRecord, SrRecord, SystemRecord
 from cmdb.importers.estate_rows import (
     EVERYTHING,
+    KNOWN_SUCCESS,
     BalancerLine,
     ChannelLine,
     ConnectionLine,
@@ -57,7 +61,11 @@ def build_estate(lines: EstateLines) -> Estate:
     connections = {row.node_id: row for row in lines.connections}
     members: dict[str, list[BalancerMember]] = defaultdict(list)
     for row in lines.balancers:
-        members[row.node_id].append(BalancerMember(web_node_id=row.web_node_id, member=row.member))
+        members[row.node_id].append(
+            BalancerMember(
+                member=row.member, web_node_id=row.web_node_id or "", device=row.device or ""
+            )
+        )
     return Estate(
         institutions=tuple(
             InstitutionEntry(name=row.institution, code=row.code, aliases=row.aliases)
@@ -90,7 +98,28 @@ def _system_of(row: SystemLine) -> SystemRecord:
         institution=row.institution, name=row.system, code=row.code, aliases=row.aliases
     )
     return SystemRecord(
-        entry=entry, criticality=row.criticality, manager=row.manager, agent=row.agent
+        entry=entry,
+        criticality=row.criticality,
+        manager=row.manager,
+        agent=row.agent,
+        rollout=_rollout_of(row),
+        repository=_repository_of(row),
+    )
+
+
+def _rollout_of(row: SystemLine) -> Rollout | None:
+    given = {"canary": row.canary, "batch": row.batch, "settle_s": row.settle_s}
+    said = {name: value for name, value in given.items() if value is not None}
+    return Rollout(**said) if said else None
+
+
+def _repository_of(row: SystemLine) -> Repository | None:
+    if row.repository_url is None:
+        return None
+    return Repository(
+        name=row.repository_name or repository_name(row.repository_url),
+        url=row.repository_url,
+        folder=row.repository_folder or "",
     )
 
 
@@ -121,12 +150,12 @@ def _node_of(
         service_port=place.service_port,
         agent=system.agent,
         wire=None if reached is None else _wire_of(row, reached),
-        balancers=tuple(sorted(members, key=lambda member: member.web_node_id)),
+        balancers=tuple(sorted(members, key=lambda one: (one.web_node_id, one.device))),
     )
     return NodeRecord(
         node=node,
         system_code=system.code,
-        ftp_port=row.ftp_port,
+        ftp_port=row.ftp_port if reached is None else reached.ftp_port or row.ftp_port,
         backup_path=place.backup_path,
         health_path=place.health_path,
         log_path=place.log_path,
@@ -134,6 +163,7 @@ def _node_of(
 
 
 def _wire_of(row: ServerLine, reached: ConnectionLine) -> NodeTarget:
+    by_ftp = reached.transfer == "ftp"
     balancer = None
     if reached.balancer_home is not None and reached.upstream_file is not None:
         balancer = BalancerSpec(home=reached.balancer_home, upstream_file=reached.upstream_file)
@@ -141,9 +171,9 @@ def _wire_of(row: ServerLine, reached: ConnectionLine) -> NodeTarget:
         node_id=row.node_id,
         env=row.env.value,
         host=reached.host,
-        port=reached.ssh_port,
+        port=(reached.ftp_port or row.ftp_port) if by_ftp else reached.ssh_port,
         user=reached.os_user,
-        host_key=reached.host_key,
+        host_key=None if by_ftp else reached.host_key,
         deploy_path=reached.deploy_path,
         backup_path=reached.backup_path,
         service=ServiceSpec(
@@ -153,10 +183,22 @@ def _wire_of(row: ServerLine, reached: ConnectionLine) -> NodeTarget:
             port=reached.service_port,
             health_path=reached.health_path,
             log_path=reached.log_path,
+            log_failures=reached.log_failures,
+            log_success=_success_of(reached),
+            watch_s=reached.watch_s,
         ),
         balancer=balancer,
         charset=reached.charset,
+        transfer=reached.transfer,
+        legacy=reached.legacy,
     )
+
+
+def _success_of(reached: ConnectionLine) -> str | None:
+    if reached.log_success is not None:
+        return None if reached.log_success == "-" else reached.log_success
+    kinds = (kind for kind in KNOWN_SUCCESS if kind in reached.service.lower())
+    return next((KNOWN_SUCCESS[kind] for kind in kinds), None)
 
 
 def _sr_of(row: SrLine, system: SystemLine) -> SrRecord:

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from pydantic import ValidationError
 
-from bot.core.domain.estate import Layer
 from bot.core.errors import ConfigurationError
 from cmdb.importers.estate import Estate, people_of, vocabulary_of
 from cmdb.importers.estate_build import EstateLines, build_estate
+from cmdb.importers.estate_files import File, Files, Finding, Line
+from cmdb.importers.estate_reach import check_reach
 from cmdb.importers.estate_rows import (
     EVERYTHING,
     BalancerLine,
@@ -49,47 +50,6 @@ __all__ = [
 Row = TypeVar("Row", bound=EstateRow)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """What is wrong where. ``line`` counts from 1, the header included."""
-
-    file: str
-    line: int
-    column: str
-    problem: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line} {self.column}: {self.problem}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Line(Generic[Row]):
-    number: int
-    row: Row
-
-
-@dataclass(frozen=True, slots=True)
-class _File(Generic[Row]):
-    name: str
-    lines: tuple[_Line[Row], ...]
-
-    def rows(self) -> tuple[Row, ...]:
-        return tuple(line.row for line in self.lines)
-
-
-@dataclass(frozen=True, slots=True)
-class _Files:
-    institutions: _File[InstitutionLine]
-    systems: _File[SystemLine]
-    servers: _File[ServerLine]
-    people: _File[PersonLine]
-    srs: _File[SrLine]
-    connections: _File[ConnectionLine]
-    balancers: _File[BalancerLine]
-    rooms: _File[RoomLine]
-    channels: _File[ChannelLine]
-
-
 def read_estate(folder: Path) -> Estate:
     """The estate of a folder.
 
@@ -97,7 +57,7 @@ def read_estate(folder: Path) -> Estate:
         ConfigurationError: ``estate_invalid`` with every finding (file, line, column, problem).
     """
     findings: list[Finding] = []
-    files = _Files(
+    files = Files(
         _read(folder / "institutions.csv", InstitutionLine, findings),
         _read(folder / "systems.csv", SystemLine, findings),
         _read(folder / "servers.csv", ServerLine, findings),
@@ -111,7 +71,7 @@ def read_estate(folder: Path) -> Estate:
     if not findings:  # a line that could not be read would only leave others dangling
         _check_duplicates(files, findings)
         _check_references(files, findings)
-        _check_balancers(files, findings)
+        check_reach(files, findings)
     guides, faults = read_guides(folder, {row.institution for row in files.institutions.rows()})
     findings += [Finding(file=f, line=n, column=c, problem=p) for f, n, c, p in faults]
     if findings:
@@ -142,26 +102,36 @@ def read_estate(folder: Path) -> Estate:
 
 def _read(
     path: Path, row_type: type[Row], findings: list[Finding], *, required: bool = True
-) -> _File[Row]:
-    lines: list[_Line[Row]] = []
-    columns = list(row_type.model_fields)
+) -> File[Row]:
+    lines: list[Line[Row]] = []
+    columns = row_type.model_fields
+    required_columns = {name for name, field in columns.items() if field.is_required()}
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream, strict=True)
-            if sorted(reader.fieldnames or ()) != sorted(columns):
-                problem = f"the columns are not {','.join(columns)}"
+            names = list(reader.fieldnames or ())
+            if len(set(names)) != len(names) or not required_columns <= set(names) <= set(columns):
+                problem = f"the columns are not {_written(row_type)}"
                 findings.append(Finding(file=path.name, line=1, column="-", problem=problem))
-                return _File(path.name, ())
+                return File(path.name, ())
             for cells in reader:
                 row = _parse(row_type, cells, path.name, reader.line_num, findings)
-                lines += [] if row is None else [_Line(reader.line_num, row)]
+                lines += [] if row is None else [Line(reader.line_num, row)]
     except FileNotFoundError:
         if required:
             findings.append(Finding(file=path.name, line=0, column="-", problem="missing"))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         problem = f"cannot be read as CSV in UTF-8: {error}"
         findings.append(Finding(file=path.name, line=0, column="-", problem=problem))
-    return _File(path.name, tuple(lines))
+    return File(path.name, tuple(lines))
+
+
+def _written(row_type: type[EstateRow]) -> str:
+    """The columns as a header has them; in brackets those that may be left out."""
+    return ",".join(
+        name if field.is_required() else f"[{name}]"
+        for name, field in row_type.model_fields.items()
+    )
 
 
 def _parse(
@@ -187,7 +157,7 @@ def _parse(
 # --- checking --------------------------------------------------------------------------------
 
 
-def _check_duplicates(files: _Files, findings: list[Finding]) -> None:
+def _check_duplicates(files: Files, findings: list[Finding]) -> None:
     _unique(files.institutions, "institution", lambda row: row.institution, findings)
     _unique(files.institutions, "code", lambda row: row.code, findings)
     _unique(files.systems, "code", lambda row: row.code, findings)
@@ -203,8 +173,12 @@ def _check_duplicates(files: _Files, findings: list[Finding]) -> None:
     _unique(files.connections, "node_id", lambda row: row.node_id, findings)
     _unique(files.rooms, "room_id", lambda row: row.room_id, findings)
     _unique(files.channels, "channel", lambda row: (row.adapter, row.channel), findings)
-    _unique(files.balancers, "node_id", lambda row: (row.web_node_id, row.node_id), findings)
-    _unique(files.balancers, "member", lambda row: (row.web_node_id, row.member), findings)
+    _unique(files.balancers, "node_id", lambda row: (*_behind(row), row.node_id), findings)
+    _unique(files.balancers, "member", lambda row: (*_behind(row), row.member), findings)
+
+
+def _behind(row: BalancerLine) -> tuple[str | None, str | None]:
+    return (row.web_node_id, row.device)
 
 
 def _place(row: ServerLine) -> Hashable:
@@ -212,7 +186,7 @@ def _place(row: ServerLine) -> Hashable:
 
 
 def _unique(
-    file: _File[Row], column: str, key: Callable[[Row], Hashable], findings: list[Finding]
+    file: File[Row], column: str, key: Callable[[Row], Hashable], findings: list[Finding]
 ) -> None:
     """``key`` None: the line has no such value."""
     first: dict[Hashable, int] = {}
@@ -228,14 +202,14 @@ def _unique(
             )
 
 
-def _check_references(files: _Files, findings: list[Finding]) -> None:
+def _check_references(files: Files, findings: list[Finding]) -> None:
     institutions = {row.institution for row in files.institutions.rows()}
     systems = {(row.institution, row.system) for row in files.systems.rows()}
     nodes = {row.node_id for row in files.servers.rows()}
     people = {row.user_id for row in files.people.rows()}
     own = institutions | {EVERYTHING}
 
-    def refer(file: _File[Row], column: str, holds: Callable[[Row], bool]) -> None:
+    def refer(file: File[Row], column: str, holds: Callable[[Row], bool]) -> None:
         for line in file.lines:
             if not holds(line.row):
                 problem = "names what no other file has"
@@ -254,37 +228,5 @@ def _check_references(files: _Files, findings: list[Finding]) -> None:
     refer(files.rooms, "members", lambda row: set(row.members) <= people)
     codes = {row.code for row in files.systems.rows()}
     refer(files.channels, "system", lambda row: row.system in codes)
-    refer(files.balancers, "web_node_id", lambda row: row.web_node_id in nodes)
+    refer(files.balancers, "web_node_id", lambda row: row.web_node_id in {None, *nodes})
     refer(files.balancers, "node_id", lambda row: row.node_id in nodes)
-
-
-def _check_balancers(files: _Files, findings: list[Finding]) -> None:
-    """A balancer is a web node of the same system and environment, and says where it lives."""
-    servers = {row.node_id: row for row in files.servers.rows()}
-    balancing = {row.node_id for row in files.connections.rows() if row.balancer_home}
-    for reached in files.connections.lines:
-        if (reached.row.balancer_home is None) != (reached.row.upstream_file is None):
-            problem = "upstream_file and balancer_home go together"
-            findings.append(
-                Finding(
-                    file=files.connections.name,
-                    line=reached.number,
-                    column="balancer_home",
-                    problem=problem,
-                )
-            )
-    for line in files.balancers.lines:
-        web, node = servers.get(line.row.web_node_id), servers.get(line.row.node_id)
-        if web is None or node is None:
-            continue
-        same = (web.institution, web.system, web.env) == (node.institution, node.system, node.env)
-        if web.layer is not Layer.WEB or not same or web.node_id not in balancing:
-            problem = "is no web node of the same system and environment with a balancer_home"
-            findings.append(
-                Finding(
-                    file=files.balancers.name,
-                    line=line.number,
-                    column="web_node_id",
-                    problem=problem,
-                )
-            )

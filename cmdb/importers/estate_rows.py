@@ -12,13 +12,16 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from agent.wire.plan import LegacyAlgorithm
 from agent.wire.types import (
     AbsolutePath,
     AgentName,
     HostKeyFingerprint,
     HostName,
+    LogWord,
     NodeId,
     Port,
+    RelativePath,
     ServerAddress,
     Slug,
     UrlPath,
@@ -26,6 +29,7 @@ from agent.wire.types import (
 )
 from bot.core.domain.estate import Environment, Layer
 from bot.core.domain.people import Role
+from bot.core.repositories import repository_url
 
 
 def _name(text: str) -> str:
@@ -46,11 +50,19 @@ def _empty_is_none(text: object) -> object:
     return None if text == "" else text
 
 
+def _empty_is_zero(text: object) -> object:
+    return 0 if text == "" else text
+
+
 Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_name)]
 Text = Annotated[str, Field(max_length=300), AfterValidator(_name)]
 Names = Annotated[tuple[Name, ...], BeforeValidator(_split)]
+RepositoryUrl = Annotated[str, Field(max_length=500), AfterValidator(repository_url)]
 
 
+# Tomcat says this when it has come up (org.apache.catalina.startup.Catalina; since 8.5). One that
+# runs in a Korean locale says it in Korean: such a node names its own word, or "-".
+KNOWN_SUCCESS = {"tomcat": "Server startup in"}
 EVERYTHING = "*"  # in the institutions of a person: all of them
 
 
@@ -67,6 +79,9 @@ class InstitutionLine(EstateRow):
 
 
 class SystemLine(EstateRow):
+    """``canary``, ``batch`` and ``settle_s`` are said together, and so is where a repository is.
+    What is not said stays as it was set on the command line."""
+
     institution: Name
     system: Name
     code: Slug
@@ -74,6 +89,18 @@ class SystemLine(EstateRow):
     criticality: Literal["high", "medium", "low"]
     manager: Slug
     agent: AgentName
+    canary: Annotated[
+        Annotated[int, Field(ge=0, le=100)] | None, BeforeValidator(_empty_is_none)
+    ] = None
+    batch: Annotated[
+        Annotated[int, Field(ge=1, le=100)] | None, BeforeValidator(_empty_is_none)
+    ] = None
+    settle_s: Annotated[
+        Annotated[int, Field(ge=0, le=300)] | None, BeforeValidator(_empty_is_none)
+    ] = None
+    repository_name: Annotated[Name | None, BeforeValidator(_empty_is_none)] = None
+    repository_url: Annotated[RepositoryUrl | None, BeforeValidator(_empty_is_none)] = None
+    repository_folder: Annotated[RelativePath | None, BeforeValidator(_empty_is_none)] = None
 
 
 class ServerLine(EstateRow):
@@ -121,13 +148,18 @@ class SrLine(EstateRow):
 
 
 class ConnectionLine(EstateRow):
-    """How a node is reached. Its values replace those of servers.csv."""
+    """How a node is reached. Its values replace those of servers.csv.
+
+    An FTP node has no host key; its port is ``ftp_port``, and that of servers.csv where the
+    column is empty. ``legacy`` names old algorithms that this very node needs. ``log_success``
+    empty: what its kind of service is known to say (``KNOWN_SUCCESS``); ``-``: nothing.
+    """
 
     node_id: NodeId
     host: HostName
     ssh_port: Port
     os_user: UserName
-    host_key: HostKeyFingerprint
+    host_key: Annotated[HostKeyFingerprint | None, BeforeValidator(_empty_is_none)]
     deploy_path: AbsolutePath
     backup_path: AbsolutePath
     transfer: Literal["sftp", "ftp"]
@@ -140,12 +172,20 @@ class ConnectionLine(EstateRow):
     log_path: AbsolutePath
     upstream_file: Annotated[AbsolutePath | None, BeforeValidator(_empty_is_none)]
     balancer_home: Annotated[AbsolutePath | None, BeforeValidator(_empty_is_none)]
+    ftp_port: Annotated[Port | None, BeforeValidator(_empty_is_none)] = None
+    legacy: Annotated[tuple[LegacyAlgorithm, ...], BeforeValidator(_split)] = ()
+    log_failures: Annotated[tuple[LogWord, ...], Field(max_length=10), BeforeValidator(_split)] = ()
+    log_success: Annotated[Literal["-"] | LogWord | None, BeforeValidator(_empty_is_none)] = None
+    watch_s: Annotated[int, Field(ge=0, le=600), BeforeValidator(_empty_is_zero)] = 0
 
 
 class BalancerLine(EstateRow):
-    web_node_id: NodeId
+    """A node's place behind a web node, or behind an L4 ``device`` that its agent knows."""
+
+    web_node_id: Annotated[NodeId | None, BeforeValidator(_empty_is_none)]
     node_id: NodeId
     member: ServerAddress
+    device: Annotated[Slug | None, BeforeValidator(_empty_is_none)] = None
 
 
 class ChannelLine(EstateRow):

@@ -6,6 +6,7 @@ guides: a folder of guides holds all there are.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
@@ -13,6 +14,7 @@ from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlmodel import col
 
+from bot.core.domain.estate import Rollout
 from cmdb.engine import writing
 from cmdb.guides import replace_guides
 from cmdb.importers.estate import Estate, NodeRecord, SrRecord, SystemRecord
@@ -22,6 +24,12 @@ from cmdb.rooms import store_room
 from cmdb.rows import upsert
 from cmdb.rules import seed_rules
 from cmdb.serial import WIRE
+from cmdb.systems import (
+    REPOSITORY_COLUMNS,
+    ROLLOUT_COLUMNS,
+    repository_columns,
+    rollout_columns,
+)
 
 BATCH = 500
 
@@ -61,7 +69,7 @@ async def import_estate(engine: AsyncEngine, estate: Estate) -> ImportCounts:
             ],
             by=("name",),
         )
-        await upsert(session, [_system_row(one) for one in estate.systems], by=("code",))
+        await _put_systems(session, estate.systems)
         await upsert(session, [_node_row(one) for one in estate.nodes], by=("node_id",))
         await _put_balancers(session, estate.nodes)
         await upsert(session, [_sr_row(one) for one in estate.srs], by=("sr_id",))
@@ -93,20 +101,39 @@ async def import_estate(engine: AsyncEngine, estate: Estate) -> ImportCounts:
     )
 
 
+async def _put_systems(session: AsyncSession, systems: Sequence[SystemRecord]) -> None:
+    """What the file does not say of a system stays as it was set."""
+    for rollout, repository in itertools.product((True, False), repeat=2):
+        said = [
+            one
+            for one in systems
+            if (one.rollout is not None, one.repository is not None) == (rollout, repository)
+        ]
+        keep = (() if rollout else ROLLOUT_COLUMNS) + (() if repository else REPOSITORY_COLUMNS)
+        await upsert(session, [_system_row(one) for one in said], by=("code",), keep=keep)
+
+
 async def _put_balancers(session: AsyncSession, nodes: Sequence[NodeRecord]) -> None:
     ids = [one.node.node_id for one in nodes]
     for start in range(0, len(ids), BATCH):
         batch = ids[start : start + BATCH]
         await session.execute(delete(BalancerRow).where(col(BalancerRow.node_id).in_(batch)))
     rows = [
-        BalancerRow(node_id=one.node.node_id, web_node_id=member.web_node_id, member=member.member)
+        BalancerRow(
+            node_id=one.node.node_id,
+            position=position,
+            web_node_id=member.web_node_id or None,
+            device=member.device or None,
+            member=member.member,
+        )
         for one in nodes
-        for member in one.node.balancers
+        for position, member in enumerate(one.node.balancers)
     ]
-    await upsert(session, rows, by=("node_id", "web_node_id"))
+    await upsert(session, rows, by=("node_id", "position"))
 
 
 def _system_row(one: SystemRecord) -> SystemRow:
+    rollout, repository = one.rollout or Rollout(), one.repository
     return SystemRow(
         code=one.entry.code,
         institution=one.entry.institution,
@@ -115,6 +142,8 @@ def _system_row(one: SystemRecord) -> SystemRow:
         criticality=one.criticality,
         manager=one.manager,
         agent=one.agent,
+        **rollout_columns(rollout),
+        **repository_columns(repository),
     )
 
 

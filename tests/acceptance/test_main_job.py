@@ -38,6 +38,7 @@ pytestmark = [
 ]
 
 FIRST, SECOND = "1.0.0", "1.1.0"
+VERSIONS = re.compile(r"[0-9a-f]{12} → [0-9a-f]{12}")
 JOB = re.compile(r"J\d{6}-[A-Z0-9]{6}")
 CLOCK = re.compile(r"\b\d{2}:\d{2}\b")
 STREAM_LATE_S = 0.5  # how much later than another an edit may reach the onlooker
@@ -142,7 +143,7 @@ async def test_the_whole_digest_is_one_click_away_in_both_windows(
 
 async def test_the_card_tells_restart_steps_undo_risk_approvers_and_lapse(asked: Asked) -> None:
     said, facts = text_of(asked.plan), facts_of(asked.plan)
-    assert "재기동\n요청에 따라 한 대씩 재기동합니다." in said
+    assert "재기동\n요청에 따라 차례로 재기동합니다." in said
     steps = re.findall(r"^(\d+)\. (.+)$", said, re.MULTILINE)
     assert [int(number) for number, _ in steps] == list(range(1, len(steps) + 1))
     order = ["백업", "전송", "부하분산", "교체", "헬스체크", "복귀"]
@@ -187,8 +188,9 @@ async def test_a_second_click_changes_nothing(room: Stage, decided: Decided) -> 
     assert "409" in decided.late_click
     for window in (room.desk, room.phone):
         await window.open_thread(decided.asked.root)
-        buttons = window.message(decided.card["id"]).locator(".card-actions button")
-        assert await buttons.count() == 0
+        card = window.message(decided.card["id"])
+        for gone in ("승인", "반려"):
+            assert await card.get_by_role("button", name=gone, exact=True).count() == 0
     thread = await room.people[MANAGER].messages(decided.asked.root)
     card = next(message for message in thread if message["id"] == decided.card["id"])
     assert [label for label in facts_of(card) if label.endswith("단계")] == ["1/1단계"]
@@ -251,9 +253,10 @@ async def test_the_report_says_who_what_where_how_long_and_which_job(
     assert facts["체크섬"].startswith("SHA-256 10건 일치")
     assert re.search(r"\d+(\.\d)?초", facts["걸린 시간"])
     assert JOB.fullmatch(facts["작업 번호"])
-    assert [row[:3] for row in table_of(deployed.final)] == [
+    assert [[*row[:2], row[3]] for row in table_of(deployed.final)] == [
         [node, "새 버전", "정상 확인"] for node in NODES
     ]
+    assert all(VERSIONS.fullmatch(row[2]) for row in table_of(deployed.final))
     for window in (room.desk, room.phone):
         await window.open_thread(deployed.root)
         report = await window.message(deployed.final["id"]).inner_text()
@@ -274,7 +277,7 @@ async def test_nobody_outside_notices_the_rolling_update(room: Stage, deployed: 
 
 async def test_both_nodes_go_back_and_are_proved_healthy(room: Stage, broken: Ended) -> None:
     assert broken.final["body"]["title"].startswith("실패, 이전 버전으로 복원 완료")
-    assert [row[:3] for row in table_of(broken.final)] == [
+    assert [[*row[:2], row[3]] for row in table_of(broken.final)] == [
         [node, "이전 버전으로 복원", "정상 확인"] for node in NODES
     ]
     assert broken.halfway == {NODES[0]: "1.2.0", NODES[1]: SECOND}

@@ -129,3 +129,9 @@ async def test_a_silent_agent_is_unknown_not_failed(bench: Bench) -> None:
     await until(lambda: not bench.pool.online(AGENT))
     outcome = only_outcome(await run(bench.pool, delivery("s1", timeout_s=1), "s1"))
     assert (outcome.state, outcome.code) == ("unknown", "agent_silent")
+
+
+async def test_a_cancel_of_what_does_not_run_disturbs_nobody(bench: Bench) -> None:
+    bench.pool.cancel_step(AGENT, "J260401-ABC123", "s1")
+    bench.pool.cancel_step("nobody", "J260401-ABC123", "s1")
+    assert only_outcome(await run(bench.pool, delivery("s1"), "s1")).state == "succeeded"

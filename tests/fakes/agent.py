@@ -12,7 +12,7 @@ import os
 import stat
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -126,43 +126,80 @@ class LocalFiles:
             else ()
         )
 
+    async def entries(self, path: str) -> dict[str, Entry]:
+        found = {name: await self.stat(f"{path}/{name}") for name in await self.names(path)}
+        return {name: replace(entry, real=None) for name, entry in found.items() if entry}
+
 
 Answer = Callable[[Sequence[str]], Output | None]
 
 
 class LocalTransport:
-    """A Transport on this machine. ``answer`` may stand in for a command."""
+    """A Transport on this machine. ``answer`` may stand in for a command.
 
-    def __init__(self) -> None:
+    ``shell=False``: like FTP, nothing can be run. ``cut_after`` bytes have been written, the line
+    goes dead, once.
+    """
+
+    def __init__(self, *, shell: bool = True) -> None:
         self.files = LocalFiles()
+        self.shell = shell
+        self.legacy: tuple[str, ...] = ()
+        self.cut_after: int | None = None
+        self.written = 0
         self.ran: list[list[str]] = []
         self.answer: Answer = lambda arguments: None
         self.full = False  # the disk
 
     async def run(
-        self, arguments: Sequence[str], *, timeout_s: float, silence_s: float = 30.0
+        self,
+        arguments: Sequence[str],
+        *,
+        timeout_s: float,
+        silence_s: float = 30.0,
+        stdin: AsyncIterator[bytes] | None = None,
     ) -> Output:
+        if not self.shell:
+            raise TransportError("no_shell", command=arguments[0])
         self.ran.append(list(arguments))
         made_up = self.answer(arguments)
         if made_up is not None:
             return made_up
         process = await asyncio.create_subprocess_exec(
             *arguments,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        stdout, stderr = await process.communicate()
+        try:
+            fed = b"".join([piece async for piece in self._counted(stdin)]) if stdin else b""
+        except BaseException:
+            process.kill()
+            await process.wait()
+            raise
+        if self.full and fed.strip(b"\0"):
+            process.kill()
+            await process.wait()
+            return Output(status=2, stdout="", stderr="No space left on device")
+        stdout, stderr = await process.communicate(fed)
         return Output(
             status=process.returncode,
             stdout=clean(stdout, "utf-8"),
             stderr=clean(stderr, "utf-8"),
         )
 
+    async def _counted(self, source: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for piece in source:
+            self.written += len(piece)
+            if self.cut_after is not None and self.written > self.cut_after:
+                self.cut_after = None
+                raise TransportError("connection_lost")
+            yield piece
+
     async def put(self, source: AsyncIterator[bytes], path: str, *, mode: int = 0o600) -> None:
         if self.full:
             raise TransportError("write_failed", path=path)
-        pieces = [piece async for piece in source]
+        pieces = [piece async for piece in self._counted(source)]
         try:
             Path(path).write_bytes(b"".join(pieces))
         except OSError as error:

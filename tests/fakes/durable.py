@@ -28,26 +28,55 @@ PATIENCE_S = 60.0  # the machine is shared
 
 
 class GatedPool(ScriptedPool):
-    """Steps of the kinds in ``gates`` wait there; ``inside`` are the jobs at a gate now."""
+    """Steps wait at ``gates``, by kind or by ``node:kind``; ``inside`` are the jobs at a gate
+    now, ``at_gate`` the nodes. A step that waits there and is cancelled ends as an agent's does:
+    failed, by the code ``cancelled``.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.gates: dict[str, asyncio.Event] = {}
         self.inside: list[str] = []
+        self.at_gate: list[str] = []
+        self._stops: dict[tuple[str, str], asyncio.Event] = {}
+
+    def cancel_step(self, agent: str, job_id: str, step_id: str) -> None:
+        super().cancel_step(agent, job_id, step_id)
+        if (job_id, step_id) in self._stops:
+            self._stops[job_id, step_id].set()
 
     async def run_step(
         self, delivery: Delivery, step_id: str
     ) -> AsyncIterator[StepProgress | StepOutcome]:
-        step = delivery.plan.step(step_id)
-        gate = self.gates.get(step.operation.kind) if step else None
-        if gate is not None:
-            self.inside.append(delivery.plan.job_id)
+        job_id, step = delivery.plan.job_id, delivery.plan.step(step_id)
+        gate = None
+        if step is not None:
+            kind = step.operation.kind
+            gate = self.gates.get(f"{step.node_id}:{kind}") or self.gates.get(kind)
+        if step is not None and gate is not None:
+            self.inside.append(job_id)
+            self.at_gate.append(step.node_id)
             try:
-                await gate.wait()
+                passed = await self._pass(gate, (job_id, step_id))
             finally:
-                self.inside.remove(delivery.plan.job_id)
+                self.inside.remove(job_id)
+                self.at_gate.remove(step.node_id)
+            if not passed:
+                yield StepOutcome(job_id=job_id, step_id=step_id, state="failed", code="cancelled")
+                return
         async for event in super().run_step(delivery, step_id):
             yield event
+
+    async def _pass(self, gate: asyncio.Event, key: tuple[str, str]) -> bool:
+        stop = self._stops[key] = asyncio.Event()
+        waits = [asyncio.ensure_future(each.wait()) for each in (gate, stop)]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            return gate.is_set()
+        finally:
+            del self._stops[key]
+            for each in waits:
+                each.cancel()
 
 
 @dataclass(kw_only=True)
@@ -56,16 +85,21 @@ class Running:
 
     folder: Path
     lapse_s: float = 1800
+    version: str = workflows.APPLICATION_VERSION
     agents: GatedPool = field(default_factory=GatedPool)
+    world_of: Callable[..., World] = World
     talk: Callable[[World], RoomTalk] | None = None
     world: World = field(init=False)
     workflows: Workflows = field(init=False)
 
     def __post_init__(self) -> None:
         settings = EngineSettings(
-            agent_patience_s=0, approval_lapse=timedelta(seconds=self.lapse_s)
+            agent_patience_s=0,
+            approval_lapse=timedelta(seconds=self.lapse_s),
+            cancel_look_s=0.05,
+            unknown_retries=1,
         )
-        self.world = World(agents=self.agents, settings=settings)
+        self.world = self.world_of(agents=self.agents, settings=settings)
 
     @asynccontextmanager
     async def up(self) -> AsyncIterator[Running]:
@@ -73,14 +107,16 @@ class Running:
         world = self.world
         before = asyncio.all_tasks()
         workflows.configure(
-            system_database_url=f"sqlite:///{self.folder}/workflows.sqlite", executor_id="one"
+            system_database_url=f"sqlite:///{self.folder}/workflows.sqlite",
+            executor_id="one",
+            version=self.version,
         )
         self.workflows = Workflows(
             pipeline=world.pipeline,
             approvals=world.approvals,
             requests=world.requests,
             conductor=world.conductor,
-            unknown_retries=1,
+            waiting=world.waiting,
             retry_s=0.01,
             talk=self.talk(world) if self.talk else None,
         )
@@ -91,9 +127,11 @@ class Running:
             DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=0)
             await _die(before)
 
-    async def until(self, holds: Callable[[], object], what: str = "") -> None:
+    async def until(
+        self, holds: Callable[[], object], what: str = "", *, patience_s: float = PATIENCE_S
+    ) -> None:
         """Poll until it holds."""
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(patience_s):
             while not holds():
                 await asyncio.sleep(0.02)
 
@@ -113,6 +151,10 @@ class Running:
         await self.workflows.receive(
             self.world.press(self.world.job(job.job_id), button=button, by=by)
         )
+
+    async def wake(self, job: Job) -> None:
+        """Let a waiting job look at the clock, which in these tests does not go by itself."""
+        await DBOS.send_async(f"job:{job.job_id}", "look", "wake")
 
     async def ended(self, job: Job) -> Job:
         """The job in its end state, after everything about it has been said."""

@@ -21,8 +21,10 @@ from bot.core.domain.estate import (
     Environment,
     InstitutionEntry,
     Layer,
+    Rollout,
     SrEntry,
     SystemEntry,
+    Target,
     Vocabulary,
 )
 from bot.core.domain.intent import Intent, Selector
@@ -38,19 +40,23 @@ from bot.core.domain.report import (
     Table,
 )
 from bot.core.errors import OperationError
-from bot.core.ports import Capabilities, Receiver
+from bot.core.messenger_ports import IdentityLinks
+from bot.core.ports import AgentPool, Capabilities, FileStore, Receiver
 from bot.core.texts import load_texts
 from bot.engine.approvals import Approvals
 from bot.engine.chronicle import Chronicle
 from bot.engine.conductor import Conductor
-from bot.engine.outbound import Outbound
+from bot.engine.outbound import Outbound, Shape
 from bot.engine.pipeline import Pipeline
 from bot.engine.requests import ApprovalRequests
 from bot.engine.services import EngineSettings, Services, Stores
+from bot.engine.waiting import Waiting
 from cmdb.rules import DEFAULT_RULES
 from intents.guides import GuideFinder
+from tests.fakes.calendars import MemoryCalendar, MemorySources
 from tests.fakes.files import MemoryFileStore
 from tests.fakes.guides import MemoryGuides
+from tests.fakes.messengers import MemoryIdentityLinks
 from tests.fakes.parser import ScriptedParser
 from tests.fakes.planning import NOW, SYSTEM, behind, node_of
 from tests.fakes.pool import Scripted, ScriptedPool
@@ -204,6 +210,25 @@ def a_vocabulary() -> Vocabulary:
     )
 
 
+def two_behind_one() -> MemoryInventory:
+    """Two application servers behind one balancer."""
+    web = node_of(1, layer="WEB")
+    return MemoryInventory(a_vocabulary(), [behind(node_of(1), web), behind(node_of(2), web), web])
+
+
+class Portions(MemoryInventory):
+    """Application servers behind one balancer, changed in these portions."""
+
+    def __init__(self, count: int, rollout: Rollout) -> None:
+        web = node_of(1, layer="WEB")
+        nodes = [behind(node_of(number), web) for number in range(1, count + 1)]
+        super().__init__(a_vocabulary(), [*nodes, web])
+        self._rollout = rollout
+
+    async def resolve(self, selector: Selector, viewer: Actor) -> Target:
+        return replace(await super().resolve(selector, viewer), rollout=self._rollout)
+
+
 @dataclass(kw_only=True)
 class World:
     """The engine with everything it stands on within reach."""
@@ -211,24 +236,27 @@ class World:
     clock: FakeClock = field(default_factory=FakeClock)
     messenger: FakeMessenger = field(default_factory=FakeMessenger)
     parser: ScriptedParser = field(default_factory=ScriptedParser)
-    agents: ScriptedPool = field(default_factory=ScriptedPool)
+    agents: AgentPool = field(default_factory=ScriptedPool)
     jobs: Jobs = field(default_factory=Jobs)
     dialogues: MemoryDialogues = field(default_factory=MemoryDialogues)
     audit: MemoryAudit = field(default_factory=MemoryAudit)
-    files: MemoryFileStore = field(default_factory=MemoryFileStore)
+    files: FileStore = field(default_factory=MemoryFileStore)
     directory: MemoryDirectory = field(
         default_factory=lambda: MemoryDirectory(PEOPLE, rules=DEFAULT_RULES)
     )
     guides: MemoryGuides = field(default_factory=MemoryGuides)
+    calendar: MemoryCalendar = field(default_factory=MemoryCalendar)
+    sources: MemorySources = field(default_factory=MemorySources)
     settings: EngineSettings = field(default_factory=lambda: EngineSettings(agent_patience_s=0))
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    inventory: MemoryInventory = field(default_factory=two_behind_one)
+    signer: SigningKey = field(default_factory=SigningKey.generate)
+    shape: Shape | None = None
+    identities: IdentityLinks | None = None
 
     def __post_init__(self) -> None:
-        web = node_of(1, layer="WEB")
-        nodes = [behind(node_of(1), web), behind(node_of(2), web), web]
-        self.inventory = MemoryInventory(a_vocabulary(), nodes)
-        self.agents.script("fingerprint_files", _nothing_there)
-        self.signer = SigningKey.generate()
+        if isinstance(self.agents, ScriptedPool):
+            self.agents.script("fingerprint_files", _nothing_there)
         self.events = itertools.count(1)
         self.services = Services(
             adapters={self.messenger.name: self.messenger},
@@ -238,6 +266,7 @@ class World:
             directory=self.directory,
             agents=self.agents,
             guide_search=GuideFinder(),
+            sources=self.sources,
             stores=Stores(
                 jobs=self.jobs,
                 approvals=self.jobs,
@@ -247,6 +276,8 @@ class World:
                 audit=self.audit,
                 files=self.files,
                 guides=self.guides,
+                calendar=self.calendar,
+                identities=self.identities or MemoryIdentityLinks(self.directory),
             ),
             clock=self.clock,
             texts=TEXTS,
@@ -254,11 +285,18 @@ class World:
             settings=self.settings,
         )
         self.chronicle = Chronicle(self.audit, self.clock)
-        self.outbound = Outbound(self.services.adapters, spawn=self._spawn, edit_interval_s=0.005)
+        self.outbound = Outbound(
+            self.services.adapters,
+            spawn=self._spawn,
+            edit_interval_s=0.005,
+            shape=self.shape,
+            retry_s=0.005,
+        )
         self.pipeline = Pipeline(self.services, self.chronicle, self.outbound)
         self.approvals = Approvals(self.services, self.chronicle, self.outbound)
         self.requests = ApprovalRequests(self.services, self.chronicle, self.outbound)
         self.conductor = Conductor(self.services, self.chronicle, self.outbound, self.requests)
+        self.waiting = Waiting(self.services, self.chronicle, self.outbound, self.requests)
 
     def _spawn(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.ensure_future(work)
@@ -313,8 +351,11 @@ class World:
         )
 
     def press(self, job: Job, *, by: str = "leader", button: str = "approve") -> Click:
-        """A press on the job's own card."""
+        """A press on the job's own card; ``approve_at`` as the card offers it now."""
         value = job.job_id if button == "cancel" else f"{job.job_id}:{job.plan.digest}"
+        if button == "approve_at":
+            buttons = self.messenger.at(job.card).now.buttons
+            value = next(each.value for each in buttons if each.button == button)
         return self.click(button, value, by=by, place=job.card)
 
     # --- what there is ---------------------------------------------------------------------

@@ -147,7 +147,7 @@ class MemoryInventory:
             member.web_node_id
             for node in chosen
             for member in sorted(node.balancers, key=lambda member: member.web_node_id)
-            if member.web_node_id not in taken
+            if member.web_node_id and member.web_node_id not in taken
         )
         return tuple(self._nodes[node_id] for node_id in wanted if node_id in self._nodes)
 

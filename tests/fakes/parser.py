@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 from bot.core.domain.intent import NONE, Clarification, Intent, Utterance
 
 
 class ScriptedParser:
-    """``IntentParser``: answers by the exact text; other texts are ``none`` when addressed."""
+    """``IntentParser``: answers by the exact text; other texts are ``none`` when addressed.
+    ``gate``: nothing is understood before it is set."""
 
     def __init__(self, answers: Mapping[str, Intent | Clarification | None] | None = None) -> None:
         self.answers = dict(answers or {})
         self.asked: list[Utterance] = []
+        self.gate: asyncio.Event | None = None
 
     async def parse(self, utterance: Utterance) -> Intent | Clarification | None:
         self.asked.append(utterance)
+        if self.gate is not None:
+            await self.gate.wait()
         if utterance.text in self.answers:
             return self.answers[utterance.text]
         return Intent(action=NONE) if utterance.addressed else None

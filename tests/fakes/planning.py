@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from agent.wire.operations import Digests, Result, ServiceState
 from agent.wire.plan import BalancerSpec, NodeTarget, ServiceSpec
@@ -18,6 +19,7 @@ from bot.core.domain.estate import (
     Layer,
     Node,
     NodeEntry,
+    Rollout,
     SystemEntry,
     Target,
 )
@@ -50,6 +52,8 @@ def node_of(
     env: str = "prod",
     connected: bool = True,
     transfer: str = "sftp",
+    legacy: Sequence[str] = (),
+    watch_s: int = 0,
 ) -> Node:
     """One server, named as the estate names them."""
     name = f"moef-budget-{env}-{layer.lower()}{number:02}"
@@ -59,9 +63,11 @@ def node_of(
         node_id=name,
         env=Environment(env).value,
         host=host,
-        port=22,
+        port=22 if transfer == "sftp" else 21,
+        transfer="sftp" if transfer == "sftp" else "ftp",
+        legacy=tuple(legacy),
         user=f"{layer.lower()}admin",
-        host_key="SHA256:" + "A" * 43,
+        host_key="SHA256:" + "A" * 43 if transfer == "sftp" else None,
         deploy_path="/app/budget/webapps/ROOT",
         backup_path="/app/budget/backup",
         service=ServiceSpec(
@@ -71,6 +77,7 @@ def node_of(
             port=port,
             health_path="/actuator/health",
             log_path="/app/tomcat/logs/catalina.out",
+            watch_s=watch_s,
         ),
         balancer=BalancerSpec(home="/app/nginx", upstream_file="/app/nginx/conf/upstream.conf")
         if layer == "WEB"
@@ -98,15 +105,20 @@ def node_of(
     )
 
 
-def behind(node: Node, *helpers: Node) -> Node:
-    """The node, standing behind these balancers."""
+def behind(node: Node, *helpers: Node, device: str = "") -> Node:
+    """The node, standing behind these balancers, and behind an L4 device where one is named."""
     member = f"{node.host}:{node.service_port}"
-    places = tuple(BalancerMember(web_node_id=web.node_id, member=member) for web in helpers)
-    return replace(node, balancers=places)
+    places = [BalancerMember(web_node_id=web.node_id, member=member) for web in helpers]
+    places += [BalancerMember(device=device, member=member)] if device else []
+    return replace(node, balancers=tuple(places))
 
 
 def target_of(
-    nodes: Sequence[Node], *, helpers: Sequence[Node] = (), siblings: int | None = None
+    nodes: Sequence[Node],
+    *,
+    helpers: Sequence[Node] = (),
+    siblings: int | None = None,
+    rollout: Rollout | None = None,
 ) -> Target:
     return Target(
         system=SYSTEM,
@@ -114,6 +126,7 @@ def target_of(
         helpers=tuple(helpers),
         siblings=len(nodes) if siblings is None else siblings,
         agent="GOV-PC-01",
+        rollout=rollout or Rollout(),
     )
 
 
@@ -131,11 +144,17 @@ def artifact_of(paths: Sequence[str]) -> Artifact:
     return Artifact(digest=sha("".join(paths)), name="patch.zip", size=1000, entries=entries)
 
 
-def present(paths: Mapping[str, str], nodes: Sequence[Node]) -> dict[tuple[str, int], Result]:
-    """What runs on every node now: per path ``new``, ``changed`` or ``same``."""
+def present(
+    paths: Mapping[str, str],
+    nodes: Sequence[Node],
+    conflicts: Mapping[str, Literal["folder", "link", "other"]] | None = None,
+) -> dict[tuple[str, int], Result]:
+    """What lies on every node now: per path ``new``, ``changed`` or ``same``; and what is no
+    plain file."""
     now = {"new": None, "changed": sha("another"), "same": ""}
     digests = {path: sha(path) if state == "same" else now[state] for path, state in paths.items()}
-    return {(node.node_id, 0): Digests(files=dict(digests)) for node in nodes}
+    found = Digests(files=dict(digests), conflicts=dict(conflicts or {}))
+    return {(node.node_id, 0): found for node in nodes}
 
 
 def states(nodes: Sequence[Node], *, running: bool) -> dict[tuple[str, int], Result]:

@@ -64,6 +64,7 @@ class ScriptedPool:
     def __init__(self) -> None:
         self.ordered: list[Ordered] = []
         self.offline: set[str] = set()  # these answer agent_silent, at once
+        self.cancelled: list[tuple[str, str]] = []  # (job id, step id) of every cancel_step
         self._scripts: dict[str, deque[Scripted] | Callable[[Step], Scripted]] = {}
 
     def script(
@@ -81,6 +82,9 @@ class ScriptedPool:
 
     def online(self, agent: str) -> bool:
         return agent not in self.offline
+
+    def cancel_step(self, agent: str, job_id: str, step_id: str) -> None:
+        self.cancelled.append((job_id, step_id))
 
     async def run_step(
         self, delivery: Delivery, step_id: str

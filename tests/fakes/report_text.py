@@ -29,6 +29,7 @@ def as_text(report: Report) -> str:
     parts += [_section(section) for section in report.sections]
     if report.buttons:
         parts.append("  ".join(f"[{button.label}]" for button in report.buttons))
+    parts += [f"[{report.link.label}] {report.link.url}"] if report.link else []
     parts += [report.footer] if report.footer else []
     return "\n\n".join(parts) + "\n"
 

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from adapters.web.adapter import WebAdapter
 from adapters.web.settings import WebSettings
+from bot.app.web.pages import ConsolePages
 from bot.core.domain.conversation import Inbound
 from bot.core.texts import load_texts
 from tests.fakes.rooms import (
@@ -27,7 +28,7 @@ from tests.fakes.rooms import (
     sample_people,
     sample_rooms,
 )
-from tests.fakes.stores import MemoryAudit
+from tests.fakes.stores import MemoryAudit, MemoryJobs
 
 ROOM = "moef-budget"
 
@@ -59,6 +60,7 @@ class RoomServer:
         self.directory = MemoryDirectory(sample_people())
         self.codes = MemorySignIn()
         self.audit = MemoryAudit()
+        self.jobs = MemoryJobs()  # for the console's pages beside the room
         self.clock = TickingClock()
         self.received: list[Inbound] = []
         self.failure: Exception | None = None
@@ -94,6 +96,7 @@ class RoomServer:
         self.adapter = self._adapter()
         app = web.Application()
         self.adapter.attach(app)
+        self._console().attach(app)
         self._runner = web.AppRunner(app, shutdown_timeout=1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self._port)
@@ -132,6 +135,16 @@ class RoomServer:
             directory=self.directory,
             audit=self.audit,
             sign_in=self.codes,
+            texts=load_texts("ko"),
+            clock=self.clock,
+        )
+
+    def _console(self) -> ConsolePages:
+        return ConsolePages(
+            door=self.adapter.door,
+            jobs=self.jobs,
+            history=self.jobs,
+            directory=self.directory,
             texts=load_texts("ko"),
             clock=self.clock,
         )

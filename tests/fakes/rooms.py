@@ -26,6 +26,7 @@ class MemoryRooms:
         self.all = list(rooms)
         self.messages: dict[str, RoomMessage] = {}
         self._keys: dict[str, str] = {}
+        self._bodies: dict[str, list[Mapping[str, object]]] = {}
         self._position = 0
 
     async def rooms(self, person_id: str) -> tuple[Room, ...]:
@@ -54,7 +55,12 @@ class MemoryRooms:
         self._position += 1
         stored = replace(message, position=self._position)
         self.messages[message.message_id] = stored
+        self._bodies.setdefault(message.message_id, []).append(stored.body)
         return stored
+
+    def history(self, message_id: str) -> list[Mapping[str, object]]:
+        """Every body that message has ever had."""
+        return self._bodies.get(message_id, [])
 
 
 class MemoryFiles:

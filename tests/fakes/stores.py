@@ -55,11 +55,13 @@ class MemoryJobs:
     async def load(self, job_id: str) -> Job | None:
         return self.jobs.get(job_id)
 
-    async def advance(self, job_id: str, to: JobState, *, at: datetime) -> bool:
+    async def advance(
+        self, job_id: str, to: JobState, *, at: datetime, was: JobState | None = None
+    ) -> bool:
         job = self._job(job_id)
         if job.state is to:
             return False
-        if not may_follow(job.state, to):
+        if not may_follow(job.state, to) or was not in (None, job.state):
             raise OperationError("state_conflict", job=job_id, state=job.state, to=to)
         started = at if to is JobState.RUNNING else job.started_at
         ended = at if to in TERMINAL else job.ended_at
@@ -87,7 +89,8 @@ class MemoryJobs:
         job = self.jobs.get(approval.job_id)
         if job is None or not still_counts(job, approval):
             return False
-        self.jobs[job.job_id] = replace(job, approvals=(*job.approvals, approval))
+        run_at = max(filter(None, (job.run_at, approval.run_at)), default=None)
+        self.jobs[job.job_id] = replace(job, approvals=(*job.approvals, approval), run_at=run_at)
         return True
 
     async def request_cancel(self, job_id: str, person_id: str) -> bool:
@@ -97,6 +100,10 @@ class MemoryJobs:
         asked_by = job.cancel_requested_by or person_id
         self.jobs[job_id] = replace(job, cancel_requested_by=asked_by)
         return True
+
+    async def cancel_requested(self, job_id: str) -> bool:
+        job = self.jobs.get(job_id)
+        return job is not None and job.cancel_requested_by is not None
 
     # --- LockStore ---
 

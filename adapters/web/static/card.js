@@ -2,7 +2,7 @@
 
 import { call, newId } from "./api.js";
 import { el, icon, patch } from "./dom.js";
-import { rich } from "./format.js";
+import { bytes, rich } from "./format.js";
 import { section } from "./sections.js";
 import { t } from "./texts.js";
 
@@ -18,10 +18,12 @@ export class Card {
     this.summary = el("p", { class: "card-summary" });
     this.sections = el("div", { class: "card-sections" });
     this.actions = el("div", { class: "card-actions" });
+    this.files = el("ul", { class: "card-files" });
+    this.link = el("p", { class: "card-link" });
     this.footer = el("footer", { class: "card-footer" });
     this.root = el("article", { class: "card", testid: "card" },
       el("header", { class: "card-head" }, this.title, this.badge),
-      this.summary, this.sections, this.actions, this.footer);
+      this.summary, this.sections, this.actions, this.files, this.link, this.footer);
     this.update(message);
   }
 
@@ -37,6 +39,8 @@ export class Card {
     this.showSummary(body);
     patch(this.sections, body.sections, (data, index, before) => section(data, index, this.folds, before));
     this.showActions(body.buttons);
+    this.showFiles(body.files ?? []);
+    this.showLink(body.link);
     this.footer.replaceChildren(...rich(body.footer));
     this.footer.hidden = !body.footer;
   }
@@ -48,6 +52,24 @@ export class Card {
     const summary = body.summary.startsWith(subject) ? body.summary.slice(subject.length) : body.summary;
     this.summary.hidden = said || !summary || summary === body.title;
     this.summary.replaceChildren(...rich(summary));
+  }
+
+  // Only to pages of our own kind: an address of any other scheme is no link. Messages of before
+  // there were links have none.
+  showLink(link) {
+    const url = link ? new URL(link.url, location.href) : null;
+    this.link.hidden = !url || !["http:", "https:"].includes(url.protocol);
+    if (this.link.hidden || this.link.firstChild?.href === url.href) return;
+    this.link.replaceChildren(el("a", { class: "link", href: url.href, target: "_blank", rel: "noopener", testid: "card-link" }, link.label));
+  }
+
+  // What the bot has made goes to the disk, never into a page.
+  showFiles(files) {
+    this.files.hidden = files.length === 0;
+    const at = `/api/messages/${encodeURIComponent(this.message.id)}/files`;
+    this.files.replaceChildren(...files.map((file) => el("li", {},
+      el("a", { class: "link", href: `${at}/${encodeURIComponent(file.digest)}`, download: file.name, testid: "card-file" },
+        `${file.name} (${bytes(file.size)})`))));
   }
 
   showActions(buttons) {

@@ -6,6 +6,7 @@ import { t } from "./texts.js";
 
 const NUMBER = /^[+-]?[\d,.]+\s?(B|KB|MB|GB|TB|%|ms|s|초|개|건|일)?$/;
 const CODE = /^(?=.*[/._\d-])[\x21-\x7e]{4,}$/;
+const LONG = 40; // characters that a cell holds on one line
 const BAD_LINE = /\b(SEVERE|ERROR|FATAL)\b|^Caused by:/;
 const HEADING = "■ ";
 const STATE_ICONS = {
@@ -54,12 +55,13 @@ function facts(data) {
 function table(data, key, folds) {
   const numeric = data.columns.map((_, column) =>
     data.rows.length > 0 && data.rows.every((row) => NUMBER.test(row[column] ?? "")));
-  const cellClass = (text, column) => (numeric[column] ? "number" : CODE.test(text) ? "code" : null);
+  const cellClass = (text, column) => (numeric[column] ? "number" : CODE.test(text) ? "code" : text.length > LONG ? "long" : null);
   const head = el("tr", {}, data.columns.map((name, column) =>
     el("th", { scope: "col", class: numeric[column] ? "number" : null }, name)));
   const body = data.rows.map((row) =>
     el("tr", {}, row.map((text, column) => el("td", { class: cellClass(text, column), "data-label": data.columns[column] }, rich(text)))));
-  const grid = el("div", { class: "table-scroll", "data-columns": data.columns.length > 4 ? "many" : data.columns.length > 3 ? "some" : "few", tabIndex: 0, role: "region", "aria-label": data.title || null },
+  const wide = data.rows.some((row) => row.some((text) => text.length > LONG));
+  const grid = el("div", { class: "table-scroll", "data-columns": wide || data.columns.length > 4 ? "many" : data.columns.length > 3 ? "some" : "few", tabIndex: 0, role: "region", "aria-label": data.title || null },
     el("table", {}, el("thead", {}, head), el("tbody", {}, body)));
   if (!data.folded) return el("section", { class: "section" }, heading(data.title), grid);
   return fold(data.title, t("card.fold_open", { count: data.rows.length }), grid, { key, folds, open: false });

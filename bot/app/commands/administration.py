@@ -1,4 +1,4 @@
-"""``guardia agent enrol``, ``guardia signin``, ``guardia lock``, ``guardia audit verify``.
+"""``guardia agent enrol``, ``guardia signin``, ``guardia audit verify``.
 
 Owns: what an operator of the bot does on its own machine.
 """
@@ -22,7 +22,6 @@ from bot.core.errors import UserError
 from bot.core.ports import Clock
 from cmdb.agents import SqlAgentStore
 from cmdb.audit import Finding, verify_audit
-from cmdb.locks import SqlLockStore
 from cmdb.people import SqlDirectory
 from cmdb.signin import SqlSignInStore
 
@@ -60,24 +59,6 @@ async def issue_sign_in_code(settings: GuardiaSettings, clock: Clock, person_id:
             person_id, code_digest(code), until=clock.now() + _CODE_LIFE
         )
     return code
-
-
-async def release_lock(settings: GuardiaSettings, clock: Clock, scope: str) -> str:
-    """Free a system that a job of unknown outcome, or a failed rollback, still holds.
-
-    Raises:
-        UserError: nobody holds it.
-    """
-    async with open_database(settings) as engine, open_audit(settings, engine) as audit:
-        locks = SqlLockStore(engine)
-        holder = await locks.holder(scope)
-        if holder is None:
-            raise UserError("lock_free", scope=scope)
-        await audit.append(_admin(clock, "lock release", scope=scope, job=holder))
-        lease = await locks.acquire(scope, holder, at=clock.now())
-        if lease is not None:
-            await locks.release(lease)
-    return f"{scope}: released from {holder}"
 
 
 async def verify_chain(settings: GuardiaSettings, anchor: Path | None) -> tuple[Finding, ...]:

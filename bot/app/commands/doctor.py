@@ -7,22 +7,25 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import stat
 import time
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
 
+from bot.app.adapters import MESSENGERS
 from bot.app.commands.administration import verify_chain
 from bot.app.local_model import model_of
 from bot.app.settings import GuardiaSettings
 from bot.app.wiring import open_database
 from bot.core.errors import GuardiaError
+from bot.core.messenger_ports import Finding as Check
 from bot.core.texts import load_texts
 from cmdb.engine import is_current
 from cmdb.people import SqlDirectory
+from cmdb.systems import SqlSystems
 from intents.fewshot import load_prompt
 from intents.grammar import read_answer
 from intents.model import ModelError
@@ -34,18 +37,22 @@ _MODEL_REMEDY = "is the file whole, is the server running, does the prompt fit i
 _GRAMMAR_REMEDY = "the server ignores response_format: use llama-server, vLLM or a newer Ollama"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One thing looked at. ``remedy`` says what to do where it is not well."""
+async def examine(settings: GuardiaSettings, messenger: str | None = None) -> AsyncIterator[Check]:
+    """Every check, one after the other; a later one may rest on an earlier one.
 
-    name: str
-    well: bool
-    found: str
-    remedy: str = ""
+    Args:
+        messenger: look at this one only, whether or not the site has it.
+    """
+    if messenger is None:
+        async for check in _own(settings):
+            yield check
+    for each in MESSENGERS:
+        if each.name == messenger or (messenger is None and each.enabled(settings)):
+            async for check in each.examine(settings):
+                yield check
 
 
-async def examine(settings: GuardiaSettings) -> AsyncIterator[Check]:
-    """Every check, one after the other; a later one may rest on an earlier one."""
+async def _own(settings: GuardiaSettings) -> AsyncIterator[Check]:
     for check in _folders(settings):
         yield check
     current = await _database(settings)
@@ -53,6 +60,8 @@ async def examine(settings: GuardiaSettings) -> AsyncIterator[Check]:
     if current.well:
         yield await _people(settings)
         yield await _audit(settings)
+        async for check in _repositories(settings):
+            yield check
     yield await _server(settings)
     if settings.model.engine != "off":
         yield await _model(settings)
@@ -122,6 +131,19 @@ async def _audit(settings: GuardiaSettings) -> Check:
         found=str(findings[0]) if findings else "the chain holds",
         remedy="guardia audit verify names every finding; keep the files and ask who touched them",
     )
+
+
+async def _repositories(settings: GuardiaSettings) -> AsyncIterator[Check]:
+    """Only where a system has one: a site without repositories needs no git."""
+    async with open_database(settings) as engine:
+        codes = await SqlSystems(engine).with_repository()
+    if codes:
+        yield Check(
+            name="git",
+            well=shutil.which("git") is not None,
+            found=f"{len(codes)} systems with a repository",
+            remedy="apt-get install git; then guardia repository check CODE",
+        )
 
 
 async def _server(settings: GuardiaSettings) -> Check:

@@ -20,7 +20,10 @@ from agent.wire.plan import (
 )
 from bot.app.demo.demo_settings import AGENT
 from bot.app.demo.nodes import BALANCED, BALANCER, DATA, LOOPBACK, LiveNode
+from bot.app.demo.repository import FOLDER
 
+KNOWN_SUCCESS = "Server startup in"
+WATCH_S = 3  # short, so that the demo stays quick
 SYSTEM = "MOEF-BUDGET"  # the one whose nodes are live
 # developer, operator, part leader and PM of the budget system
 _PEOPLE = ("u032", "u010", "u031", "u013")
@@ -50,17 +53,26 @@ def target_of(node: LiveNode) -> NodeTarget:
             port=node.service_port,
             health_path=layout.health_path,
             log_path=str(layout.log_path),
+            log_success=None if layout.balances else KNOWN_SUCCESS,
+            watch_s=0 if layout.balances else WATCH_S,
         ),
         balancer=balancer if layout.balances else None,
     )
 
 
 def write_cmdb_folder(
-    folder: Path, nodes: Sequence[LiveNode], logins: Mapping[str, PasswordLogin | KeyLogin]
+    folder: Path,
+    nodes: Sequence[LiveNode],
+    logins: Mapping[str, PasswordLogin | KeyLogin],
+    *,
+    repository: str | None = None,
 ) -> None:
-    """Write the whole import folder anew. The access records are readable by the owner only."""
+    """Write the whole import folder anew. The access records are readable by the owner only.
+
+    ``repository``: the address of the live system's repository.
+    """
     shutil.copytree(DATA, folder, dirs_exist_ok=True)
-    _hand_over_system(folder / "systems.csv", SYSTEM, to=AGENT)
+    _hand_over_system(folder / "systems.csv", repository=repository)
     targets = [target_of(node) for node in nodes]
     _write_table(folder / "connections.csv", (_connection(target) for target in targets))
     _write_table(
@@ -107,18 +119,24 @@ def _connection(target: NodeTarget) -> dict[str, object]:
         "service_port": service.port,
         "health_path": service.health_path,
         "log_path": service.log_path,
+        "log_success": service.log_success or "-",
+        "watch_s": service.watch_s,
         "upstream_file": balancer.upstream_file if balancer else "",
         "balancer_home": balancer.home if balancer else "",
     }
 
 
-def _hand_over_system(file: Path, code: str, *, to: str) -> None:
-    """The live nodes' system is reached by the demo's own agent."""
+def _hand_over_system(file: Path, *, repository: str | None) -> None:
+    """The live nodes' system is reached by the demo's own agent, and has the repository."""
     with file.open(encoding="utf-8", newline="") as source:
         systems = list(csv.DictReader(source))
     for system in systems:
-        if system["code"] == code:
-            system["agent"] = to
+        live = system["code"] == SYSTEM
+        if live:
+            system["agent"] = AGENT
+        if repository is not None:
+            system["repository_url"] = repository if live else ""
+            system["repository_folder"] = FOLDER if live else ""
     _write_table(file, systems)
 
 

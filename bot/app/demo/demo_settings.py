@@ -19,7 +19,8 @@ def write_bot_settings(folder: Path, *, port: int) -> Path:
         "# Written by guardia demo at every start\n"
         f"data_dir = {_quoted(folder / 'bot')}\n"
         f'\n[server]\nhost = "127.0.0.1"\nport = {port}\n'
-        '\n[web]\nsign_in = "cards"\n',
+        '\n[web]\nsign_in = "cards"\n'
+        "\n[sources]\nlocal = true\n",
         "utf-8",
     )
     return file

@@ -22,6 +22,7 @@ from bot.app.demo.node_folder import prepare_application, prepare_balancer
 from bot.app.demo.nodes import BALANCED, BALANCER, LOOPBACK, LiveNode, NodeLayout, live_layouts
 from bot.app.demo.packages import write_packages
 from bot.app.demo.ports import PortBook
+from bot.app.demo.repository import repository_of
 from bot.app.demo.ssh_server import NodeIdentity, NodeServer, load_identity, serve_node
 from bot.app.folder_lock import FolderBusyError, FolderLock
 
@@ -38,6 +39,7 @@ class Estate:
         self.facts = self.folder / "estate.json"
         self._identities: dict[str, NodeIdentity] = {}
         self._acceptors: list[NodeServer] = []
+        self._repository: str | None = None
         self.nodes: tuple[LiveNode, ...] = ()
 
     async def start(self) -> None:
@@ -83,7 +85,8 @@ class Estate:
         logins: dict[str, PasswordLogin | KeyLogin] = {
             node_id: identity.login for node_id, identity in self._identities.items()
         }
-        write_cmdb_folder(self.folder / "cmdb", self.nodes, logins)
+        self._repository = repository_of(self.folder)
+        write_cmdb_folder(self.folder / "cmdb", self.nodes, logins, repository=self._repository)
 
     def _live(self, layout: NodeLayout, book: PortBook) -> LiveNode:
         identity = load_identity(
@@ -105,6 +108,7 @@ class Estate:
             "balancer_url": f"http://{balancer.member}/",
             "packages": str(self.folder / "packages"),
             "cmdb": str(self.folder / "cmdb"),
+            "repository": self._repository,
             "nodes": [_facts(node) for node in self.nodes],
         }
         draft = self.facts.with_suffix(".new")

@@ -21,6 +21,7 @@ from bot.app.demo.children import Child, end_leftovers
 from bot.app.demo.demo_settings import AGENT, write_agent_settings, write_bot_settings
 from bot.app.demo.nodes import LIVE, LOOPBACK
 from bot.app.demo.ports import is_free
+from bot.app.demo.repository import SR
 from bot.app.folder_lock import FolderBusyError, FolderLock
 from bot.core.errors import GuardiaError, OperationError, UserError
 from bot.core.texts import Texts, load_texts
@@ -246,6 +247,8 @@ class _Demo:
         self._say("ready.packages", folder=facts["packages"])
         for key in ("good", "phrase", "broken", "html"):
             self._say(f"ready.{key}")
+        if facts["repository"] is not None:
+            self._say("ready.repository", sr=SR)
         self._say("ready.balancer", url=facts["balancer_url"])
         self._say("ready.logs", folder=self.folder / "logs")
         self._say("ready.end")

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from agent.wire.operations import AwaitHealth, effect_of
+from agent.wire.operations import AwaitHealth, WatchNode, effect_of
 from agent.wire.plan import NodeRun, Step
 from bot.core.cards.wording import records_of
 from bot.core.domain.job import Job, StepRecord, StepState
-from bot.core.recovery import undo_steps
+from bot.core.recovery import has_effect, undo_steps
 
 _BAD = {StepState.FAILED, StepState.REFUSED, StepState.UNKNOWN}
 _IDLE = {StepState.PENDING, StepState.SKIPPED}
@@ -80,9 +80,8 @@ def _known(steps: Iterable[Step], records: Mapping[str, StepRecord]) -> tuple[St
 
 def _first_bad(steps: Iterable[Step], records: Mapping[str, StepRecord]) -> Trouble:
     for step in steps:
-        record = records.get(step.step_id)
-        if record and record.state in _BAD:
-            return step, record
+        if _is_bad(step, records):
+            return step, records[step.step_id]
     return None, None
 
 
@@ -112,10 +111,22 @@ def _succeeded(step: Step, records: Mapping[str, StepRecord]) -> bool:
     return record is not None and record.state is StepState.SUCCEEDED
 
 
+def _disproves(step: Step, records: Mapping[str, StepRecord]) -> bool:
+    """After this step, an earlier health check says nothing any more."""
+    if isinstance(step.operation, WatchNode):
+        return _is_bad(step, records)
+    return _felt(step, records) and not step.operation.kind.startswith("drain_")
+
+
+def _is_bad(step: Step, records: Mapping[str, StepRecord]) -> bool:
+    record = records.get(step.step_id)
+    return record is not None and record.state in _BAD
+
+
 def _felt(step: Step, records: Mapping[str, StepRecord]) -> bool:
     """Whether the step has begun to change what the node serves."""
     record = records.get(step.step_id)
-    begun = record is not None and record.state not in {*_IDLE, StepState.REFUSED}
+    begun = record is not None and has_effect(step, record)
     operation = step.operation
     return begun and effect_of(operation) == "change" and operation.kind not in _PREPARES
 
@@ -125,6 +136,6 @@ def _proved(run: NodeRun, records: Mapping[str, StepRecord]) -> bool:
     for step in (*run.steps, *run.undo):
         if isinstance(step.operation, AwaitHealth) and step.step_id in records:
             proved = _succeeded(step, records)
-        elif _felt(step, records) and step.operation.kind != "drain_member":
+        elif _disproves(step, records):
             proved = False
     return proved

@@ -7,21 +7,25 @@ node counts as restored only when the health check after its restore succeeded.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime
 
 from agent.wire.operations import LogFindings, ReplaceFiles, RestoreBackup
+from bot.core.cards.fleet import LARGE, fate_counts, node_sections, version_rows
 from bot.core.cards.nodes import Fate, NodeStory, stories
+from bot.core.cards.observations import observation_sections, started_section
 from bot.core.cards.readings import health_sections, health_summary, status_sections
-from bot.core.cards.recovery import manual_sections
+from bot.core.cards.recovery import manual_sections, unlock_sections
 from bot.core.cards.wording import (
     approval_words,
     between,
+    code_words,
     footer,
     listed,
     outcome_words,
+    page_link,
     records_of,
     step_label,
-    took,
 )
 from bot.core.domain.job import Job, JobState, StepState
 from bot.core.domain.plan import Risk
@@ -32,14 +36,16 @@ from bot.core.domain.report import (
     Paragraph,
     Report,
     Section,
-    Table,
     Tone,
 )
 from bot.core.redaction import redact
 from bot.core.texts import Texts
+from bot.core.versions import Past
 
 _LINES_SHOWN = 20
 _LINE_MAX = 400  # characters
+_TROUBLES_SHOWN = 5  # nodes; the others are named
+_TARGETS_SHOWN = 4
 _TROUBLE = re.compile(r"\b(SEVERE|ERROR|FATAL|Caused by)\b|Exception")
 _TONES = {
     JobState.SUCCEEDED: Tone.GOOD,
@@ -50,10 +56,29 @@ _TONES = {
 }
 
 
-def final_report(job: Job, *, texts: Texts) -> Report:
-    """The report of a job in a terminal state."""
-    reads = job.plan.risk is Risk.READ
-    return _reading(job, texts) if reads else _change(job, texts)
+def final_report(
+    job: Job,
+    *,
+    texts: Texts,
+    past: Past | None = None,
+    console_url: str | None = None,
+    whole: bool = False,
+) -> Report:
+    """The report of a job in a terminal state.
+
+    Args:
+        job: the job with its step records.
+        texts: the reader's language.
+        past: what names the versions before it.
+        console_url: where our own pages are reached, for the link to the job's page.
+        whole: nothing is left out, however many nodes need hands; for a page, not for a chat.
+    """
+    made = (
+        _reading(job, texts)
+        if job.plan.risk is Risk.READ
+        else _change(job, texts, past=past or Past(), whole=whole)
+    )
+    return replace(made, link=page_link(job, texts, console_url))
 
 
 def _reading(job: Job, texts: Texts) -> Report:
@@ -77,23 +102,27 @@ def _reading(job: Job, texts: Texts) -> Report:
     )
 
 
-def _change(job: Job, texts: Texts) -> Report:
+def _change(job: Job, texts: Texts, *, past: Past, whole: bool) -> Report:
     title = texts.say(_variant(job, "title", texts), plan=texts.note(job.plan.title))
     summary = _summary(job, texts)
     tone = _TONES.get(job.state, Tone.NEUTRAL)
     sections: list[Section] = [Notice(text=summary, tone=tone)]
     if job.state not in {JobState.DENIED, JobState.EXPIRED}:
-        sections += _trouble(job, texts)
-    sections.append(Facts(rows=_facts(job, texts)))
+        sections += _trouble(job, texts, whole=whole)
+    sections += manual_sections(job, texts, whole=whole)
     if any(story.fate is not Fate.UNTOUCHED for story in stories(job)):
-        sections.append(_nodes(job, texts))
-    sections += manual_sections(job, texts)
+        sections += node_sections(job, texts, past)
+    sections += observation_sections(job, texts)
+    if job.state is JobState.SUCCEEDED:
+        sections += started_section(job, texts)
+    sections.append(Facts(rows=_facts(job, texts, past)))
     following = _next(job, texts)
     if following:
         sections.append(Paragraph(text=following))
+    sections += unlock_sections(job, texts)
     return Report(
         title=title,
-        summary=texts.say("cards.final.alone", title=title, said=summary),
+        summary=texts.say("cards.final.alone", title=title, said=summary + _cause(job, texts)),
         tone=tone,
         sections=tuple(sections),
         footer=footer(job, texts, _ended(job)),
@@ -128,7 +157,13 @@ def _summary(job: Job, texts: Texts) -> str:
         key = f"cards.final.summary.{job.state.value}_untouched"
     if job.state is JobState.ROLLED_BACK and not _all_proved(known) and _restores(job):
         key = "cards.final.summary.rolled_back_unproved"
-    return texts.say(key, **names)
+    said = texts.say(key, **names)
+    return f"{fate_counts(job, texts)}. {said}" if _is_mixed(known) else said
+
+
+def _is_mixed(known: tuple[NodeStory, ...]) -> bool:
+    """A fleet of which one sentence does not say how many nodes are how."""
+    return len(known) > LARGE and len({story.fate for story in known}) > 1
 
 
 def _all_proved(known: tuple[NodeStory, ...]) -> bool:
@@ -152,24 +187,50 @@ def _named_failed(known: tuple[NodeStory, ...], texts: Texts) -> str:
     return listed([story.run.node_id for story in known if story.trouble[0]], 10, texts)
 
 
-def _trouble(job: Job, texts: Texts) -> list[Section]:
-    """What went wrong, where, in words, with the lines that matter."""
-    sections: list[Section] = []
+def _cause(job: Job, texts: Texts) -> str:
+    """Why it failed, for whoever reads nothing but the summary. Empty: it did not."""
     for story in stories(job):
-        for step, record in (story.trouble, story.undo_trouble):
-            if step is None or record is None:
-                continue
-            said = texts.say(
-                "cards.final.trouble",
-                node=story.run.node_id,
-                step=step_label(step, texts),
-                what=outcome_words(record, texts, node=step.node_id),
-            )
-            sections.append(Notice(text=said, tone=Tone.BAD))
-        lines = _lines(story)
-        if lines:
-            heading = texts.say("cards.final.log", node=story.run.node_id)
-            sections.append(Lines(title=heading, lines=lines))
+        step, record = story.trouble
+        if step is not None and record is not None and job.state is not JobState.CANCELLED:
+            where, what = step_label(step, texts), code_words(record.code, texts)
+            node = story.run.node_id
+            return " " + texts.say("cards.final.cause", node=node, step=where, what=what)
+    return ""
+
+
+def _trouble(job: Job, texts: Texts, *, whole: bool) -> list[Section]:
+    """What went wrong, where, in words, with the lines that matter."""
+    troubled = [
+        story
+        for story in stories(job)
+        if story.trouble[0] or story.undo_trouble[0] or _lines(story)
+    ]
+    shown = troubled if whole else troubled[:_TROUBLES_SHOWN]
+    sections = [section for story in shown for section in _told(story, texts)]
+    left = [story.run.node_id for story in troubled[len(shown) :]]
+    if left:
+        named = listed(left, _TARGETS_SHOWN, texts)
+        said = texts.say("cards.final.more_trouble", count=len(left), nodes=named)
+        sections.append(Notice(text=said, tone=Tone.BAD))
+    return sections
+
+
+def _told(story: NodeStory, texts: Texts) -> list[Section]:
+    sections: list[Section] = []
+    for step, record in (story.trouble, story.undo_trouble):
+        if step is None or record is None:
+            continue
+        said = texts.say(
+            "cards.final.trouble",
+            node=story.run.node_id,
+            step=step_label(step, texts),
+            what=outcome_words(record, texts, node=step.node_id),
+        )
+        sections.append(Notice(text=said, tone=Tone.BAD))
+    lines = _lines(story)
+    if lines:
+        heading = texts.say("cards.final.log", node=story.run.node_id)
+        sections.append(Lines(title=heading, lines=lines))
     return sections
 
 
@@ -192,12 +253,16 @@ def _from_trouble(lines: list[str]) -> list[str]:
     return lines[first:]
 
 
-def _facts(job: Job, texts: Texts) -> tuple[tuple[str, str], ...]:
+def _facts(job: Job, texts: Texts, past: Past) -> tuple[tuple[str, str], ...]:
     rows = [("requester", job.requester_name)]
     if job.approvals:
         said = "\n".join(approval_words(approval, texts) for approval in job.approvals)
         rows.append(("decided", said))
-    rows += [("sr", job.sr or "-"), ("targets", "\n".join(job.plan.node_names))]
+    rows += [("sr", job.sr or "-"), ("targets", _targets(job, texts))]
+    if job.state not in {JobState.DENIED, JobState.EXPIRED}:
+        rows += version_rows(job, texts, past)
+    if job.plan.source is not None:
+        rows.append(("source", texts.note(job.plan.source)))
     checked = _checksums(job, texts)
     rows += [("checksums", checked)] if checked else []
     if job.plan.deployment:
@@ -209,6 +274,11 @@ def _facts(job: Job, texts: Texts) -> tuple[tuple[str, str], ...]:
         (texts.say(f"cards.fact.{name}", count=len(job.plan.node_names)), value)
         for name, value in rows
     )
+
+
+def _targets(job: Job, texts: Texts) -> str:
+    names = job.plan.node_names
+    return "\n".join(names) if len(names) <= LARGE else listed(names, _TARGETS_SHOWN, texts)
 
 
 def _checksums(job: Job, texts: Texts) -> str:
@@ -226,31 +296,6 @@ def _checksums(job: Job, texts: Texts) -> str:
         len(operation.files) for operation in done if isinstance(operation, ReplaceFiles)
     )
     return texts.say("cards.final.checksums", count=replaced) if replaced else ""
-
-
-def _nodes(job: Job, texts: Texts) -> Table:
-    rows = tuple(
-        (
-            story.run.node_id,
-            _fate_words(job, story, texts),
-            texts.say("cards.final.proved" if story.proved else "cards.final.not_proved"),
-            _worked(story, texts),
-        )
-        for story in stories(job)
-    )
-    names = ("node", "result", "health", "elapsed")
-    return Table(columns=tuple(texts.say(f"cards.column.{name}") for name in names), rows=rows)
-
-
-def _fate_words(job: Job, story: NodeStory, texts: Texts) -> str:
-    key = f"cards.fate.{story.fate.value}_{job.plan.action}"
-    return texts.say(key if texts.has(key) else f"cards.fate.{story.fate.value}")
-
-
-def _worked(story: NodeStory, texts: Texts) -> str:
-    """The time that the node's steps have taken, undo included."""
-    total = sum(record.elapsed_ms for record in (*story.known, *story.undo_known))
-    return took(total, texts) if total else "-"
 
 
 def _next(job: Job, texts: Texts) -> str:

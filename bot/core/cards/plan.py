@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from bot.core.cards.timing import Schedule, approve_buttons, timing_words
 from bot.core.cards.wording import (
     approval_words,
     clock,
     footer,
     listed,
+    page_link,
     short,
     size_of,
 )
+from bot.core.domain.calendar import Timing
 from bot.core.domain.decision import Verdict
 from bot.core.domain.job import Job, JobState
 from bot.core.domain.people import Actor
@@ -35,6 +38,7 @@ from bot.core.texts import Texts
 
 FILES_SHOWN = 200
 _PEOPLE_SHOWN = 10
+_IDENTIFIERS = 2  # job and digest come last
 _TONES = {
     JobState.AWAITING_APPROVAL: Tone.ASK,
     JobState.QUEUED: Tone.RUNNING,
@@ -48,8 +52,20 @@ _TONES = {
 }
 
 
-def plan_card(job: Job, *, approvers: Sequence[Actor], texts: Texts, now: datetime) -> Report:
-    """The card of a job's plan in the job's present state."""
+_ANY_TIME = Schedule(timing=Timing(open=True))
+
+
+def plan_card(
+    job: Job,
+    *,
+    approvers: Sequence[Actor],
+    texts: Texts,
+    now: datetime,
+    schedule: Schedule = _ANY_TIME,
+    console_url: str | None = None,
+) -> Report:
+    """The card of a job's plan in the job's present state. ``schedule``: what the calendar of
+    its system says of now; ``console_url``: where our own pages are reached."""
     title = texts.note(job.plan.title)
     return Report(
         title=texts.say(f"cards.plan.title.{_state(job)}", plan=title),
@@ -60,9 +76,18 @@ def plan_card(job: Job, *, approvers: Sequence[Actor], texts: Texts, now: dateti
             job=job.job_id,
         ),
         tone=_TONES.get(job.state, Tone.NEUTRAL),
-        sections=tuple(_sections(job, approvers, texts=texts, now=now)),
-        buttons=_buttons(job, texts),
+        sections=tuple(
+            _sections(
+                job,
+                approvers,
+                when=timing_words(job, schedule, texts=texts, now=now),
+                texts=texts,
+                now=now,
+            )
+        ),
+        buttons=_buttons(job, schedule, texts),
         footer=footer(job, texts, now),
+        link=page_link(job, texts, console_url),
     )
 
 
@@ -77,16 +102,24 @@ def _waits(job: Job) -> bool:
 
 
 def _sections(
-    job: Job, approvers: Sequence[Actor], *, texts: Texts, now: datetime
+    job: Job, approvers: Sequence[Actor], *, when: str | None, texts: Texts, now: datetime
 ) -> list[Section]:
     plan = job.plan
     sections: list[Section] = [_decisions(job, texts)] if job.approvals else []
     if _waits(job) and not approvers:
         sections.append(Notice(text=texts.say("cards.plan.nobody"), tone=Tone.BAD))
-    sections.append(Facts(rows=_facts(job, approvers, texts=texts, now=now)))
+    facts = list(_facts(job, approvers, texts=texts, now=now))
+    if when is not None:
+        facts.insert(-_IDENTIFIERS, (texts.say("cards.fact.when"), when))
+    sections.append(Facts(rows=tuple(facts)))
     sections += [Notice(text=texts.note(warning)) for warning in plan.warnings]
     if plan.files:
         sections += _files(plan, texts)
+    sections += [
+        _titled(name, [texts.note(told)], texts)
+        for name, told in (("source", plan.source), ("mapping", plan.mapping))
+        if told
+    ]
     if plan.restart:
         sections.append(_titled("restart", [texts.note(plan.restart)], texts))
     if plan.outline:
@@ -156,7 +189,7 @@ def _lapse(job: Job, texts: Texts, now: datetime) -> str:
 def _files(plan: Plan, texts: Texts) -> list[Section]:
     rows = tuple(
         (
-            file.path,
+            _place(file, texts),
             size_of(file.size),
             file.sha256,
             _novelty(file, texts),
@@ -179,6 +212,13 @@ def _files(plan: Plan, texts: Texts) -> list[Section]:
     return [table, Paragraph(text=texts.say("cards.more_files", count=left))] if left else [table]
 
 
+def _place(file: FileChange, texts: Texts) -> str:
+    """Below the deploy path; and its name in what was dropped, if that is another."""
+    if not file.source or file.source == file.path:
+        return file.path
+    return texts.say("cards.plan.place", path=file.path, source=file.source)
+
+
 def _novelty(file: FileChange, texts: Texts) -> str:
     kinds = {novelty for _, novelty in file.novelty}
     if len(kinds) == 1:
@@ -188,24 +228,16 @@ def _novelty(file: FileChange, texts: Texts) -> str:
     )
 
 
-def _buttons(job: Job, texts: Texts) -> tuple[Button, ...]:
+def _buttons(job: Job, schedule: Schedule, texts: Texts) -> tuple[Button, ...]:
+    cancel = Button(button="cancel", value=job.job_id, label=texts.say("cards.button.withdraw"))
+    if job.state is JobState.QUEUED:
+        return (cancel,)
     if not _waits(job):
         return ()
-    value = f"{job.job_id}:{job.plan.digest}"
-    title = texts.note(job.plan.title)
-    return (
-        Button(
-            button="approve",
-            value=value,
-            label=texts.say("cards.button.approve"),
-            style=ButtonStyle.PRIMARY,
-            confirm=texts.say("cards.button.approve_confirm", plan=title),
-        ),
-        Button(
-            button="reject",
-            value=value,
-            label=texts.say("cards.button.reject"),
-            style=ButtonStyle.DANGER,
-        ),
-        Button(button="cancel", value=job.job_id, label=texts.say("cards.button.withdraw")),
+    reject = Button(
+        button="reject",
+        value=f"{job.job_id}:{job.plan.digest}",
+        label=texts.say("cards.button.reject"),
+        style=ButtonStyle.DANGER,
     )
+    return (*approve_buttons(job, schedule, texts), reject, cancel)

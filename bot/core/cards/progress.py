@@ -6,10 +6,18 @@ Owns: which steps are shown with which state. Reads the job's step records only.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from agent.wire.plan import NodeRun, Step
-from bot.core.cards.wording import between, footer, outcome_words, records_of, step_label
+from bot.core.cards.wording import (
+    between,
+    footer,
+    outcome_words,
+    page_link,
+    records_of,
+    step_label,
+)
 from bot.core.domain.job import TERMINAL, Job, JobState, StepRecord, StepState
 from bot.core.domain.report import (
     Button,
@@ -22,17 +30,32 @@ from bot.core.domain.report import (
     Section,
     Tone,
 )
+from bot.core.recovery import undo_steps
 from bot.core.texts import Texts
 
-_NODES_IN_FULL = 12  # beyond, a node is one line
+_NODES_IN_FULL = 2  # beyond, a node is one line, and only the one to look at shows its steps
+_NODES_IN_LINES = 12  # beyond, nodes that are done or waiting are a number
+_ACTIVE_SHOWN = 8
+_BAD_SHOWN = 6
 _SILENT = {StepState.PENDING, StepState.RUNNING, StepState.SUCCEEDED, StepState.SKIPPED}
 _BAD = {StepState.FAILED, StepState.REFUSED, StepState.UNKNOWN}
 
 Records = Mapping[str, StepRecord]
 
 
-def progress_card(job: Job, *, texts: Texts, now: datetime) -> Report:
-    """How far the job is."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _View:
+    """What every part of the card looks at."""
+
+    records: Records
+    texts: Texts
+    now: datetime
+
+
+def progress_card(
+    job: Job, *, texts: Texts, now: datetime, console_url: str | None = None
+) -> Report:
+    """How far the job is. However many nodes: never longer than a phone's screen or two."""
     records = records_of(job)
     end = job.ended_at or now
     undoing = any(_begun(run.undo, records) for run in job.plan.wire.runs())
@@ -52,6 +75,7 @@ def progress_card(job: Job, *, texts: Texts, now: datetime) -> Report:
         sections=tuple(_sections(job, records, texts=texts, now=now)),
         buttons=() if undoing else _buttons(job, texts),
         footer=footer(job, texts, now),
+        link=page_link(job, texts, console_url),
     )
 
 
@@ -82,12 +106,63 @@ def _sections(job: Job, records: Records, *, texts: Texts, now: datetime) -> lis
         sections.append(Notice(text=texts.say("cards.progress.cancelling")))
     if job.state is JobState.QUEUED:
         sections.append(Paragraph(text=texts.say("cards.progress.queued")))
-    if len(runs) > _NODES_IN_FULL or all(len(run.steps) == 1 for run in runs):
-        rows = tuple(_node_row(run, records, texts) for run in runs)
-        return [*sections, Checklist(rows=rows)]
+    view = _View(records=records, texts=texts, now=now)
+    if all(len(run.steps) == 1 for run in runs) or len(runs) > _NODES_IN_FULL:
+        return [*sections, *_fleet(runs, view)]
     for number, run in enumerate(runs, start=1):
         sections += _node(run, records, texts=texts, now=now, place=f"{number}/{len(runs)}")
     return sections
+
+
+def _fleet(runs: Sequence[NodeRun], view: _View) -> list[Section]:
+    """One line a node, or, of a large fleet, of those that are at work or in trouble."""
+    states = {run.node_id: _node_state(run, view.records) for run in runs}
+    rows = (
+        [_node_row(run, view) for run in runs]
+        if len(runs) <= _NODES_IN_LINES
+        else _summed_up(runs, states, view)
+    )
+    sections: list[Section] = [Checklist(rows=tuple(rows))]
+    chosen = _to_look_at(runs, states)
+    if chosen is not None and len(chosen.steps) > 1:
+        place = f"{runs.index(chosen) + 1}/{len(runs)}"
+        sections += _node(chosen, view.records, texts=view.texts, now=view.now, place=place)
+    return sections
+
+
+def _summed_up(
+    runs: Sequence[NodeRun], states: Mapping[str, StepState], view: _View
+) -> list[ChecklistRow]:
+    texts = view.texts
+    bad = [run for run in runs if states[run.node_id] in _BAD]
+    active = [run for run in runs if states[run.node_id] is StepState.RUNNING]
+    rows = [_node_row(run, view) for run in bad[:_BAD_SHOWN]]
+    rows += _more("more_bad", StepState.FAILED, len(bad) - _BAD_SHOWN, texts)
+    rows += [_node_row(run, view) for run in active[:_ACTIVE_SHOWN]]
+    rows += _more("more_active", StepState.RUNNING, len(active) - _ACTIVE_SHOWN, texts)
+    done = sum(state is StepState.SUCCEEDED for state in states.values())
+    undone = sum(state is StepState.SKIPPED for state in states.values())
+    waiting = len(runs) - len(bad) - len(active) - done - undone
+    rows += _more("undone", StepState.SKIPPED, undone, texts)
+    rows += _more("done", StepState.SUCCEEDED, done, texts)
+    rows += _more("waiting", StepState.PENDING, waiting, texts)
+    return rows
+
+
+def _more(name: str, state: StepState, count: int, texts: Texts) -> list[ChecklistRow]:
+    if count <= 0:
+        return []
+    label = texts.say(f"cards.progress.{name}", count=count)
+    return [ChecklistRow(state=state.value, label=label)]
+
+
+def _to_look_at(runs: Sequence[NodeRun], states: Mapping[str, StepState]) -> NodeRun | None:
+    """The first node in trouble, or the only one at work."""
+    bad = [run for run in runs if states[run.node_id] in _BAD]
+    active = [run for run in runs if states[run.node_id] is StepState.RUNNING]
+    if bad:
+        return bad[0]
+    return active[0] if len(active) == 1 else None
 
 
 def _node(
@@ -136,25 +211,57 @@ def _elapsed(record: StepRecord | None, now: datetime) -> int | None:
     return max(0, round((now - record.started_at).total_seconds() * 1000))
 
 
-def _node_row(run: NodeRun, records: Records, texts: Texts) -> ChecklistRow:
-    known = [record for step in run.steps if (record := records.get(step.step_id))]
-    bad = next((record for record in known if record.state in _BAD), None)
+def _node_row(run: NodeRun, view: _View) -> ChecklistRow:
+    """A node in one line: how it is, at which step, and how long it has been at it."""
+    texts, records = view.texts, view.records
+    bad = next((each for each in _known(run, records) if each.state in _BAD), None)
+    at, label = _running(run, records), run.node_id
+    if at is None and _is_undone(run, records):
+        label = texts.say("cards.progress.undone_node", node=label)
+    elif at is not None and at in run.undo:
+        label = texts.say("cards.progress.undoing_at", node=label, step=step_label(at, texts))
+    elif at is not None and len(run.steps) > 1:
+        number, total = run.steps.index(at) + 1, len(run.steps)
+        step = step_label(at, texts)
+        label = texts.say(
+            "cards.progress.at_step", node=label, step=step, number=number, total=total
+        )
     return ChecklistRow(
         state=_node_state(run, records).value,
-        label=run.node_id,
+        label=label,
         detail=outcome_words(bad, texts, node=run.node_id) if bad else "",
-        elapsed_ms=sum(record.elapsed_ms for record in known) if known else None,
+        elapsed_ms=sum(_elapsed(each, view.now) or 0 for each in _known(run, records)) or None,
+    )
+
+
+def _known(run: NodeRun, records: Records) -> list[StepRecord]:
+    steps = (*run.steps, *run.undo)
+    return [records[step.step_id] for step in steps if step.step_id in records]
+
+
+def _running(run: NodeRun, records: Records) -> Step | None:
+    steps = (*run.undo, *run.steps)
+    return next((step for step in steps if _state(step, records) is StepState.RUNNING), None)
+
+
+def _is_undone(run: NodeRun, records: Records) -> bool:
+    return _begun(run.undo, records) and all(
+        _state(step, records) is StepState.SUCCEEDED for step in undo_steps(run, records)
     )
 
 
 def _node_state(run: NodeRun, records: Records) -> StepState:
-    states = [_state(step, records) for step in run.steps]
+    """Of the whole node; skipped stands for one that has been put back."""
+    if _is_undone(run, records):
+        return StepState.SKIPPED
+    undoing = _begun(run.undo, records)
+    states = [_state(step, records) for step in (run.undo if undoing else run.steps)]
     for state in (StepState.UNKNOWN, StepState.FAILED, StepState.REFUSED, StepState.RUNNING):
         if state in states:
             return state
     if set(states) <= {StepState.SUCCEEDED, StepState.SKIPPED} and StepState.SUCCEEDED in states:
         return StepState.SUCCEEDED
-    return StepState.RUNNING if StepState.SUCCEEDED in states else states[0]
+    return StepState.RUNNING if undoing or StepState.SUCCEEDED in states else states[0]
 
 
 def _state(step: Step, records: Records) -> StepState:

@@ -5,7 +5,9 @@ Owns: reports that do not tell of a job's run.
 
 from __future__ import annotations
 
-from bot.core.cards.wording import approval_words
+from collections.abc import Mapping
+
+from bot.core.cards.wording import approval_words, failure_words
 from bot.core.domain.decision import Approval
 from bot.core.domain.intent import Clarification
 from bot.core.domain.report import Button, Paragraph, Report, Tone
@@ -18,6 +20,8 @@ def refusal_report(
 ) -> Report:
     """Why a request is not followed, and what to do next."""
     summary, hint = texts.explain(error)
+    if error.code == "survey_failed":
+        summary = _why_not_read(error.values, texts)
     return Report(
         title=texts.say(
             "cards.refusal.asked" if isinstance(error, UserError) else "cards.refusal.failed"
@@ -28,6 +32,14 @@ def refusal_report(
         footer=texts.say("cards.footer_job", job=job_id) if job_id else "",
         only_for=only_for,
     )
+
+
+def _why_not_read(values: Mapping[str, str], texts: Texts) -> str:
+    """What a server answered instead of telling what lies there, as a step's failure is told."""
+    node, code = values["node"], values["code"]
+    details = [(name, value) for name, value in values.items() if name != "code"]
+    why = failure_words(code, details, texts, node=node)
+    return texts.say("cards.refusal.survey", node=node, why=why)
 
 
 def denial_report(
@@ -48,6 +60,7 @@ def question_report(clarification: Clarification, *, texts: Texts) -> Report:
             Button(button="choose", value=choice.value, label=choice.label)
             for choice in clarification.choices
         ),
+        wants_files=clarification.partial is not None and "files" in clarification.partial.missing,
     )
 
 

@@ -5,19 +5,21 @@ Owns: how small things are said on every card. Must not know which card asks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from agent.wire.operations import DrainMember
+from agent.wire.operations import DrainDevice, DrainMember
 from agent.wire.plan import Step
 from bot.core.domain.decision import Approval
 from bot.core.domain.job import Job, StepRecord
+from bot.core.domain.report import Link
 from bot.core.redaction import redact
 from bot.core.texts import Texts
 
 SEOUL = ZoneInfo("Asia/Seoul")
 _SHORT_DIGEST = 12
+_UNSAID = {"host"}  # an address would be masked anyway, and the node has a name
 _VALUE_MAX = 200  # characters of one value that came from a server
 
 
@@ -66,6 +68,8 @@ def step_label(step: Step, texts: Texts) -> str:
     operation = step.operation
     if isinstance(operation, DrainMember):
         return texts.say(f"steps.kind.drain_member_{operation.state}", helper=step.node_id)
+    if isinstance(operation, DrainDevice):
+        return texts.say(f"steps.kind.drain_device_{operation.state}", device=operation.device)
     key = f"steps.kind.{operation.kind}"
     return texts.say(key) if texts.has(key) else operation.kind
 
@@ -73,14 +77,26 @@ def step_label(step: Step, texts: Texts) -> str:
 def outcome_words(record: StepRecord, texts: Texts, *, node: str = "") -> str:
     """The sentence of a step's code, then its values; ``node``: the one that the reader is told
     of anyway. The step's lines are the caller's."""
-    key = f"steps.code.{record.code}"
-    said = texts.say(key) if texts.has(key) else texts.say("steps.other", code=record.code)
+    return failure_words(record.code, record.values, texts, node=node)
+
+
+def failure_words(
+    code: str, values: Iterable[tuple[str, str]], texts: Texts, *, node: str = ""
+) -> str:
+    """As ``outcome_words``, of a code and its values. A server is called by its name only."""
+    said = code_words(code, texts)
     details = [
         f"{_value_name(name, texts)} {_value(name, value)}"
-        for name, value in record.values
-        if value and (name, value) != ("node", node)
+        for name, value in values
+        if value and name not in _UNSAID and (name, value) != ("node", node)
     ]
     return f"{said} ({', '.join(details)})" if details else said
+
+
+def code_words(code: str, texts: Texts) -> str:
+    """The sentence of a step's code alone."""
+    key = f"steps.code.{code}"
+    return texts.say(key) if texts.has(key) else texts.say("steps.other", code=code)
 
 
 def _value(name: str, value: str) -> str:
@@ -119,3 +135,11 @@ def approval_words(approval: Approval, texts: Texts) -> str:
 
 def footer(job: Job, texts: Texts, at: datetime) -> str:
     return texts.say("cards.footer", job=job.job_id, time=day_and_clock(at))
+
+
+def page_link(job: Job, texts: Texts, console_url: str | None) -> Link | None:
+    """The way to the job's own page; None where nobody knows under which address it is reached."""
+    if not console_url:
+        return None
+    address = f"{console_url.rstrip('/')}/jobs/{job.job_id}"
+    return Link(url=address, label=texts.say("cards.page"))

@@ -81,3 +81,5 @@ class Approval:
     plan_digest: str
     stage: int  # 0-based
     at: datetime
+    run_at: datetime | None = None  # yes, but not before this
+    seal: str = ""  # the bot's keyed MAC over all of it: a row that somebody wrote has none

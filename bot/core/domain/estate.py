@@ -71,10 +71,14 @@ class Vocabulary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BalancerMember:
-    """A WAS node's place behind a web node's balancer."""
+    """A node's place behind a balancer: a web node's, or an L4 device that its agent knows.
 
-    web_node_id: str
-    member: str  # "host:port" as the upstream block writes it
+    Exactly one of ``web_node_id`` and ``device`` is given.
+    """
+
+    member: str  # "host:port" as the upstream block or the device's pool writes it
+    web_node_id: str = ""
+    device: str = ""  # its name in the agent's settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +108,33 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rollout:
+    """In which portions a system's nodes are changed, and how long each of them gets.
+
+    First ``canary`` nodes (0: none apart), then ``batch`` at a time. In seconds, at the most:
+    ``settle_s`` for requests in flight, ``stop_s`` and ``start_s`` until the port is closed or
+    open, ``health_s`` until the health page is good after that.
+    """
+
+    canary: int = 1
+    batch: int = 1
+    settle_s: int = 5
+    stop_s: int = 60
+    start_s: int = 120  # a large Tomcat context takes a minute and a half to open its port
+    health_s: int = 45  # the port is open by then; what is up says so within seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
+    """Where a system's files come from. ``name`` is for people, ``url`` never shown to them;
+    ``folder`` is the deployed one below the repository's root, empty: all of it."""
+
+    name: str
+    url: str
+    folder: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """The nodes of exactly one system that a request means, and the agent that reaches them.
 
@@ -117,6 +148,7 @@ class Target:
     helpers: tuple[Node, ...]
     siblings: int
     agent: str
+    rollout: Rollout = Rollout()
 
     @property
     def environments(self) -> tuple[Environment, ...]:

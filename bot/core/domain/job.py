@@ -94,6 +94,7 @@ class Job:
     card: ConversationRef | None = None  # the posted plan card
     progress: ConversationRef | None = None  # the posted progress message
     cancel_requested_by: str | None = None
+    run_at: datetime | None = None  # not before; None: as soon as it is approved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

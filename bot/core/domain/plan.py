@@ -42,6 +42,7 @@ class FileChange:
     size: int
     handling: Handling
     novelty: tuple[tuple[str, Novelty], ...]  # (node id, …) in plan order
+    source: str = ""  # its name in the archive or repository, if that is another
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,3 +73,5 @@ class Plan:
     warnings: tuple[Note, ...] = ()
     deployment: str | None = None  # the job id this plan rolls back
     backup_id: str | None = None  # the backup this plan makes, by which it can be rolled back
+    mapping: Note | None = None  # how an archive's folders were laid onto the deploy path
+    source: Note | None = None  # the commit that the files are, where they come from a repository

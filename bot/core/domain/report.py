@@ -95,11 +95,33 @@ class Button:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A page of our own console. Who opens it signs in there; the address carries no secret."""
+
+    url: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file that goes with a report; its bytes lie in the file store under ``digest``.
+
+    ``size`` is in bytes, ``media_type`` e.g. ``image/png``.
+    """
+
+    digest: str
+    name: str
+    size: int
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """One message of the bot. ``summary`` stands alone: notifications and screen readers get it.
 
     ``only_for`` (a messenger user id) asks for a message that nobody else sees, where the
-    messenger can; ``footer`` carries job id and time.
+    messenger can; ``footer`` carries job id and time. ``links`` stand for what the messenger
+    cannot do itself: the shared degradation puts them there. ``wants_files``: it asks for files.
     """
 
     title: str
@@ -109,3 +131,7 @@ class Report:
     buttons: tuple[Button, ...] = ()
     footer: str = ""
     only_for: str | None = None
+    link: Link | None = None
+    files: tuple[Attachment, ...] = ()
+    links: tuple[Link, ...] = ()
+    wants_files: bool = False

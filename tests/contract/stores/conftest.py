@@ -20,8 +20,8 @@ from bot.core.ports import (
     HistoryStore,
     JobStore,
     LockStore,
-    SignInStore,
 )
+from bot.core.room_ports import SignInStore
 from cmdb.agents import SqlAgentStore
 from cmdb.approvals import SqlApprovalStore
 from cmdb.dialogues import SqlDialogueStore

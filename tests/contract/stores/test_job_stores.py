@@ -44,6 +44,42 @@ async def test_there_is_no_job_that_nobody_stored(stores) -> None:
     assert await stores.jobs.load(JOB) is None
 
 
+async def test_a_job_moves_from_the_named_state_only(stores) -> None:
+    await stores.jobs.create(sample_job(state=JobState.RUNNING))
+    with pytest.raises(OperationError, match="state_conflict"):
+        await stores.jobs.advance(JOB, JobState.CANCELLED, at=NOW, was=JobState.QUEUED)
+    assert (await stores.jobs.load(JOB)).state is JobState.RUNNING
+    assert await stores.jobs.advance(JOB, JobState.CANCELLED, at=NOW, was=JobState.RUNNING)
+
+
+async def test_one_of_a_beginning_and_a_withdrawal_wins(stores) -> None:
+    await stores.jobs.create(sample_job(state=JobState.QUEUED))
+    ended = await asyncio.gather(
+        stores.jobs.advance(JOB, JobState.RUNNING, at=NOW, was=JobState.QUEUED),
+        stores.jobs.advance(JOB, JobState.CANCELLED, at=NOW, was=JobState.QUEUED),
+        return_exceptions=True,
+    )
+    assert ended.count(True) == 1
+
+
+async def test_a_verdict_keeps_its_time_and_its_seal(stores) -> None:
+    await stores.jobs.create(sample_job(state=JobState.AWAITING_APPROVAL))
+    later = NOW + timedelta(days=2)
+    given = replace(sample_approval(), run_at=later, seal="5" * 64)
+    assert await stores.approvals.add_approval(given)
+    job = await stores.jobs.load(JOB)
+    assert job.approvals == (given,)
+    assert job.run_at == later
+
+
+async def test_a_cancel_can_be_asked_about(stores) -> None:
+    await stores.jobs.create(sample_job(state=JobState.RUNNING))
+    assert not await stores.approvals.cancel_requested(JOB)
+    await stores.approvals.request_cancel(JOB, "u010")
+    assert await stores.approvals.cancel_requested(JOB)
+    assert not await stores.approvals.cancel_requested(OTHER)
+
+
 async def test_the_first_job_of_an_id_stays(stores) -> None:
     await stores.jobs.create(sample_job())
     assert not await stores.jobs.create(replace(sample_job(), requester_name="다른 사람"))
@@ -151,6 +187,25 @@ async def test_a_verdict_is_refused_when_the_job_does_not_wait(stores, state: Jo
     await stores.jobs.create(sample_job(state=state))
     assert not await stores.approvals.add_approval(sample_approval())
     assert (await stores.jobs.load(JOB)).approvals == ()
+
+
+async def test_a_job_runs_at_the_latest_of_what_its_approvals_say(stores) -> None:
+    stages = (Stage(roles=(Role.PART_LEADER,), quorum=3),)
+    job = replace(sample_job(state=JobState.AWAITING_APPROVAL), stages=stages)
+    await stores.jobs.create(job)
+    early, late = NOW + timedelta(hours=1), NOW + timedelta(hours=9)
+    for person, run_at in (("u031", late), ("u041", early), ("u051", None)):
+        said = replace(sample_approval(person), run_at=run_at)
+        assert await stores.approvals.add_approval(said)
+    found = await stores.jobs.load(JOB)
+    assert [one.run_at for one in found.approvals] == [late, early, None]
+    assert found.run_at == late
+
+
+async def test_a_job_keeps_when_it_is_to_run(stores) -> None:
+    job = replace(sample_job(), run_at=NOW + timedelta(days=1))
+    await stores.jobs.create(job)
+    assert await stores.jobs.load(JOB) == job
 
 
 async def test_a_verdict_on_no_job_is_refused(stores) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from playwright.async_api import async_playwright, expect
 
 from bot.core.domain.conversation import Click, ConversationRef, Mention
-from bot.core.domain.report import Paragraph
+from bot.core.domain.report import Link, Paragraph
 from tests.fakes.room_server import ROOM, RoomServer, chromium_options
 from tests.fakes.sample_reports import decided_plan_report, plan_report
 
@@ -37,11 +37,13 @@ async def test_a_request_a_card_a_press_and_an_edit_in_place() -> None:
         [event] = server.received
         assert isinstance(event, Mention)
         plan = plan_report()
-        hostile = replace(plan, sections=(*plan.sections, Paragraph(text=SCRIPT)))
+        way = Link(url=f"{server.url}/jobs/J260401-AB12CD", label=SCRIPT)
+        hostile = replace(plan, sections=(*plan.sections, Paragraph(text=SCRIPT)), link=way)
         place = ConversationRef(adapter="web", channel=ROOM, thread=event.event_id)
         card = await server.adapter.post(hostile, place, key="k")
         panel = page.get_by_test_id("thread-panel")
         await expect(panel.get_by_test_id("card")).to_contain_text(SCRIPT, timeout=WAIT_MS)
+        await expect(panel.get_by_test_id("card-link")).to_have_attribute("href", way.url)
         await panel.locator("details summary").first.click()
         await panel.get_by_test_id("button-approve").click()
         async with page.expect_response("**/press"):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from actions.catalog import action_of
-from bot.core.domain.estate import Node, Target
+from bot.core.domain.artifact import Artifact, SourceRef
+from bot.core.domain.estate import Node, Rollout, Target
 from bot.core.domain.plan import Plan
 from bot.core.errors import UserError
 from bot.core.ports import ActionRequest
@@ -36,7 +38,12 @@ def _target(case: dict[str, Any]) -> Target:
         for number in range(1, told.get("web", 0) + 1)
     ]
     nodes = [_node(number, told, webs) for number in told["nodes"]]
-    return target_of(nodes, helpers=webs, siblings=told.get("siblings", len(nodes)))
+    return target_of(
+        nodes,
+        helpers=webs,
+        siblings=told.get("siblings", len(nodes)),
+        rollout=Rollout(**told.get("rollout", {})),
+    )
 
 
 def _node(number: int, told: dict[str, Any], webs: list[Node]) -> Node:
@@ -45,14 +52,17 @@ def _node(number: int, told: dict[str, Any], webs: list[Node]) -> Node:
         layer=told.get("layer", "WAS"),
         connected=told.get("connected", True),
         transfer=told.get("transfer", "sftp"),
+        legacy=told.get("legacy", ()),
+        watch_s=told.get("watch_s", 0),
     )
-    return behind(node, *webs)
+    return behind(node, *webs, device=told.get("device", ""))
 
 
 def _request(case: dict[str, Any]) -> ActionRequest:
     target = _target(case)
     files = case.get("files")
-    facts = present(files, target.nodes) if files else {}
+    lying = case.get("lying", files)
+    facts = present(lying, target.nodes, case.get("conflicts")) if files else {}
     if "running" in case["target"]:
         facts = states(target.nodes, running=case["target"]["running"])
     history = [
@@ -67,10 +77,16 @@ def _request(case: dict[str, Any]) -> ActionRequest:
     return request_for(
         target,
         params=case.get("params"),
-        artifact=artifact_of(sorted(files)) if files else None,
+        artifact=_artifact(case) if files else None,
         facts=facts,
         history=history,
     )
+
+
+def _artifact(case: dict[str, Any]) -> Artifact:
+    artifact = artifact_of(sorted(case["files"]))
+    ref = case.get("ref")
+    return replace(artifact, ref=SourceRef(**ref)) if ref else artifact
 
 
 def _names(steps: tuple[Any, ...]) -> list[str]:
@@ -105,6 +121,15 @@ def _check(plan: Plan, expect: dict[str, Any]) -> None:
         "restart": plan.restart.key if plan.restart else None,
         "risk": plan.risk.value,
         "deployment": plan.deployment,
+        "mapping": plan.mapping.key if plan.mapping else None,
+        "source": plan.source.key if plan.source else None,
+        "shown": [file.path for file in plan.files],
+        "operations": [
+            step.operation.model_dump(mode="json", exclude_defaults=True, exclude={"files"})
+            for run in plan.wire.runs()[:1]
+            for step in run.steps
+            if step.operation.kind in expect.get("look_at", ())
+        ],
         "sent": sorted(
             {
                 file.path
@@ -118,5 +143,6 @@ def _check(plan: Plan, expect: dict[str, Any]) -> None:
         name: expect[name] for name in facts.keys() & expect.keys()
     }
     for texts in TEXTS:
-        for note in (plan.title, plan.restart, plan.undo, *plan.outline, *plan.warnings):
+        more = (plan.mapping, plan.source, *plan.outline, *plan.warnings)
+        for note in (plan.title, plan.restart, plan.undo, *more):
             assert note is None or texts.note(note)

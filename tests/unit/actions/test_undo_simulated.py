@@ -9,12 +9,21 @@ import pytest
 from actions.deploy import Deploy
 from actions.rollback import Rollback
 from actions.service import ManageService
-from agent.wire.operations import DrainMember
+from agent.wire.operations import DrainDevice, DrainMember
 from agent.wire.plan import Step
+from bot.core.domain.estate import Rollout
 from bot.core.domain.job import StepRecord, StepState
 from bot.core.domain.plan import Plan
 from bot.core.recovery import touched, undo_steps
-from tests.fakes.planning import deploy_request, deployment_of, pair, request_for
+from tests.fakes.planning import (
+    behind,
+    deploy_request,
+    deployment_of,
+    node_of,
+    pair,
+    request_for,
+    target_of,
+)
 
 
 @dataclass
@@ -48,19 +57,20 @@ class Fleet:
                 server.running = False
             case "start_service":
                 server.running = True
-            case "drain_member":
+            case "drain_member" | "drain_device":
                 self._drain(server, step)
         self.least = min(self.least, self.serving())
 
     def _drain(self, server: Server, step: Step) -> None:
-        assert isinstance(step.operation, DrainMember)
+        assert isinstance(step.operation, DrainMember | DrainDevice)
+        place = getattr(step.operation, "device", step.node_id)
         if step.operation.state == "up":
-            server.out_of.discard(step.node_id)
+            server.out_of.discard(place)
             assert server.running, "a stopped node was put back behind the balancer"
             return
-        inside = [s for s in self.servers.values() if step.node_id not in s.out_of]
+        inside = [s for s in self.servers.values() if place not in s.out_of]
         assert inside != [server], "the last node was taken out"
-        server.out_of.add(step.node_id)
+        server.out_of.add(place)
 
     def serving(self) -> int:
         return sum(server.running and not server.out_of for server in self.servers.values())
@@ -70,7 +80,15 @@ def plans() -> list[tuple[str, Plan]]:
     two = pair(web=2)
     past = deployment_of("J260401-AAAAAA", two.nodes)
     restart = {"operation": "restart"}
+    behind_device = target_of([behind(node_of(number), device="l4") for number in (1, 2)])
+    large = target_of(
+        [behind(node_of(number), node_of(1, layer="WEB")) for number in range(1, 6)],
+        helpers=[node_of(1, layer="WEB")],
+        rollout=Rollout(canary=1, batch=3),
+    )
     return [
+        ("deploy-device", Deploy().plan(deploy_request({"a.class": "changed"}, behind_device))),
+        ("deploy-batches", Deploy().plan(deploy_request({"a.class": "changed"}, large))),
         ("deploy", Deploy().plan(deploy_request({"a.class": "changed"}, two))),
         ("deploy-static", Deploy().plan(deploy_request({"a.html": "changed"}, two))),
         ("rollback", Rollback().plan(request_for(two, history=[past]))),
@@ -128,6 +146,6 @@ def test_at_least_one_node_serves_at_any_moment(name: str, plan: Plan) -> None:
     fleet = Fleet(plan, version="now", other="other")
     run_until(plan, fleet, "none", took_effect=True)
     assert fleet.least >= 1
-    assert fleet.serving() == 2
-    if name in {"deploy", "deploy-static", "rollback"}:
+    assert fleet.serving() == len(fleet.servers)
+    if name != "restart":
         assert {server.version for server in fleet.servers.values()} == {"other"}

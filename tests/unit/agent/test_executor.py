@@ -27,8 +27,9 @@ from agent.wire.operations import (
     ScanLog,
     SettleTraffic,
     StageFiles,
+    StopService,
 )
-from agent.wire.plan import NodeAccess, WirePlan
+from agent.wire.plan import NodeAccess, Step, WirePlan
 from tests.fakes.agent import (
     AGENT,
     JOB,
@@ -239,13 +240,13 @@ async def test_a_begun_step_whose_grant_has_lapsed_is_unknown_not_refused(world:
 
 
 async def test_a_step_ends_when_its_time_is_over(world: World) -> None:
-    plan = await world.deliver(SettleTraffic(seconds=60), timeout_s=1)
+    plan = await world.deliver(SettleTraffic(seconds=60, at_least_s=60), timeout_s=1)
     outcome = await world.run(plan, "s1")
     assert (outcome.state, outcome.code) == ("failed", "timeout")
 
 
 async def test_a_cancelled_wait_stops(world: World) -> None:
-    plan = await world.deliver(SettleTraffic(seconds=60))
+    plan = await world.deliver(SettleTraffic(seconds=60, at_least_s=60))
     began = asyncio.Event()
     running = asyncio.create_task(
         world.executor.run(step_order(plan, "s1"), lambda progress: began.set())
@@ -270,7 +271,7 @@ async def test_a_cancelled_replacement_ends_whole(world: World) -> None:
 
 
 async def test_a_caller_who_goes_away_does_not_stop_the_step(world: World) -> None:
-    plan = await world.deliver(SettleTraffic(seconds=1))
+    plan = await world.deliver(SettleTraffic(seconds=1, at_least_s=1))
     began = asyncio.Event()
     caller = asyncio.create_task(
         world.executor.run(step_order(plan, "s1"), lambda progress: began.set())
@@ -281,7 +282,7 @@ async def test_a_caller_who_goes_away_does_not_stop_the_step(world: World) -> No
 
 
 async def test_closing_leaves_a_late_step_begun(world: World) -> None:
-    plan = await world.deliver(SettleTraffic(seconds=60))
+    plan = await world.deliver(SettleTraffic(seconds=60, at_least_s=60))
     began = asyncio.Event()
     caller = asyncio.create_task(
         world.executor.run(step_order(plan, "s1"), lambda progress: began.set())
@@ -300,6 +301,41 @@ async def test_changing_steps_under_one_lock_take_turns(world: World) -> None:
     outcomes = await asyncio.gather(world.run(plan, "s1"), world.run(plan, "s2"))
     assert [outcome.state for outcome in outcomes] == ["succeeded", "succeeded"]
     assert world.node.most_inside == 1
+
+
+async def test_changing_steps_of_one_job_at_different_nodes_run_side_by_side(
+    world: World,
+) -> None:
+    others = [a_target(world.root / name, node_id=name) for name in ("was-02", "was-03")]
+    stage = StageFiles(files=FILES)
+    steps = [
+        Step(step_id=f"s{number}", node_id=target.node_id, operation=stage)
+        for number, target in enumerate((world.target, *others), start=1)
+    ]
+    plan = a_plan(world.target, steps, targets=(world.target, *others))
+    await world.executor.deliver(world.site.order(plan))
+    together, connect = asyncio.Barrier(3), world.node.connect
+
+    @asynccontextmanager
+    async def met(access: NodeAccess) -> AsyncIterator[Transport]:
+        await together.wait()
+        async with connect(access) as server:
+            yield server
+
+    world.executor.connect = met
+    async with asyncio.timeout(20):
+        outcomes = await asyncio.gather(*[world.run(plan, f"s{n}") for n in (1, 2, 3)])
+    assert {outcome.state for outcome in outcomes} == {"succeeded"}
+
+
+async def test_what_scripts_said_is_kept_when_the_step_succeeds_too(world: World) -> None:
+    spec = world.target.service.model_copy(update={"kind": "systemd"})
+    world.target = world.target.model_copy(update={"service": spec})
+    said = "".join(f"line {number}\n" for number in range(500))
+    world.node.transport.answer = lambda arguments: Output(status=0, stdout=said, stderr="")
+    plan = await world.deliver(StopService(timeout_s=1))
+    outcome = await world.run(plan, "s1")
+    assert (outcome.state, len(outcome.lines), outcome.lines[-1]) == ("succeeded", 400, "line 499")
 
 
 async def test_reading_steps_do_not_wait_for_each_other(world: World) -> None:
@@ -325,12 +361,13 @@ async def test_a_scan_finds_the_mark_of_its_own_job(world: World) -> None:
     log.parent.mkdir(parents=True)
     log.write_text("SEVERE long ago\n")
     plan = await world.deliver(MarkLog(), ScanLog(since="s1"))
-    assert (await world.run(plan, "s1")).result == LogMark(size=16)
+    assert (await world.run(plan, "s1")).result == LogMark(size=16, inode=log.stat().st_ino)
     with log.open("a") as file:
         file.write("Server startup in 12 ms\njava.lang.NullPointerException: \x1b[31mx\n")
     outcome = await world.run(plan, "s2")
     assert (outcome.state, outcome.code) == ("failed", "log_errors")
-    assert outcome.lines == ("java.lang.NullPointerException: x",)
+    # All of it for the page, what decided at the end for the card.
+    assert outcome.lines == ("Server startup in 12 ms", "java.lang.NullPointerException: x")
 
 
 async def test_a_ledger_that_does_not_answer_stops_everything(world: World) -> None:

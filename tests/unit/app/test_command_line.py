@@ -66,5 +66,5 @@ def test_every_command_is_listed_with_what_it_does(capsys: pytest.CaptureFixture
     with pytest.raises(SystemExit):
         main(["--help"])
     listed = capsys.readouterr().out
-    for command in ("demo", "serve", "db", "cmdb", "access", "agent", "lock", "audit", "doctor"):
+    for command in ("demo", "serve", "db", "cmdb", "access", "agent", "unlock", "audit", "doctor"):
         assert f"\n    {command} " in listed

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bot.app import settings as module
-from bot.app.settings import GuardiaSettings, load_settings
+from bot.app.settings import GuardiaSettings, ServerSettings, WebRoomSettings, load_settings
 from bot.core.errors import ConfigurationError
 
 EXAMPLE = Path(module.__file__).with_name("guardia.example.toml")
@@ -61,3 +62,18 @@ def test_refuses_a_variable_that_names_no_setting(monkeypatch: pytest.MonkeyPatc
 def test_refuses_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError):
         load_settings(tmp_path / "absent.toml")
+
+
+@pytest.mark.parametrize(
+    ("server", "web", "expected"),
+    [
+        ({}, {}, "http://127.0.0.1:8300"),
+        ({"port": 9000}, {"public_origin": "https://bot.example"}, "https://bot.example"),
+        ({"host": "::1"}, {}, None),
+    ],
+)
+def test_pages_are_linked_only_where_their_address_is_known(
+    server: dict[str, Any], web: dict[str, Any], expected: str | None
+) -> None:
+    settings = GuardiaSettings(server=ServerSettings(**server), web=WebRoomSettings(**web))
+    assert settings.console_url == expected

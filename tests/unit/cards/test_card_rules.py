@@ -65,10 +65,18 @@ def test_every_end_has_a_report_that_stands_alone(state: JobState, texts: object
     assert not report.buttons
 
 
-@pytest.mark.parametrize("state", [state for state in JobState if state != "awaiting_approval"])
+@pytest.mark.parametrize(
+    "state", [state for state in JobState if state not in {"awaiting_approval", "queued"}]
+)
 def test_only_a_waiting_request_has_buttons(state: JobState) -> None:
     job = job_of(deploy(), state)
     assert plan_card(job, approvers=[LEADER], texts=KO, now=NOW).buttons == ()
+
+
+def test_a_job_that_waits_for_its_turn_can_be_taken_back() -> None:
+    job = job_of(deploy(), JobState.QUEUED)
+    (button,) = plan_card(job, approvers=[LEADER], texts=KO, now=NOW).buttons
+    assert (button.button, button.value) == ("cancel", job.job_id)
 
 
 def test_the_buttons_of_a_request_carry_the_digest_they_approve() -> None:
@@ -209,6 +217,8 @@ def test_every_code_of_the_agent_has_its_sentence() -> None:
         re.findall(r"(?:OperationFailed|TransportError|_failed)\(\s*\"([a-z_]+)\"", source)
     )
     raised |= set(re.findall(r"\bcode=\"([a-z_]+)\"", source))
+    chosen = re.findall(r"\bcode = (\"[a-z_]+\" if .+ else \"[a-z_]+\")", source)
+    raised |= {code for choice in chosen for code in re.findall(r"\"([a-z_]+)\"", choice)}
     assert "not_healthy" in raised
     missing = {code for code in raised if not KO.has(f"steps.code.{code}")}
     assert missing == set()

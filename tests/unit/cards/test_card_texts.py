@@ -35,6 +35,7 @@ from bot.core.domain.report import Report
 from bot.core.errors import UserError
 from bot.core.recovery import undo_steps
 from bot.core.texts import load_texts
+from bot.core.versions import Past
 from tests.fakes.planning import (
     LEADER,
     NOW,
@@ -48,6 +49,17 @@ from tests.fakes.planning import (
     target_of,
 )
 from tests.fakes.report_text import as_text
+from tests.fakes.told_jobs import (
+    earlier,
+    fleet_rolled_back_job,
+    fleet_running_job,
+    noticed_job,
+    rollback_failed_job,
+    rolled_back_job,
+    steps_until,
+    succeeded_job,
+    went_well,
+)
 
 CASES = Path(__file__).parents[2] / "cases" / "cards"
 KO = load_texts("ko")
@@ -134,26 +146,44 @@ def going_back() -> Report:
     return progress_card(job, texts=KO, now=NOW + timedelta(minutes=6))
 
 
+def ended(job: Job, language: str = "ko") -> Report:
+    """The final report, with what stood there before."""
+    past = Past(deployments=(earlier(job.plan),))
+    return final_report(
+        job, texts=load_texts(language), past=past, console_url="https://bot.example"
+    )
+
+
 def succeeded() -> Report:
-    plan = deploy()
-    return finished(plan, JobState.SUCCEEDED, ran([*steps_of(plan, 0), *steps_of(plan, 1)]))
+    return ended(succeeded_job())
+
+
+def succeeded_en() -> Report:
+    return ended(succeeded_job(), "en")
+
+
+def noticed() -> Report:
+    return ended(noticed_job())
 
 
 def rolled_back() -> Report:
-    plan = deploy()
-    records = broken(plan)
-    back = (*undone(plan, 1, records), *undone(plan, 0, records))
-    return finished(plan, JobState.ROLLED_BACK, (*records, *back))
+    return ended(rolled_back_job())
 
 
 def rollback_failed() -> Report:
-    plan = deploy()
-    records = broken(plan)
-    back = list(undone(plan, 1, records))
-    names = [record.step_id.rsplit("-", 1)[1] for record in back]
-    at = names.index("restore")
-    back[at] = replace(back[at], state=StepState.FAILED, code="backup_unreadable")
-    return finished(plan, JobState.ROLLBACK_FAILED, (*records, *back[: at + 1]))
+    return ended(rollback_failed_job())
+
+
+def rollback_failed_en() -> Report:
+    return ended(rollback_failed_job(), "en")
+
+
+def fleet_rolled_back() -> Report:
+    return ended(fleet_rolled_back_job())
+
+
+def fleet_running() -> Report:
+    return progress_card(fleet_running_job(NOW), texts=KO, now=NOW)
 
 
 def unknown() -> Report:
@@ -163,7 +193,11 @@ def unknown() -> Report:
         state=StepState.UNKNOWN,
         code="agent_silent",
     )
-    records = (*ran(steps_of(plan, 0)), *ran(steps_of(plan, 1, "replace")), silent)
+    records = (
+        *went_well(plan, steps_until(plan, 0)),
+        *went_well(plan, steps_until(plan, 1, "replace")),
+        silent,
+    )
     return finished(plan, JobState.UNKNOWN, records)
 
 
@@ -266,9 +300,14 @@ CARDS: list[Callable[[], Report]] = [
     decided,
     in_progress,
     going_back,
+    fleet_running,
     succeeded,
+    succeeded_en,
+    noticed,
     rolled_back,
+    fleet_rolled_back,
     rollback_failed,
+    rollback_failed_en,
     unknown,
     failed_untouched,
     rollback_asked,

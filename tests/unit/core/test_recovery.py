@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from agent.wire.operations import (
@@ -134,3 +136,15 @@ def test_a_step_that_was_only_begun_counts_as_having_happened() -> None:
     begun = {"was01.5": StepRecord(step_id="was01.5", state=StepState.RUNNING)}
     kinds = [step.operation.kind for step in undo_steps(RUN, begun)]
     assert "restore_backup" in kinds
+
+
+@pytest.mark.parametrize("code", ["syntax_check_failed", "reload_failed", "last_member"])
+def test_a_balancer_that_serves_by_its_old_file_has_not_touched_the_node(code: str) -> None:
+    records = failed_at("was01", "drain_member")
+    refused = {
+        step_id: replace(record, code=code) if record.state is StepState.FAILED else record
+        for step_id, record in records.items()
+    }
+    assert touched(PLAN, refused) == ()
+    assert [run.node_id for run in littered(PLAN, refused)] == ["was01"]
+    assert [run.node_id for run in touched(PLAN, records)] == ["was01"]

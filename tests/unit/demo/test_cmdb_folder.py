@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from agent.wire.plan import NodeAccess, PasswordLogin
-from bot.app.demo.cmdb_folder import write_cmdb_folder
+from bot.app.demo.cmdb_folder import SYSTEM, write_cmdb_folder
 from bot.app.demo.demo_settings import AGENT
 from bot.app.demo.nodes import LiveNode, live_layouts
 from cmdb.importers.estate_csv import read_estate
@@ -18,7 +18,7 @@ def rows(file: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(opened))
 
 
-def make_folder(tmp_path: Path) -> Path:
+def make_folder(tmp_path: Path, *, repository: str | None = None) -> Path:
     nodes = [
         LiveNode(
             layout=layout, ssh_port=2200 + n, service_port=8000 + n, host_key="SHA256:" + "a" * 43
@@ -26,7 +26,7 @@ def make_folder(tmp_path: Path) -> Path:
         for n, layout in enumerate(live_layouts(tmp_path))
     ]
     logins = {node.node_id: PasswordLogin(password=f"pw-{node.node_id}") for node in nodes}
-    write_cmdb_folder(tmp_path / "cmdb", nodes, logins)
+    write_cmdb_folder(tmp_path / "cmdb", nodes, logins, repository=repository)
     return tmp_path / "cmdb"
 
 
@@ -82,3 +82,23 @@ def test_the_importer_reads_the_same_targets_that_the_logins_are_good_for(tmp_pa
     assert [place.web_node_id for place in nodes["moef-budget-prod-was02"].balancers] == [
         "moef-budget-prod-web01"
     ]
+
+
+def test_only_the_live_system_has_the_repository(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path, repository="file:///demo/repositories/budget.git")
+    given = {one.entry.code: one.repository for one in read_estate(folder).systems}
+    repository = given.pop(SYSTEM)
+    assert repository is not None
+    assert (repository.name, repository.folder) == ("budget", "webapp")
+    assert set(given.values()) == {None}
+
+
+def test_the_application_servers_are_watched_and_the_balancer_is_not(tmp_path: Path) -> None:
+    nodes = {
+        record.node.node_id: record.node for record in read_estate(make_folder(tmp_path)).nodes
+    }
+    was, web = nodes["moef-budget-prod-was01"].wire, nodes["moef-budget-prod-web01"].wire
+    assert was is not None
+    assert web is not None
+    assert (was.service.log_success, was.service.watch_s) == ("Server startup in", 3)
+    assert (web.service.log_success, web.service.watch_s) == (None, 0)

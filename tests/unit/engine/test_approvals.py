@@ -147,7 +147,7 @@ async def test_another_institutions_people_learn_nothing(button: str):
 async def test_an_unmapped_person_has_no_rights():
     world = World()
     job = await world.a_deployment()
-    assert (await refused(world, world.press(job, by="stranger")))[0] == "person_unknown"
+    assert (await refused(world, world.press(job, by="stranger")))[0] == "person_unmapped"
     assert world.audited("refusal")[-1]["actor"] == "web:stranger"
 
 

@@ -442,11 +442,15 @@ async def test_the_way_back_is_newest_first_and_empty_when_nothing_was_touched()
     world = World()
     job = await world.an_approved()
     await world.conductor.begin(job.job_id)
-    assert await world.conductor.way_back(job.job_id) == {"ways": [], "changed": False}
+    assert await world.conductor.way_back(job.job_id) == {
+        "ways": [],
+        "clearing": [],
+        "changed": False,
+    }
     for step in steps_of(job):
         await world.conductor.execute(job.job_id, step.step_id)
     back = await world.conductor.way_back(job.job_id)
     assert back is not None
     assert back["changed"]
-    nodes = [job.plan.wire.step(way[-1]).step_id.split(".")[0] for way in back["ways"]]
+    nodes = [job.plan.wire.step(way[-1]).step_id.split(".")[0] for (way,) in back["ways"]]
     assert nodes == [run.steps[0].step_id.split(".")[0] for run in reversed(job.plan.wire.runs())]

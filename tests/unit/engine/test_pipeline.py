@@ -35,7 +35,7 @@ async def test_an_unmapped_person_has_no_rights_and_nothing_is_read():
     world = World()
     world.parser.answers["배포"] = DEPLOY
     assert await refusal_of(world, world.mention("배포 password=hunter2", by="x")) == (
-        "person_unknown"
+        "person_unmapped"
     )
     assert world.parser.asked == []
     assert world.agents.ordered == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -114,3 +115,12 @@ async def test_the_first_to_cancel_stays_the_one_who_did():
     await tasks.answer(named(job.job_id), DEV, ELSEWHERE)
     await tasks.answer(named(job.job_id), PM, ELSEWHERE)
     assert world.job(job.job_id).cancel_requested_by == "dev"
+
+
+async def test_says_for_when_a_job_is_agreed():
+    world, job, tasks = await a_world()
+    later = world.clock.now() + timedelta(hours=8)
+    world.jobs.jobs[job.job_id] = replace(job, state=JobState.QUEUED, run_at=later)
+    assert "04-01 22:00" in words_of((await tasks.answer(LIST, OPERATOR, ELSEWHERE))[0])
+    world.clock.pass_by(hours=8)
+    assert "22:00" not in words_of((await tasks.answer(LIST, OPERATOR, ELSEWHERE))[0])

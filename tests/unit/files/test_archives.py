@@ -93,6 +93,7 @@ async def test_opens_an_ordinary_archive_and_keeps_its_top_folder(folder: Path) 
 async def test_reads_names_written_as_cp949_by_windows(folder: Path) -> None:
     artifact = await opened(folder, raw_zip(("전자결재.class".encode("cp949"), b"x")))
     assert artifact.entries[0].path == "전자결재.class"
+    assert artifact.entries[0].source == "전자결재.class (CP949)"
 
 
 async def test_reads_utf8_names_that_nobody_flagged(folder: Path) -> None:
@@ -103,7 +104,7 @@ async def test_reads_utf8_names_that_nobody_flagged(folder: Path) -> None:
 async def test_composes_the_decomposed_names_of_macos(folder: Path) -> None:
     name = unicodedata.normalize("NFD", "결재.class")
     artifact = await opened(folder, zipped((name, b"x")))
-    assert artifact.entries[0].path == "결재.class"
+    assert (artifact.entries[0].path, artifact.entries[0].source) == ("결재.class", "")
 
 
 async def test_mentions_what_desktops_left_behind(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """What is typed becomes the right inbound value; signed values open only for their purpose."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from adapters.web.inbound import clean_name, clean_text, to_inbound
 from adapters.web.outbound import has_button, report_body
 from adapters.web.session import Sessions, Signer, UploadTickets, code_digest
 from bot.core.domain.conversation import Chat, Command, Mention, ReceivedFile
+from bot.core.domain.report import Link
 from bot.core.domain.room import RoomMessage
 from bot.core.texts import load_texts
 from tests.fakes.sample_reports import plan_report
@@ -105,3 +107,10 @@ def test_both_languages_have_the_same_page_sentences() -> None:
     catalogues = [load_texts(name).keys() for name in ("ko", "en")]
     keys = [{key for key in catalogue if key.startswith("web.")} for catalogue in catalogues]
     assert keys[0] == keys[1]
+
+
+def test_a_report_carries_the_way_to_its_page_or_none() -> None:
+    link = Link(url="https://bot.example/jobs/J260401-AB12CD", label="작업 페이지")
+    body = report_body(replace(plan_report(), link=link))
+    assert body["link"] == {"url": link.url, "label": link.label}
+    assert report_body(plan_report())["link"] is None

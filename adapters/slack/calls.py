@@ -1,0 +1,64 @@
+"""Slack's refusals in our words.
+
+Owns: which answer of the Web API means "later" and which means "not like this". Knows no method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Any
+
+import aiohttp
+from slack_sdk.errors import SlackApiError, SlackClientError
+
+from bot.core.errors import OperationError
+
+# https://docs.slack.dev/reference/methods/chat.postMessage#errors
+_LATER = frozenset(
+    {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable"}
+    | {"request_timeout", "message_limit_exceeded"}
+)
+_GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
+
+
+@contextmanager
+def in_our_words() -> Iterator[None]:
+    """Translate what the client library raises.
+
+    Raises:
+        OperationError: ``chat_unavailable`` (worth another try, after ``retry_after_s`` where
+            Slack said it), ``message_missing``, or ``slack_refused`` with Slack's reason.
+    """
+    try:
+        yield
+    except SlackApiError as error:
+        raise _translated(error) from error
+    except (aiohttp.ClientError, TimeoutError, SlackClientError) as error:
+        raise OperationError("chat_unavailable", adapter="slack") from error
+
+
+def reason_of(error: SlackApiError) -> str:
+    """Slack's own word for what was wrong."""
+    data = getattr(error.response, "data", error.response)
+    return str(data.get("error", "")) if isinstance(data, Mapping) else ""
+
+
+def _translated(error: SlackApiError) -> OperationError:
+    status = int(getattr(error.response, "status_code", 0) or 0)
+    reason = reason_of(error)
+    if status == HTTPStatus.TOO_MANY_REQUESTS or reason in ("ratelimited", "rate_limited"):
+        wait = _retry_after_s(getattr(error.response, "headers", {}))
+        return OperationError("chat_unavailable", adapter="slack", retry_after_s=wait)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or reason in _LATER or not reason:
+        return OperationError("chat_unavailable", adapter="slack")
+    if reason in _GONE:
+        return OperationError("message_missing")
+    return OperationError("slack_refused", reason=reason)
+
+
+def _retry_after_s(headers: Any) -> int:
+    value = headers.get("Retry-After", headers.get("retry-after", ""))
+    text = str(value[0] if isinstance(value, list) else value)
+    return int(text) if text.isdecimal() else 30

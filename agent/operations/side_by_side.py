@@ -1,0 +1,36 @@
+"""Many small requests to one server, a few of them under way at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
+
+AT_ONCE = 32  # requests on one SFTP channel
+Item = TypeVar("Item")
+
+
+async def each(
+    items: Iterable[Item], work: Callable[[Item], Awaitable[None]], *, at_once: int = AT_ONCE
+) -> None:
+    """Do the work for every item.
+
+    At the first failure nothing new is begun, and what is under way is awaited before that
+    failure is raised: when this returns, the server does nothing any more.
+    """
+    waiting = iter(items)
+    failures: list[BaseException] = []
+
+    async def worker() -> None:
+        for item in waiting:
+            if failures:
+                return
+            try:
+                await work(item)
+            except BaseException as error:
+                failures.append(error)
+                raise
+
+    await asyncio.gather(*(worker() for _ in range(at_once)), return_exceptions=True)
+    if failures:
+        raise failures[0]

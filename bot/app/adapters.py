@@ -1,0 +1,71 @@
+"""The messengers besides our own room: one line each.
+
+Owns: the table, and what every adapter is made from. Adding a messenger is its folder under
+``adapters/``, its line in ``MESSENGERS`` and its section in the settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from aiohttp import web
+
+from adapters.slack.adapter import SlackAdapter
+from adapters.slack.checks import examine_slack
+from bot.app.settings import GuardiaSettings
+from bot.core.messenger_ports import ConsoleLinks, Finding, MessengerMemory
+from bot.core.ports import Adapter, Clock, FileStore
+from bot.core.texts import Texts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessengerParts:
+    """What an adapter may need of the bot."""
+
+    settings: GuardiaSettings
+    files: FileStore
+    memory: MessengerMemory
+    links: ConsoleLinks
+    texts: Texts
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Messenger:
+    """One messenger: does the site have it, how is it made, how does ``guardia doctor`` see it."""
+
+    name: str
+    enabled: Callable[[GuardiaSettings], bool]
+    open: Callable[[MessengerParts], Adapter]
+    examine: Callable[[GuardiaSettings], AsyncIterator[Finding]]
+
+
+@runtime_checkable
+class Mounted(Protocol):
+    """An adapter that is called by its service, on the bot's own server."""
+
+    def attach(self, app: web.Application) -> None:
+        """Add its routes."""
+
+
+MESSENGERS: tuple[Messenger, ...] = (
+    Messenger(
+        name="slack",
+        enabled=lambda settings: settings.slack.enabled,
+        open=lambda parts: SlackAdapter(
+            parts.settings.slack,
+            files=parts.files,
+            memory=parts.memory,
+            texts=parts.texts,
+            clock=parts.clock,
+        ),
+        examine=lambda settings: examine_slack(settings.slack),
+    ),
+)
+
+
+def open_messengers(parts: MessengerParts) -> tuple[Adapter, ...]:
+    """The adapters of the messengers that this site has."""
+    return tuple(each.open(parts) for each in MESSENGERS if each.enabled(parts.settings))

@@ -1,0 +1,114 @@
+"""What messengers need to remember, and the codes by which people say who they are there.
+
+Owns: small values of adapters under keys, and linking codes with the identities they map.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import delete
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlmodel import col, select
+
+from bot.core.domain.people import ExternalId
+from cmdb.engine import reading, writing
+from cmdb.models import ExternalIdRow, IdentityCodeRow, MessengerMemoryRow, PersonRow
+from cmdb.rows import insert_new, upsert
+
+
+class SqlMessengerMemory:
+    """MessengerMemory on SQLite or PostgreSQL."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def keep(
+        self, adapter: str, key: str, value: Mapping[str, object], *, at: datetime
+    ) -> Mapping[str, object]:
+        row = MessengerMemoryRow(adapter=adapter, key=key, value=dict(value), at=at)
+        async with writing(self._engine) as session:
+            if await insert_new(session, row):
+                return dict(value)
+            kept = await session.get(MessengerMemoryRow, (adapter, key))
+            return dict(value) if kept is None else dict(kept.value)
+
+    async def replace(
+        self, adapter: str, key: str, value: Mapping[str, object], *, at: datetime
+    ) -> None:
+        row = MessengerMemoryRow(adapter=adapter, key=key, value=dict(value), at=at)
+        async with writing(self._engine) as session:
+            await upsert(session, [row], by=("adapter", "key"))
+
+    async def recall(self, adapter: str, key: str) -> Mapping[str, object] | None:
+        async with reading(self._engine) as session:
+            kept = await session.get(MessengerMemoryRow, (adapter, key))
+            return None if kept is None else dict(kept.value)
+
+    async def forget(self, adapter: str, *, before: datetime) -> None:
+        async with writing(self._engine) as session:
+            await session.execute(
+                delete(MessengerMemoryRow).where(
+                    col(MessengerMemoryRow.adapter) == adapter, col(MessengerMemoryRow.at) < before
+                )
+            )
+
+
+class SqlIdentityLinks:
+    """IdentityLinks on SQLite or PostgreSQL."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def issue(self, person_id: str, code_digest: str, *, until: datetime) -> None:
+        row = IdentityCodeRow(person_id=person_id, code_digest=code_digest, until=until)
+        async with writing(self._engine) as session:
+            await upsert(session, [row], by=("person_id",))
+
+    async def redeem(self, code_digest: str, external: ExternalId, *, now: datetime) -> str | None:
+        async with writing(self._engine) as session:
+            code = await session.scalar(
+                select(IdentityCodeRow)
+                .where(col(IdentityCodeRow.code_digest) == code_digest)
+                .with_for_update()
+            )
+            if code is None or now >= code.until:
+                return None
+            person = await session.get(PersonRow, code.person_id)
+            if person is None or person.locked or not person.active:
+                return None
+            if not await _map(session, external, code.person_id, at=now):
+                return None  # and the code stays good: it has not done what it is for
+            await session.delete(code)
+            return code.person_id
+
+
+async def _map(
+    session: AsyncSession, external: ExternalId, person_id: str, *, at: datetime
+) -> bool:
+    """Map the identity. False: it is somebody else's, here or in every tenant."""
+    owners = await session.scalars(
+        select(ExternalIdRow.person_id).where(
+            col(ExternalIdRow.adapter) == external.adapter,
+            col(ExternalIdRow.user_id) == external.user_id,
+            col(ExternalIdRow.tenant).in_((external.tenant, "")),
+        )
+    )
+    if any(owner != person_id for owner in owners):
+        return False
+    row = ExternalIdRow(
+        adapter=external.adapter,
+        tenant=external.tenant,
+        user_id=external.user_id,
+        person_id=person_id,
+        linked_at=at,
+    )
+    if await insert_new(session, row):
+        return True
+    now_there = await session.get(
+        ExternalIdRow,
+        (external.adapter, external.tenant, external.user_id),
+        populate_existing=True,
+    )
+    return now_there is not None and now_there.person_id == person_id

@@ -1,0 +1,1 @@
+"""Where files come from, other than being dropped: the repositories of the systems."""

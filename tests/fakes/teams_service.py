@@ -1,0 +1,467 @@
+"""A stand-in for what Microsoft runs: login, OpenID keys, Bot Framework connector, file store.
+
+Owns: one https server on loopback that the real client libraries talk to. It enforces what the
+service documents: tokens, message size, rates, rosters, card versions, upload ranges; and it sends
+activities to the bot as Teams does, signed. What people see is read back from it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+import itertools
+import json
+import ssl
+import tempfile
+import time
+import uuid
+from collections import defaultdict, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import jwt
+from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
+
+from bot.core.ports import Clock
+
+APP_ID = "6f0b3c1e-0d5a-4f43-9f2e-2b7a3d1c9e10"
+TENANT = "0a1b2c3d-1111-4222-8333-944455556666"
+SECRET = "teams-client-secret"
+BOT = f"28:{APP_ID}"
+TEAM_CHANNEL = "19:ops@thread.tacv2"
+MAX_MESSAGE_BYTES = 28 * 1024
+PER_SECOND = 7  # operations a second in one thread
+UPLOAD_UNIT = 320 * 1024
+_CARD = "application/vnd.microsoft.card.adaptive"
+_KNOWN_CARDS = (
+    _CARD,
+    "application/vnd.microsoft.teams.card.file.consent",
+    "application/vnd.microsoft.teams.card.file.info",
+)
+
+
+@dataclass(kw_only=True)
+class Stored:
+    """One message in a conversation."""
+
+    id: str
+    conversation: str
+    activity: dict[str, Any]
+    revision: int = 1
+    deleted: bool = False
+
+
+@dataclass(kw_only=True)
+class Delivered:
+    """How the bot answered one activity."""
+
+    status: int
+    seconds: float
+    body: str
+    times: int = 1
+
+
+@dataclass(kw_only=True)
+class _Trouble:
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    code: str = "ServiceError"
+
+
+class TeamsService:
+    """The service. ``origin`` is its https address once it runs."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._folder = tempfile.TemporaryDirectory()
+        self.ca_file = Path(self._folder.name) / "ca.pem"
+        self._tls = _certificate(self.ca_file)
+        self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self.endorsements = ["msteams", "webchat"]
+        self.messages: dict[str, Stored] = {}
+        self.roster: set[str] = {TEAM_CHANNEL}
+        self.bot_url = ""
+        self.counts: dict[str, int] = defaultdict(int)
+        self.seen_tokens: list[str] = []  # of every call to the connector
+        self.trouble: deque[_Trouble] = deque()
+        self.files: dict[str, bytes] = {}
+        self.uploads: dict[str, bytearray] = {}
+        self.agree = True
+        self._issued: set[str] = set()
+        self._recent: dict[str, deque[float]] = defaultdict(deque)
+        self._numbers = itertools.count(1_760_000_000_001)
+        self._runner: web.AppRunner | None = None
+        self._port = 0
+
+    async def start(self) -> None:
+        app = web.Application(client_max_size=64 * 1024 * 1024)
+        app.add_routes(
+            [
+                web.get("/openid", self._openid),
+                web.get("/keys", self._keys),
+                web.get("/{tenant}/v2.0/.well-known/openid-configuration", self._login_document),
+                web.post("/{tenant}/oauth2/v2.0/token", self._token),
+                web.post("/v3/conversations", self._create),
+                web.post("/v3/conversations/{conversation}/activities", self._send),
+                web.post("/v3/conversations/{conversation}/activities/{id}", self._send),
+                web.put("/v3/conversations/{conversation}/activities/{id}", self._update),
+                web.delete("/v3/conversations/{conversation}/activities/{id}", self._delete),
+                web.get("/files/{id}", self._download),
+                web.put("/uploads/{id}", self._upload),
+            ]
+        )
+        self._runner = web.AppRunner(app, shutdown_timeout=1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self._port, ssl_context=self._tls)
+        await site.start()
+        self._port = self._runner.addresses[0][1]
+        self._client = aiohttp.ClientSession()
+
+    async def stop(self) -> None:
+        await self._client.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    @property
+    def origin(self) -> str:
+        return f"https://127.0.0.1:{self._port}"
+
+    @property
+    def service_url(self) -> str:
+        return f"{self.origin}/"
+
+    @property
+    def file_host(self) -> str:
+        return f"127.0.0.1:{self._port}"
+
+    def settings(self, **changes: Any) -> dict[str, Any]:
+        """What the adapter has to be told to live here."""
+        return {
+            "enabled": True,
+            "app_id": APP_ID,
+            "app_password": SECRET,
+            "tenant_id": TENANT,
+            "service_urls": (self.service_url,),
+            "login_url": self.service_url,
+            "openid_url": f"{self.origin}/openid",
+            "file_hosts": (self.file_host,),
+            "ca_file": self.ca_file,
+        } | changes
+
+    # --- to the bot --------------------------------------------------------------------------
+
+    def bearer(self, *, service_url: str = "", kid: str = "key-1", **claims: Any) -> str:
+        """A token as the service signs it; ``claims`` change or (None) leave out."""
+        now = int(self._clock.now().timestamp())
+        body = {
+            "iss": "https://api.botframework.com",
+            "aud": APP_ID,
+            "nbf": now - 60,
+            "exp": now + 3600,
+            "serviceurl": service_url or self.service_url,
+        } | claims
+        kept = {name: value for name, value in body.items() if value is not None}
+        return jwt.encode(kept, self.key, algorithm="RS256", headers={"kid": kid})
+
+    def activity(self, conversation: str, person: str, **fields: Any) -> dict[str, Any]:
+        """An activity of a person, as Teams words it. ``person`` is a directory object id."""
+        channel = conversation.partition(";")[0]
+        kind = "personal" if channel.startswith("a:") else "channel"
+        data: dict[str, Any] = {"tenant": {"id": TENANT}}
+        if kind == "channel":
+            data |= {"channel": {"id": channel}, "team": {"id": "19:team@thread.tacv2"}}
+        return {
+            "type": "message",
+            "id": str(next(self._numbers)),
+            "timestamp": self._clock.now().isoformat(),
+            "channelId": "msteams",
+            "serviceUrl": self.service_url,
+            "from": {"id": f"29:{person}", "name": "홍길동", "aadObjectId": person},
+            "recipient": {"id": BOT, "name": "GUARDiA"},
+            "conversation": {
+                "id": conversation,
+                "conversationType": kind,
+                "isGroup": kind == "channel",
+                "tenantId": TENANT,
+            },
+            "channelData": data,
+        } | fields
+
+    async def deliver(self, activity: Mapping[str, Any], *, token: str | None = None) -> Delivered:
+        """Send it to the bot. A press that gets an empty answer is sent again, as Teams does."""
+        if token is None:
+            token = self.bearer()
+        answer = await self._posted(json.dumps(activity), token)
+        pressed = activity.get("type") == "invoke"
+        if pressed and answer.status < 300 and answer.body in ("", "null"):
+            answer = await self._posted(json.dumps(activity), token)
+            answer.times = 2
+        return answer
+
+    async def _posted(self, body: str, token: str) -> Delivered:
+        headers = {"Content-Type": "application/json; charset=utf-8"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        begun = time.monotonic()
+        async with self._client.post(self.bot_url, data=body, headers=headers) as response:
+            text = await response.text()
+            return Delivered(status=response.status, seconds=time.monotonic() - begun, body=text)
+
+    def put_file(self, content: bytes) -> str:
+        """Drop a file into the person's OneDrive; returns where it can be fetched."""
+        name = uuid.uuid4().hex
+        self.files[name] = content
+        return f"{self.origin}/files/{name}"
+
+    def fail(self, times: int, *, status: int = 502, **headers: str) -> None:
+        """The next calls of the bot are answered so."""
+        told = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.trouble.extend(_Trouble(status=status, headers=told) for _ in range(times))
+
+    # --- login and keys ----------------------------------------------------------------------
+
+    async def _openid(self, _: web.Request) -> web.Response:
+        self.counts["openid"] += 1
+        return web.json_response(
+            {
+                "issuer": "https://api.botframework.com",
+                "jwks_uri": f"{self.origin}/keys",
+                "id_token_signing_alg_values_supported": ["RS256"],
+            }
+        )
+
+    async def _keys(self, _: web.Request) -> web.Response:
+        self.counts["keys"] += 1
+        row = jwt.algorithms.RSAAlgorithm.to_jwk(self.key.public_key(), as_dict=True)
+        row |= {"kid": "key-1", "use": "sig", "endorsements": self.endorsements}
+        return web.json_response({"keys": [row]})
+
+    async def _login_document(self, request: web.Request) -> web.Response:
+        tenant = request.match_info["tenant"]
+        base = f"{self.origin}/{tenant}"
+        return web.json_response(
+            {
+                "issuer": f"{base}/v2.0",
+                "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
+                "token_endpoint": f"{base}/oauth2/v2.0/token",
+            }
+        )
+
+    async def _token(self, request: web.Request) -> web.Response:
+        self.counts["token"] += 1
+        form = await request.post()
+        wanted = {
+            "client_id": APP_ID,
+            "client_secret": SECRET,
+            "grant_type": "client_credentials",
+            "scope": "https://api.botframework.com/.default",
+        }
+        for name, value in wanted.items():
+            if form.get(name) != value:
+                error = "invalid_client" if name.startswith("client") else "invalid_request"
+                return web.json_response({"error": error}, status=401)
+        token = uuid.uuid4().hex
+        self._issued.add(token)
+        return web.json_response(
+            {"token_type": "Bearer", "expires_in": 3599, "access_token": token}
+        )
+
+    # --- connector ---------------------------------------------------------------------------
+
+    async def _create(self, request: web.Request) -> web.Response:
+        body = await self._admitted(request, "")
+        if isinstance(body, web.Response):
+            return body
+        channel = body.get("channelData", {}).get("channel", {}).get("id", "")
+        if not body.get("isGroup") or channel not in self.roster:
+            return _error(403, "BotNotInConversationRoster")
+        if (refused := _refused(body.get("activity", {}))) is not None:
+            return refused
+        stored = self._store("", body["activity"])
+        stored.conversation = f"{channel};messageid={stored.id}"
+        return web.json_response({"id": stored.conversation, "activityId": stored.id}, status=201)
+
+    async def _send(self, request: web.Request) -> web.Response:
+        conversation = request.match_info["conversation"]
+        body = await self._admitted(request, conversation)
+        if isinstance(body, web.Response):
+            return body
+        if (refused := _refused(body)) is not None:
+            return refused
+        return web.json_response({"id": self._store(conversation, body).id}, status=201)
+
+    async def _update(self, request: web.Request) -> web.Response:
+        conversation = request.match_info["conversation"]
+        body = await self._admitted(request, conversation)
+        if isinstance(body, web.Response):
+            return body
+        stored = self.messages.get(request.match_info["id"])
+        if stored is None or stored.deleted or stored.conversation != conversation:
+            return _error(404, "ActivityNotFoundInConversation")
+        if (refused := _refused(body)) is not None:
+            return refused
+        stored.activity = body
+        stored.revision += 1
+        return web.json_response({"id": stored.id})
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        body = await self._admitted(request, request.match_info["conversation"])
+        if isinstance(body, web.Response):
+            return body
+        stored = self.messages.get(request.match_info["id"])
+        if stored is None:
+            return _error(404, "ActivityNotFoundInConversation")
+        stored.deleted = True
+        return web.json_response({})
+
+    async def _admitted(
+        self, request: web.Request, conversation: str
+    ) -> dict[str, Any] | web.Response:
+        self.counts["connector"] += 1
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        self.seen_tokens.append(token)
+        if token not in self._issued:
+            return _error(401, "BotNotRegistered")
+        if self.trouble:
+            trouble = self.trouble.popleft()
+            return _error(trouble.status, trouble.code, trouble.headers)
+        if self._too_fast(conversation):
+            return _error(429, "Throttled", {"Retry-After": "1"})
+        text = await request.text()
+        if len(text.encode()) > MAX_MESSAGE_BYTES:
+            return _error(413, "MessageSizeTooBig")
+        if conversation and conversation.partition(";")[0] not in self.roster:
+            return _error(403, "BotNotInConversationRoster")
+        return json.loads(text) if text else {}
+
+    def _too_fast(self, conversation: str) -> bool:
+        recent, now = self._recent[conversation], time.monotonic()
+        while recent and recent[0] < now - 1:
+            recent.popleft()
+        recent.append(now)
+        return len(recent) > PER_SECOND
+
+    def _store(self, conversation: str, activity: dict[str, Any]) -> Stored:
+        stored = Stored(id=str(next(self._numbers)), conversation=conversation, activity=activity)
+        self.messages[stored.id] = stored
+        return stored
+
+    # --- files -------------------------------------------------------------------------------
+
+    async def _download(self, request: web.Request) -> web.Response:
+        if "Authorization" in request.headers:  # these addresses carry their own leave
+            self.counts["token_leaked"] += 1
+        content = self.files.get(request.match_info["id"])
+        if content is None:
+            return web.Response(status=404)
+        if content.startswith(b"<html"):
+            return web.Response(text=content.decode(), content_type="text/html")
+        return web.Response(body=content, content_type="application/octet-stream")
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        if "Authorization" in request.headers:
+            self.counts["token_leaked"] += 1
+        taken = self.uploads.setdefault(request.match_info["id"], bytearray())
+        unit, _, told = request.headers.get("Content-Range", "").partition(" ")
+        span, _, size = told.partition("/")
+        first, _, last = span.partition("-")
+        piece = await request.read()
+        whole = int(last) + 1 == int(size)
+        if unit != "bytes" or int(first) != len(taken) or int(last) - int(first) + 1 != len(piece):
+            return web.Response(status=416)
+        if not whole and len(piece) % UPLOAD_UNIT:
+            return web.Response(status=400)
+        taken += piece
+        return web.json_response({}, status=201 if whole else 202)
+
+
+def words_of(card: object) -> list[str]:
+    """Every word of a card, in order, that a person can read."""
+    if isinstance(card, list):
+        return [word for each in card for word in words_of(each)]
+    if not isinstance(card, dict):
+        return []
+    own = [str(card["text"])] if card.get("type") in ("TextRun", "TextBlock") else []
+    kept = ("body", "items", "inlines", "rows", "cells", "columns")
+    return own + [word for name in kept for word in words_of(card.get(name))]
+
+
+def actions_of(card: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What can be pressed, by the label that leads there: a card that unfolds is looked into."""
+    found: dict[str, dict[str, Any]] = {}
+    for action in card.get("actions", ()):
+        if action["type"] == "Action.ShowCard":
+            found[action["title"]] = next(iter(actions_of(action["card"]).values()))
+        else:
+            found[action["title"]] = action
+    return found
+
+
+def card_in(activity: Mapping[str, Any]) -> dict[str, Any]:
+    """The Adaptive Card of a message; empty where it has none."""
+    for each in activity.get("attachments", ()):
+        if each["contentType"] == _CARD:
+            return dict(each["content"])
+    return {}
+
+
+def _refused(activity: Mapping[str, Any]) -> web.Response | None:
+    """What the service does not take."""
+    if activity.get("type") != "message":
+        return _error(400, "BadSyntax")
+    for each in activity.get("attachments", ()):
+        if each.get("contentType") not in _KNOWN_CARDS:
+            return _error(400, "BadArgument")
+    card = card_in(activity)
+    if card and (card.get("type") != "AdaptiveCard" or card.get("version") not in _VERSIONS):
+        return _error(400, "BadArgument")
+    primary = [a for a in card.get("actions", ()) if a.get("mode", "primary") == "primary"]
+    return _error(400, "TooManyActions") if len(primary) > 6 else None
+
+
+_VERSIONS = ("1.0", "1.1", "1.2", "1.3", "1.4", "1.5")
+
+
+def _error(status: int, code: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    body = {"error": {"code": code, "message": f"{code} (fake)"}}
+    return web.json_response(body, status=status, headers=headers)
+
+
+def _certificate(ca_file: Path) -> ssl.SSLContext:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "teams fake")])
+    today = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(today - dt.timedelta(days=1))
+        .not_valid_after(today + dt.timedelta(days=2))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
+            critical=False,
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    ca_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    key_file = ca_file.with_name("key.pem")
+    key_file.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(ca_file, key_file)
+    return context

@@ -1,0 +1,393 @@
+"""A site: the bot's engine and an agent in this process, and the lab's real servers.
+
+Owns: the estate that the lab's nodes make, the pool that hands steps to a real executor, faults
+that tests inject between the two, and what a person says and reads. Only the messenger and the
+database are in memory: files are opened, plans are made, approved, signed, sealed, checked and
+run as they are at a site.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import io
+import zipfile
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from nacl.public import PrivateKey
+from nacl.signing import SigningKey
+
+from agent.executor import Executor
+from agent.guard import GuardPolicy
+from agent.ledger import Ledger
+from agent.transports.kept import KeptConnections
+from agent.transports.reach import connect
+from agent.transports.transport import Connect
+from agent.wire.messages import PlanOrder, StepCancel, StepOrder, StepOutcome, StepProgress
+from agent.wire.plan import KeyLogin, NodeAccess, NodeTarget, PasswordLogin
+from agent.wire.seal import seal_access
+from bot.core.deploy_ports import SourceRepository
+from bot.core.domain.conversation import ReceivedFile
+from bot.core.domain.estate import (
+    BalancerMember,
+    Environment,
+    InstitutionEntry,
+    Layer,
+    Node,
+    NodeEntry,
+    Rollout,
+    SrEntry,
+    Target,
+    Vocabulary,
+)
+from bot.core.domain.intent import Intent, Param, Selector
+from bot.core.domain.job import TERMINAL, Job, JobState, StepState
+from bot.core.domain.people import Actor
+from bot.core.domain.report import Report, Tone
+from bot.core.ports import Delivery
+from bot.engine.files import DiskFileStore
+from tests.fakes.durable import Running
+from tests.fakes.engine import MOEF, OTHER_SYSTEM, SYSTEM, World, words_of
+from tests.fakes.stores import MemoryInventory
+from tests.lab import Fleet, LabNode
+
+AGENT = "LAB-PC-01"
+Files = Mapping[str, bytes] | bytes  # by path, or one archive as it is
+QUICK = Rollout(canary=1, batch=1, settle_s=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """A step that answers ``failed``; its ``effect`` has taken place all the same, or not."""
+
+    effect: bool
+    code: str = "injected"
+
+
+class LabPool:
+    """An ``AgentPool`` of one agent, without the link between."""
+
+    def __init__(self, executor: Executor) -> None:
+        self.executor = executor
+        self.faults: dict[str, Fault] = {}  # by step id
+        self.before: dict[str, Callable[[], Any]] = {}  # by operation kind or step id, once
+        self.ordered: list[tuple[str, str]] = []  # (node, operation kind)
+        self._cancelling: set[asyncio.Task[None]] = set()
+
+    def online(self, agent: str) -> bool:
+        return agent == AGENT
+
+    def cancel_step(self, agent: str, job_id: str, step_id: str) -> None:
+        order = StepCancel(job_id=job_id, step_id=step_id)
+        task = asyncio.ensure_future(self.executor.cancel(order))
+        self._cancelling.add(task)
+        task.add_done_callback(self._cancelling.discard)
+
+    async def run_step(
+        self, delivery: Delivery, step_id: str
+    ) -> AsyncIterator[StepProgress | StepOutcome]:
+        plan = delivery.plan
+        step = plan.step(step_id)
+        assert step is not None
+        self.ordered.append((step.node_id, step.operation.kind))
+        for name in (step_id, step.operation.kind):
+            happens = self.before.pop(name, None)
+            if happens is not None:
+                waiting = happens()
+                if inspect.isawaitable(waiting):
+                    await waiting
+        fault = self.faults.pop(step_id, None)
+        outcome = None if fault and not fault.effect else await self._run(delivery, step_id)
+        if fault is not None:
+            outcome = StepOutcome(
+                job_id=plan.job_id, step_id=step_id, state="failed", code=fault.code
+            )
+        assert outcome is not None
+        yield outcome
+
+    async def _run(self, delivery: Delivery, step_id: str) -> StepOutcome:
+        plan = delivery.plan
+        await self.executor.deliver(
+            PlanOrder(plan=plan, grant=delivery.grant, access=delivery.access)
+        )
+        order = StepOrder(job_id=plan.job_id, plan_digest=plan.digest(), step_id=step_id)
+        return await self.executor.run(order, lambda progress: None)
+
+
+class LabInventory(MemoryInventory):
+    """The estate that a fleet makes, with one rollout for all of it."""
+
+    def __init__(self, vocabulary: Vocabulary, nodes: Sequence[Node], rollout: Rollout) -> None:
+        super().__init__(vocabulary, nodes)
+        self.rollout = rollout
+
+    async def resolve(self, selector: Selector, viewer: Actor) -> Target:
+        return replace(await super().resolve(selector, viewer), rollout=self.rollout)
+
+
+class _Blobs:
+    """The agent's way to the bot's files."""
+
+    def __init__(self, files: DiskFileStore) -> None:
+        self._files = files
+
+    async def read(self, job_id: str, sha256: str, offset: int, length: int) -> bytes | None:
+        return await self._files.read(sha256, offset, length) or None
+
+
+@dataclass(kw_only=True)
+class Site:
+    """Everything within reach of a test.
+
+    ``targets`` and ``logins`` change what the CMDB says of a node, by its id; ``aim`` may stand in
+    for the agent's way to reach a server; ``sources`` makes the systems' repositories from the
+    file store.
+    """
+
+    fleet: Fleet
+    folder: Path
+    rollout: Rollout = QUICK
+    env: Literal["prod", "dev"] = "prod"
+    targets: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    logins: Mapping[str, KeyLogin | PasswordLogin] = field(default_factory=dict)
+    extra: Sequence[Node] = ()
+    aim: Connect = connect
+    sources: Callable[[DiskFileStore], SourceRepository] | None = None
+    seal: PrivateKey = field(default_factory=PrivateKey.generate)
+    bot: Running = field(init=False)
+    pool: LabPool = field(init=False)
+    inventory: LabInventory = field(init=False)
+    _kept: KeptConnections = field(init=False)
+
+    def __post_init__(self) -> None:
+        signer = SigningKey.generate()
+        files = DiskFileStore(self.folder / "files")
+        nodes = [self._node(node, number) for number, node in enumerate(self.fleet.nodes, start=1)]
+        webs = [self._node(self.fleet.web, 1)] if self.fleet.web else []
+        everything = [*nodes, *webs, *self.extra]
+        self.inventory = LabInventory(_vocabulary(everything), everything, self.rollout)
+        self._seal_all()
+        self._kept = KeptConnections(self.aim)
+        self.pool = LabPool(
+            Executor(
+                agent=AGENT,
+                seal_key=self.seal,
+                bot_key=signer.verify_key,
+                ledger=Ledger(self.folder / "ledger.sqlite"),
+                blobs=_Blobs(files),
+                policy=GuardPolicy(),
+                connect=self._kept.connect,
+                now=lambda: self.world.clock.now(),  # noqa: PLW0108  the world comes later
+            )
+        )
+        more = {"sources": self.sources(files)} if self.sources else {}
+        self.bot = Running(
+            folder=self.folder,
+            agents=self.pool,
+            world_of=lambda **given: World(
+                inventory=self.inventory, files=files, signer=signer, **more, **given
+            ),
+        )
+
+    @property
+    def world(self) -> World:
+        return self.bot.world
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Site]:
+        try:
+            async with self.bot.up():
+                yield self
+        finally:
+            await self._kept.close()
+
+    # --- the estate ------------------------------------------------------------------------
+
+    def _node(self, node: LabNode, number: int) -> Node:
+        target = node.target(env=self.env, **self.targets.get(node.node_id, {}))
+        is_web = node is self.fleet.web
+        places = (
+            (BalancerMember(web_node_id=self.fleet.web.node_id, member=node.member),)
+            if self.fleet.web and not is_web
+            else ()
+        )
+        return node_of_target(
+            target, layer=Layer.WEB if is_web else Layer.WAS, number=number, balancers=places
+        )
+
+    def _seal_all(self) -> None:
+        logins = {node.node_id: node.sshd.key_login for node in self.fleet.all_nodes}
+        for node_id, node in self.inventory._nodes.items():
+            login = self.logins.get(node_id) or logins[node_id]
+            if node.wire is not None:
+                access = NodeAccess(target=node.wire, login=login)
+                self.inventory.records[node_id] = seal_access(access, self.seal.public_key)
+
+    # --- what people do --------------------------------------------------------------------
+
+    async def dropped(self, files: Files, name: str = "patch.zip") -> ReceivedFile:
+        """The files as one zip, or a single one as it is."""
+
+        async def pieces() -> AsyncIterator[bytes]:
+            if isinstance(files, bytes):
+                yield files
+            else:
+                yield zipped(files) if name.endswith(".zip") else next(iter(files.values()))
+
+        return await self.world.files.receive(name, pieces())
+
+    async def ask(self, files: Files | None = None, **more: Any) -> Job:
+        """A request in the room, until its plan waits for approval (or runs)."""
+        made = await self._request(files, **more)
+        assert made, self.world.said()
+        (job_id,) = made
+        await self.bot.until(lambda: self.world.job(job_id).state is not JobState.PLANNED)
+        return self.world.job(job_id)
+
+    async def refused(self, files: Files | None = None, **more: Any) -> Report:
+        """A request in the room that no job is made of; what was answered."""
+        made = await self._request(files, **more)
+        assert not made, self.world.said()
+        return list(self.world.messenger.messages.values())[-1].now
+
+    async def _request(
+        self,
+        files: Files | None,
+        *,
+        name: str = "patch.zip",
+        action: str = "deploy",
+        by: str = "dev",
+        nodes: tuple[int, ...] = (),
+        params: Mapping[str, Param] | None = None,
+        thread: str | None = None,
+    ) -> set[str]:
+        """Ask, and wait for a job or a refusal: the ids of the jobs made."""
+        text = f"{action} {sorted((params or {}).items())} {nodes}"
+        self.world.parser.answers[text] = Intent(
+            action=action,
+            selector=Selector(
+                institution=MOEF,
+                system=SYSTEM.name,
+                layer=Layer.WAS,
+                env=Environment(self.env),
+                nodes=nodes,
+            ),
+            params=dict(params or {}),
+            sr="SR-2026-0401",
+        )
+        given = (await self.dropped(files, name),) if files else ()
+        before = set(self.world.jobs.jobs)
+        said = len(self.world.messenger.messages)
+        await self.bot.workflows.receive(
+            self.world.mention(text, by=by, files=given, thread=thread)
+        )
+        await self.bot.until(
+            lambda: (
+                set(self.world.jobs.jobs) - before
+                or any(
+                    one.key.endswith((":answer", ":refusal"))
+                    and one.now.tone in {Tone.BAD, Tone.WARNING, Tone.ASK}
+                    for one in list(self.world.messenger.messages.values())[said:]
+                )
+            )
+        )
+        return set(self.world.jobs.jobs) - before
+
+    async def approve(self, job: Job, *, by: str = "leader") -> Job:
+        """Pressed, and followed to the end."""
+        await self.bot.press(job, by=by)
+        return await self.ended(job)
+
+    async def ended(self, job: Job, *, patience_s: float = 240) -> Job:
+        """The job in its end state, after its report."""
+        key = f"{job.job_id}:final"
+        await self.bot.until(
+            lambda: self.world.job(job.job_id).state in TERMINAL and self.world.messenger.all(key),
+            patience_s=patience_s,
+        )
+        return self.world.job(job.job_id)
+
+    async def deploy(self, files: Files | None = None, **more: Any) -> Job:
+        """Asked for, approved, ended."""
+        job = await self.ask(files, **more)
+        assert job.state is JobState.AWAITING_APPROVAL, self.world.said()
+        return await self.approve(job)
+
+    # --- what they read --------------------------------------------------------------------
+
+    def report(self, job: Job) -> str:
+        """The final report, as text."""
+        return words_of(self.world.messenger.all(f"{job.job_id}:final")[0].now)
+
+    def failed_steps(self, job: Job) -> list[tuple[str, str]]:
+        """(step, code) of every step that did not succeed."""
+        return [
+            (record.step_id, record.code)
+            for record in self.world.job(job.job_id).steps
+            if record.state not in {StepState.SUCCEEDED, StepState.SKIPPED}
+        ]
+
+    def digests(self) -> dict[str, dict[str, str]]:
+        """What lies on every server, read from its disk."""
+        return {node.node_id: node.digests() for node in self.fleet.nodes}
+
+
+def node_of_target(
+    target: NodeTarget,
+    *,
+    layer: Layer = Layer.WAS,
+    number: int = 1,
+    balancers: tuple[BalancerMember, ...] = (),
+) -> Node:
+    """The CMDB's node of that target."""
+    return Node(
+        entry=NodeEntry(
+            node_id=target.node_id,
+            institution=SYSTEM.institution,
+            system=SYSTEM.name,
+            env=Environment(target.env),
+            layer=layer,
+            number=number,
+        ),
+        os="Debian",
+        transfer=target.transfer,
+        os_user=target.user,
+        host=target.host,
+        ssh_port=target.port,
+        deploy_path=target.deploy_path,
+        service=target.service.name,
+        service_port=target.service.port,
+        agent=AGENT,
+        wire=target,
+        balancers=balancers,
+    )
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    """One archive of these files."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, content in files.items():
+            archive.writestr(path, content)
+    return buffer.getvalue()
+
+
+def _vocabulary(nodes: Sequence[Node]) -> Vocabulary:
+    return Vocabulary(
+        institutions=(InstitutionEntry(name=MOEF, code="MOEF"),),
+        systems=(SYSTEM, OTHER_SYSTEM),
+        nodes=tuple(node.entry for node in nodes),
+        srs=(
+            SrEntry(
+                sr_id="SR-2026-0401",
+                institution=MOEF,
+                system=SYSTEM.name,
+                title="예산 화면 수정",
+                status="개발완료",
+            ),
+        ),
+    )
