@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from bot.core.domain.conversation import Click, Mention
 from bot.core.domain.estate import NodeEntry, Vocabulary
 from bot.core.domain.intent import Choice, Clarification, Intent, Selector
 from bot.core.texts import Texts
@@ -105,4 +106,18 @@ def _fits(node: NodeEntry, selector: Selector, slot: str) -> bool:
         and selector.system in (None, node.system)
         and (slot == "layer" or selector.layer in (None, node.layer))
         and (slot == "env" or selector.env in (None, node.env))
+    )
+
+
+def as_answer(click: Click) -> Mention | None:
+    """A chosen answer is a message of the person who pressed it; None: it is no answer."""
+    if click.button != "choose":
+        return None
+    return Mention(
+        event_id=click.event_id,
+        sender=click.sender,
+        conversation=click.conversation,
+        text=click.value,
+        files=(),
+        at=click.at,
     )

@@ -35,8 +35,10 @@ from bot.engine.follow_up import NOTHING, FollowUp
 from bot.engine.housekeeping import begin_anew, forget_ended
 from bot.engine.naming import event_key_of
 from bot.engine.pipeline import Pipeline
+from bot.engine.questions import as_answer
 from bot.engine.requests import ApprovalRequests
 from bot.engine.room_talk import Place, RoomTalk
+from bot.engine.telling import StepGaveUpError, Telling
 from bot.engine.waiting import WITHDRAWN, Waiting
 
 log = structlog.get_logger(__name__)
@@ -53,7 +55,8 @@ _INBOUND: dict[str, TypeAdapter[Any]] = {
 class Workflows:
     """Registers the workflows with DBOS and starts them. One per process.
 
-    ``retry_s``: seconds before a step that raised is tried again, doubled each time.
+    ``retry_s``: seconds before a step that raised is tried again, doubled each time; ``retell_s``:
+    before a report is offered again to a messenger that has been away for longer.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class Workflows:
         conductor: Conductor,
         waiting: Waiting,
         retry_s: float = 0.5,
+        retell_s: float = 600.0,
         talk: RoomTalk | None = None,
     ) -> None:
         self._pipeline = pipeline
@@ -73,6 +77,7 @@ class Workflows:
         self._conductor = conductor
         self._waiting = waiting
         self._retry_s = retry_s
+        self._telling = Telling(conductor, self._step, again_s=retell_s)
         self._talk = talk
         self._register()
 
@@ -105,6 +110,7 @@ class Workflows:
             "job": self._job,
             "run": self._run,
             "overheard": self._overheard,
+            "tell": self._telling.workflow,
         }
         await begin_anew(known)
         await forget_ended()
@@ -171,7 +177,7 @@ class Workflows:
 
     async def _dispatch(self, event: Inbound) -> FollowUp:
         if isinstance(event, Click):
-            chosen = _as_answer(event)
+            chosen = as_answer(event)
             return await (self._request(chosen) if chosen else self._approvals.press(event))
         if isinstance(event, Mention | Command):
             return await self._request(event)
@@ -229,7 +235,7 @@ class Workflows:
         await DBOS.recv_async(_WAKE, timeout_seconds=seconds)
         state = await self._step("withdraw", self._waiting.withdraw, job_id, patient=True)
         if state == WITHDRAWN:
-            await self._step("stopped", self._conductor.stopped, job_id, "cancelled", patient=True)
+            await self._telling.end(job_id, "cancelled")
         return str(state)
 
     # --- one run ---------------------------------------------------------------------------
@@ -240,7 +246,7 @@ class Workflows:
         except StepGaveUpError:
             return await self._end(job_id, JobState.FAILED)  # no server has been spoken to
         if stopped is not None:
-            await self._step("stopped", self._conductor.stopped, job_id, stopped, patient=True)
+            await self._telling.end(job_id, str(stopped))
             return str(stopped)
         try:
             end = await self._walk(job_id)
@@ -252,7 +258,7 @@ class Workflows:
 
     async def _end(self, job_id: str, to: JobState) -> str:
         state = await self._step("conclude", self._conductor.conclude, job_id, to, patient=True)
-        await self._step("announce", self._conductor.announce, job_id, patient=True)
+        await self._telling.end(job_id, None)
         return str(state)
 
     async def _walk(self, job_id: str) -> JobState:
@@ -348,29 +354,11 @@ class Workflows:
             raise StepGaveUpError(name) from error
 
 
-class StepGaveUpError(Exception):
-    """A durable step failed every time it was tried."""
-
-
 def _verdict(states: list[str]) -> bool | None:
     """Whether all is well; None where one of them is not known."""
     if StepState.UNKNOWN in states:
         return None
     return all(state == StepState.SUCCEEDED for state in states)
-
-
-def _as_answer(click: Click) -> Mention | None:
-    """A chosen answer is a message of the person who pressed it."""
-    if click.button != "choose":
-        return None
-    return Mention(
-        event_id=click.event_id,
-        sender=click.sender,
-        conversation=click.conversation,
-        text=click.value,
-        files=(),
-        at=click.at,
-    )
 
 
 def configure(

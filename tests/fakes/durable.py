@@ -118,6 +118,7 @@ class Running:
             conductor=world.conductor,
             waiting=world.waiting,
             retry_s=0.01,
+            retell_s=0.1,
             talk=self.talk(world) if self.talk else None,
         )
         await self.workflows.launch()
