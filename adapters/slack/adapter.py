@@ -1,31 +1,25 @@
 """Slack as an adapter.
 
-Owns: the Bolt application with its one door for every payload, what is known of threads, and
-posting reports. It reads no meaning into text; rights are the engine's.
+Owns: what is known of threads, handing events on, and posting reports. It reads no meaning into
+text; rights are the engine's.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from http import HTTPStatus
+from itertools import chain, repeat
 
 import aiohttp
 import structlog
 from aiohttp import web
-from slack_bolt.adapter.aiohttp import to_aiohttp_response
-from slack_bolt.async_app import AsyncApp
-from slack_bolt.authorization import AuthorizeResult
-from slack_bolt.request.async_request import AsyncBoltRequest
-from slack_bolt.response import BoltResponse
-from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
-from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from adapters.slack.calls import in_our_words
+from adapters.slack.calls import in_our_words, open_client
+from adapters.slack.door import PATH, Door
 from adapters.slack.doorman import GRACE_S, Doorman
 from adapters.slack.files import SlackFiles
 from adapters.slack.inbound import (
@@ -39,7 +33,6 @@ from adapters.slack.inbound import (
 )
 from adapters.slack.outbound import MAX_VALUE, Shaped, escape, said_command, shape
 from adapters.slack.settings import SlackSettings
-from adapters.slack.signature import is_from_slack
 from adapters.slack.socket_mode import keep_connected
 from bot.core.domain.conversation import Click, ConversationRef
 from bot.core.domain.report import Button, Report, Tone
@@ -48,8 +41,6 @@ from bot.core.messenger_ports import MessengerMemory
 from bot.core.ports import Capabilities, Clock, FileStore, Receiver
 from bot.core.texts import Texts
 
-PATH = "/slack/events"
-CALL_S = 20
 IDENTIFY_S = (1.0, 5.0, 15.0, 60.0)
 LONG_VALUE = "kept:"
 NOT_A_MEMBER = frozenset({"not_in_channel", "channel_not_found", "is_archived"})
@@ -80,9 +71,8 @@ class SlackAdapter:
         self._clock = clock
         self._client = open_client(settings)
         self._files = SlackFiles(settings, self._client, files)
-        self._app = self._bolt()
+        self._door = Door(settings, clock, take=self._take)
         self._doorman = Doorman(self._hand_on, self._tell_why, grace_s=grace_s)
-        self._bot: Bot | None = None
         self._receive: Receiver | None = None
 
     # --- the port ----------------------------------------------------------------------------
@@ -90,7 +80,7 @@ class SlackAdapter:
     def attach(self, app: web.Application) -> None:
         """Mount the address that Slack calls; in Socket Mode there is none."""
         if self._settings.mode == "http":
-            app.router.add_post(PATH, self._called)
+            app.router.add_post(PATH, self._door.called)
 
     async def run(self, receive: Receiver) -> None:
         """As the port."""
@@ -98,11 +88,13 @@ class SlackAdapter:
         try:
             async with aiohttp.ClientSession() as session:
                 self._client.session = session
-                await self._identify()
+                self._door.open(await self._identified())
                 if self._settings.mode == "socket" and self._settings.app_token is not None:
-                    await keep_connected(self._app, self._settings.app_token.get_secret_value())
+                    token = self._settings.app_token.get_secret_value()
+                    await keep_connected(self._door.app, token)
                 await asyncio.Event().wait()
         finally:
+            self._door.close()
             self._client.session = None
             await self._doorman.drain()
             self._receive = None
@@ -219,55 +211,9 @@ class SlackAdapter:
 
     # --- hearing -----------------------------------------------------------------------------
 
-    def _bolt(self) -> AsyncApp:
-        async def authorize(**_: object) -> AuthorizeResult:
-            return self._authorization()
-
-        app = AsyncApp(
-            client=open_client(self._settings, token=False),
-            authorize=authorize,
-            request_verification_enabled=False,  # ours comes first and survives any header
-            ssl_check_enabled=False,  # it would be answered unsigned
-            attaching_function_token_enabled=False,
-        )
-        app.middleware(self._everything())
-        return app
-
-    def _everything(self) -> Callable[..., Awaitable[BoltResponse]]:
-        """The one door: every payload, also of kinds that nobody expects, is answered here."""
-
-        async def everything(body: Mapping[str, object]) -> BoltResponse:
-            return await self._answer(body)
-
-        return everything
-
-    async def _answer(self, body: Mapping[str, object]) -> BoltResponse:
-        if self._bot is None or self._receive is None:
-            return BoltResponse(status=HTTPStatus.SERVICE_UNAVAILABLE, body="")
-        heard = read(body, self._bot)
-        if heard is None or await self._doorman.take(heard):
-            return BoltResponse(status=HTTPStatus.OK, body="")
-        return BoltResponse(status=HTTPStatus.SERVICE_UNAVAILABLE, body="")
-
-    async def _called(self, request: web.Request) -> web.Response:
-        """HTTP mode: nothing is parsed before the signature holds."""
-        body = await request.read()
-        secret = self._settings.signing_secret
-        known = secret is not None and is_from_slack(
-            request.headers, body, secret=secret.get_secret_value(), now=self._clock.now()
-        )
-        if not known:
-            log.warning("slack_request_refused", sha256=hashlib.sha256(body).hexdigest())
-            return web.Response(status=HTTPStatus.UNAUTHORIZED)
-        try:
-            asked = AsyncBoltRequest(body=body.decode("utf-8"), headers=dict(request.headers))
-        except ValueError:
-            return web.Response(status=HTTPStatus.BAD_REQUEST)
-        if not isinstance(asked.body, dict):
-            return web.Response(status=HTTPStatus.BAD_REQUEST)
-        if self._bot is None:
-            return web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE)
-        return await to_aiohttp_response(await self._app.async_dispatch(asked))
+    async def _take(self, body: Mapping[str, object], bot: Bot) -> bool:
+        heard = read(body, bot)
+        return heard is None or await self._doorman.take(heard)
 
     async def _hand_on(self, heard: Heard) -> None:
         receive = self._receive
@@ -343,47 +289,22 @@ class SlackAdapter:
 
     # --- who we are --------------------------------------------------------------------------
 
-    async def _identify(self) -> None:
+    async def _identified(self) -> Bot:
         """Ask Slack who the token is, until it says so: an event cannot be read before."""
-        pauses = iter(IDENTIFY_S)
-        while self._bot is None:
+        for pause_s in chain(IDENTIFY_S, repeat(IDENTIFY_S[-1])):
             try:
                 with in_our_words():
                     answer = await self._client.auth_test()
             except OperationError as error:
-                pause_s = next(pauses, IDENTIFY_S[-1])
                 log.error("slack_unidentified", code=error.code, **error.values)
                 await asyncio.sleep(pause_s)
             else:
-                self._bot = Bot(
+                return Bot(
                     user_id=str(answer["user_id"]),
                     bot_id=str(answer.get("bot_id", "")),
                     team_id=str(answer["team_id"]),
                 )
-
-    def _authorization(self) -> AuthorizeResult:
-        """For Bolt, from what is known: no call to Slack stands before an acknowledgement."""
-        if self._bot is None:
-            raise OperationError("chat_unavailable", adapter=ADAPTER)
-        return AuthorizeResult(
-            enterprise_id=None,
-            team_id=self._bot.team_id,
-            bot_user_id=self._bot.user_id,
-            bot_id=self._bot.bot_id,
-            bot_token=self._client.token,
-        )
-
-
-def open_client(settings: SlackSettings, *, token: bool = True) -> AsyncWebClient:
-    """The Web API's client. A refusal for speed is tried again once; then the bot's own queue
-    waits. Broken connections are the queue's business, too: it knows what was said already."""
-    secret = settings.bot_token if token else None
-    return AsyncWebClient(
-        token=secret.get_secret_value() if secret is not None else None,
-        base_url=settings.api_url,
-        timeout=CALL_S,
-        retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=1)],
-    )
+        raise AssertionError("there is no end to waiting")
 
 
 def _file_key(message: ConversationRef, digest: str) -> str:

@@ -1,6 +1,7 @@
-"""Slack's refusals in our words.
+"""Calling Slack, and its refusals in our words.
 
-Owns: which answer of the Web API means "later" and which means "not like this". Knows no method.
+Owns: the Web API's client, and which answer means "later" and which "not like this". Knows no
+method.
 """
 
 from __future__ import annotations
@@ -12,15 +13,31 @@ from typing import Any
 
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
+from slack_sdk.web.async_client import AsyncWebClient
 
+from adapters.slack.settings import SlackSettings
 from bot.core.errors import OperationError
 
+CALL_S = 20
 # https://docs.slack.dev/reference/methods/chat.postMessage#errors
 _LATER = frozenset(
     {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable"}
     | {"request_timeout", "message_limit_exceeded"}
 )
 _GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
+
+
+def open_client(settings: SlackSettings, *, token: bool = True) -> AsyncWebClient:
+    """The Web API's client. A refusal for speed is tried again once; then the bot's own queue
+    waits. Broken connections are the queue's business, too: it knows what was said already."""
+    secret = settings.bot_token if token else None
+    return AsyncWebClient(
+        token=secret.get_secret_value() if secret is not None else None,
+        base_url=settings.api_url,
+        timeout=CALL_S,
+        retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=1)],
+    )
 
 
 @contextmanager

@@ -9,8 +9,7 @@ from collections.abc import AsyncIterator
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from adapters.slack.adapter import open_client
-from adapters.slack.calls import in_our_words
+from adapters.slack.calls import in_our_words, open_client
 from adapters.slack.settings import SlackSettings
 from bot.core.errors import OperationError
 from bot.core.messenger_ports import Finding

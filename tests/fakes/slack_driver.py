@@ -14,7 +14,8 @@ from typing import Literal
 from aiohttp import web
 from pydantic import SecretStr
 
-from adapters.slack.adapter import PATH, SlackAdapter
+from adapters.slack.adapter import SlackAdapter
+from adapters.slack.door import PATH
 from adapters.slack.settings import SlackSettings
 from bot.core.domain.people import ExternalId
 from bot.core.ports import Receiver

@@ -179,6 +179,9 @@ class SlackService:
         for socket in list(self._sockets):
             await socket.send_json({"type": "disconnect", "reason": "refresh_requested"})
 
+    def calls_of(self, method: str) -> int:
+        return sum(called == method for called, _ in self.calls)
+
     @property
     def connected(self) -> int:
         return len(self._sockets)
