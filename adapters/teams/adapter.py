@@ -156,10 +156,17 @@ class TeamsAdapter:
         return place
 
     async def _shaped(self, report: Report, to: ConversationRef, reference: Reference) -> Report:
-        """What a card cannot hold goes along as a file; outside personal chats files are links."""
-        _, whole = card_of(report, self._texts)
-        if not whole:
-            report = replace(report, files=(*report.files, await self._written_out(report)))
+        """What a card cannot hold goes along as a file."""
+        shaped = self._with_files_shown(report, to, reference)
+        if card_of(shaped, self._texts)[1]:
+            return shaped
+        whole = replace(report, files=(*report.files, await self._written_out(report)))
+        return self._with_files_shown(whole, to, reference)
+
+    def _with_files_shown(
+        self, report: Report, to: ConversationRef, reference: Reference
+    ) -> Report:
+        """Outside personal chats files are links."""
         if reference.takes_files:
             return report
         lacking = replace(self.capabilities, files=False, private_replies=True)

@@ -6,8 +6,9 @@ refusals mean. The token goes with every call: an address that is not allowed ne
 
 from __future__ import annotations
 
+import asyncio
 import random
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from botbuilder.schema import Activity, ConversationParameters
@@ -21,9 +22,12 @@ from bot.core.errors import OperationError
 
 # https://learn.microsoft.com/microsoftteams/platform/bots/how-to/rate-limit: these are worth
 # another try, at a random moment, so that many bots do not come back together.
-_LATER = frozenset({412, 429, 500, 502, 503, 504})
+_AT_ONCE = frozenset({412, 500, 502, 503, 504})
+_THROTTLED = 429
+_TRIES = 3  # then the queue takes over, which waits longer
+_JITTER_S = (0.05, 0.4)
+_THROTTLED_S = (1.0, 3.0)  # where the service names no time
 _GONE = "ActivityNotFoundInConversation"
-_JITTER_S = (0.5, 2.5)
 
 
 class Connector:
@@ -42,7 +46,7 @@ class Connector:
         """
         client = await self._client(service_url)
         activity = _activity(message, self._settings.bot_id)
-        answer = await _called(client.conversations.send_to_conversation(address, activity))
+        answer = await _called(lambda: client.conversations.send_to_conversation(address, activity))
         return str(answer.id)
 
     async def update(
@@ -52,12 +56,12 @@ class Connector:
         client = await self._client(service_url)
         activity = _activity(message, self._settings.bot_id)
         activity.id = message_id
-        await _called(client.conversations.update_activity(address, message_id, activity))
+        await _called(lambda: client.conversations.update_activity(address, message_id, activity))
 
     async def delete(self, service_url: str, address: str, message_id: str) -> None:
         """Take a message back. Raises: as ``send``."""
         client = await self._client(service_url)
-        await _called(client.conversations.delete_activity(address, message_id))
+        await _called(lambda: client.conversations.delete_activity(address, message_id))
 
     async def open_thread(
         self, service_url: str, channel: str, message: Mapping[str, object]
@@ -73,7 +77,7 @@ class Connector:
             tenant_id=self._settings.tenant_id,
             activity=_activity(message, self._settings.bot_id),
         )
-        answer = await _called(client.conversations.create_conversation(opening))
+        answer = await _called(lambda: client.conversations.create_conversation(opening))
         return str(answer.activity_id or answer.id.partition(";messageid=")[2])
 
     async def _client(self, service_url: str) -> ConnectorClient:
@@ -103,18 +107,25 @@ def _activity(message: Mapping[str, object], bot_id: str) -> Activity:
     return activity
 
 
-async def _called(call: Awaitable[Any]) -> Any:
-    try:
-        return await call
-    except ErrorResponseException as error:
-        raise _translated(error) from error
-    except ClientException as error:
-        raise OperationError("chat_unavailable", adapter="teams") from error
+async def _called(call: Callable[[], Awaitable[Any]]) -> Any:
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            return await call()
+        except ErrorResponseException as error:
+            again = int(error.response.status_code) in _AT_ONCE and tries_left
+            if not again:
+                raise _translated(error) from error
+        except ClientException as error:
+            raise OperationError("chat_unavailable", adapter="teams") from error
+        await asyncio.sleep(_random(_JITTER_S))
+    raise AssertionError("the last try returns or raises")
 
 
 def _translated(error: ErrorResponseException) -> OperationError:
     status = int(error.response.status_code)
-    if status in _LATER:
+    if status in _AT_ONCE:
+        return OperationError("chat_unavailable", adapter="teams")
+    if status == _THROTTLED:
         wait = _retry_after_s(error.response.headers)
         return OperationError("chat_unavailable", adapter="teams", retry_after_s=wait)
     code = getattr(getattr(error.error, "error", None), "code", None) or "?"
@@ -125,5 +136,9 @@ def _translated(error: ErrorResponseException) -> OperationError:
 
 def _retry_after_s(headers: Mapping[str, str]) -> float:
     told = str(headers.get("Retry-After", ""))
-    jitter = random.uniform(*_JITTER_S)  # noqa: S311  # spreads load, guards nothing
-    return round(int(told) + jitter / 10 if told.isdecimal() else jitter, 2)
+    wait = int(told) + _random(_JITTER_S) if told.isdecimal() else _random(_THROTTLED_S)
+    return round(wait, 2)
+
+
+def _random(span: tuple[float, float]) -> float:
+    return random.uniform(*span)  # noqa: S311  # spreads load, guards nothing

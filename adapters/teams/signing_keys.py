@@ -60,20 +60,22 @@ class SigningKeys:
         Raises:
             OperationError: no keys could be had at all (``teams_keys_unavailable``).
         """
-        if self._due(key_id):
-            async with self._turn:
-                if self._due(key_id):
+        if self._wanting(key_id):
+            async with self._turn:  # who comes while they are fetched waits for them
+                if self._wanting(key_id) and self._may_ask():
                     await self._refresh()
         if self._fetched is None:
             raise OperationError("teams_keys_unavailable")
         return self._keys.get(key_id)
 
-    def _due(self, key_id: str) -> bool:
-        now = self._clock.now()
+    def _wanting(self, key_id: str) -> bool:
+        if self._fetched is None or key_id not in self._keys:
+            return True
+        return self._clock.now() - self._fetched > FRESH
+
+    def _may_ask(self) -> bool:
         pause = AGAIN if self._fetched == self._tried else AFTER_FAILURE
-        if self._tried is not None and now - self._tried < pause:
-            return False
-        return self._fetched is None or now - self._fetched > FRESH or key_id not in self._keys
+        return self._tried is None or self._clock.now() - self._tried >= pause
 
     async def _refresh(self) -> None:
         self._tried = self._clock.now()

@@ -56,6 +56,7 @@ class Stored:
     activity: dict[str, Any]
     revision: int = 1
     deleted: bool = False
+    history: list[dict[str, Any]] = field(default_factory=list)  # all that it ever said
 
 
 @dataclass(kw_only=True)
@@ -78,12 +79,14 @@ class _Trouble:
 class TeamsService:
     """The service. ``origin`` is its https address once it runs."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, port: int = 0) -> None:
         self._clock = clock
         self._folder = tempfile.TemporaryDirectory()
         self.ca_file = Path(self._folder.name) / "ca.pem"
         self._tls = _certificate(self.ca_file)
         self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self.key_id = "key-1"
+        self.keys_down = False
         self.endorsements = ["msteams", "webchat"]
         self.messages: dict[str, Stored] = {}
         self.roster: set[str] = {TEAM_CHANNEL}
@@ -98,7 +101,7 @@ class TeamsService:
         self._recent: dict[str, deque[float]] = defaultdict(deque)
         self._numbers = itertools.count(1_760_000_000_001)
         self._runner: web.AppRunner | None = None
-        self._port = 0
+        self._port = port
 
     async def start(self) -> None:
         app = web.Application(client_max_size=64 * 1024 * 1024)
@@ -157,7 +160,7 @@ class TeamsService:
 
     # --- to the bot --------------------------------------------------------------------------
 
-    def bearer(self, *, service_url: str = "", kid: str = "key-1", **claims: Any) -> str:
+    def bearer(self, *, service_url: str = "", kid: str = "", **claims: Any) -> str:
         """A token as the service signs it; ``claims`` change or (None) leave out."""
         now = int(self._clock.now().timestamp())
         body = {
@@ -168,9 +171,9 @@ class TeamsService:
             "serviceurl": service_url or self.service_url,
         } | claims
         kept = {name: value for name, value in body.items() if value is not None}
-        return jwt.encode(kept, self.key, algorithm="RS256", headers={"kid": kid})
+        return jwt.encode(kept, self.key, algorithm="RS256", headers={"kid": kid or self.key_id})
 
-    def activity(self, conversation: str, person: str, **fields: Any) -> dict[str, Any]:
+    def activity(self, conversation: str, person: str, /, **fields: Any) -> dict[str, Any]:
         """An activity of a person, as Teams words it. ``person`` is a directory object id."""
         channel = conversation.partition(";")[0]
         kind = "personal" if channel.startswith("a:") else "channel"
@@ -239,8 +242,10 @@ class TeamsService:
 
     async def _keys(self, _: web.Request) -> web.Response:
         self.counts["keys"] += 1
+        if self.keys_down:
+            return web.Response(status=503)
         row = jwt.algorithms.RSAAlgorithm.to_jwk(self.key.public_key(), as_dict=True)
-        row |= {"kid": "key-1", "use": "sig", "endorsements": self.endorsements}
+        row |= {"kid": self.key_id, "use": "sig", "endorsements": self.endorsements}
         return web.json_response({"keys": [row]})
 
     async def _login_document(self, request: web.Request) -> web.Response:
@@ -308,6 +313,7 @@ class TeamsService:
         if (refused := _refused(body)) is not None:
             return refused
         stored.activity = body
+        stored.history.append(body)
         stored.revision += 1
         return web.json_response({"id": stored.id})
 
@@ -349,7 +355,12 @@ class TeamsService:
         return len(recent) > PER_SECOND
 
     def _store(self, conversation: str, activity: dict[str, Any]) -> Stored:
-        stored = Stored(id=str(next(self._numbers)), conversation=conversation, activity=activity)
+        stored = Stored(
+            id=str(next(self._numbers)),
+            conversation=conversation,
+            activity=activity,
+            history=[activity],
+        )
         self.messages[stored.id] = stored
         return stored
 

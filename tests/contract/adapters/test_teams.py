@@ -281,15 +281,25 @@ async def test_an_edit_of_a_message_that_is_gone_says_so(world: TeamsWorld) -> N
     assert error.value.code == "message_missing"
 
 
-@pytest.mark.parametrize("status", [412, 429, 502, 504])
-async def test_what_passes_by_is_worth_another_try(world: TeamsWorld, status: int) -> None:
-    world.service.fail(1, status=status, Retry_After="7")
+@pytest.mark.parametrize("status", [412, 500, 502, 503, 504])
+async def test_what_passes_by_is_tried_again_in_a_moment(world: TeamsWorld, status: int) -> None:
+    world.service.fail(2, status=status)
+    await world.adapter.post(ASK, CHANNEL, key="k")
+    assert len(world.service.messages) == 1
+
+
+async def test_what_does_not_pass_by_is_left_to_the_queue(world: TeamsWorld) -> None:
+    world.service.fail(3)
     with pytest.raises(OperationError) as error:
         await world.adapter.post(ASK, CHANNEL, key="k")
     assert error.value.code == "chat_unavailable"
+
+
+async def test_a_throttled_call_says_when_to_come_again(world: TeamsWorld) -> None:
+    world.service.fail(1, status=429, Retry_After="7")
+    with pytest.raises(OperationError) as error:
+        await world.adapter.post(ASK, CHANNEL, key="k")
     assert 7 <= float(error.value.values["retry_after_s"]) < 8
-    await world.adapter.post(ASK, CHANNEL, key="k")
-    assert len(world.service.messages) == 1
 
 
 async def test_without_a_retry_after_the_next_try_is_at_a_random_moment(world: TeamsWorld) -> None:
