@@ -36,6 +36,7 @@ from bot.engine.housekeeping import begin_anew, forget_ended
 from bot.engine.naming import event_key_of
 from bot.engine.pipeline import Pipeline
 from bot.engine.questions import as_answer
+from bot.engine.recent import Recent
 from bot.engine.requests import ApprovalRequests
 from bot.engine.room_talk import Place, RoomTalk
 from bot.engine.telling import StepGaveUpError, Telling
@@ -79,6 +80,7 @@ class Workflows:
         self._retry_s = retry_s
         self._telling = Telling(conductor, self._step, again_s=retell_s)
         self._talk = talk
+        self._taken = Recent(10_000)
         self._register()
 
     def _register(self) -> None:
@@ -120,13 +122,16 @@ class Workflows:
         if isinstance(event, Chat):
             await self._overhear(event)
             return
+        key = event_key_of(event.conversation.adapter, event.event_id)
+        if key in self._taken:
+            return
         payload = {
             "kind": type(event).__name__,
             "event": _INBOUND[type(event).__name__].dump_python(event, mode="json"),
         }
-        key = event_key_of(event.conversation.adapter, event.event_id)
         with SetWorkflowID(f"in:{key}"):
             await DBOS.start_workflow_async(self._take, payload)
+        self._taken.add(key)  # only now: it would be lost, had this failed
 
     # --- talk ------------------------------------------------------------------------------
 

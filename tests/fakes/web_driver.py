@@ -42,6 +42,7 @@ class WebDriver:
         people = tuple(voice for voice in VOICES if voice != STRANGER)
         self._rooms = MemoryRooms([Room(room_id=ROOM, name="운영", members=people)])
         self._clients: dict[str, aiohttp.ClientSession] = {}
+        self._opened: list[aiohttp.ClientSession] = []
         self._numbers = itertools.count(1)
         self._again: Callable[[], Awaitable[Heard]] | None = None
         self._port = 0
@@ -62,7 +63,7 @@ class WebDriver:
         await asyncio.sleep(0)  # let run() take its receiver
 
     async def stop(self) -> None:
-        for client in self._clients.values():
+        for client in self._opened:
             await client.close()
         self._clients.clear()
         self._running.cancel()
@@ -172,9 +173,10 @@ class WebDriver:
         if voice not in self._clients:
             jar = aiohttp.CookieJar(unsafe=True)  # cookies of an address without a name
             client = aiohttp.ClientSession(f"http://127.0.0.1:{self._port}", cookie_jar=jar)
-            self._clients[voice] = client
+            self._opened.append(client)
             async with client.post("/api/session", json={"person_id": voice}) as response:
                 assert response.status == 200, await response.text()
+            self._clients[voice] = client  # only now: two may come at once
         return self._clients[voice]
 
     def _made(self) -> WebAdapter:
