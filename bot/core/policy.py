@@ -145,6 +145,7 @@ def may_decide(job: Job, actor: Actor, plan_digest: str, now: datetime) -> str |
     refusals = (
         # The same answer as for a job that does not exist.
         ("job_unknown", not actor.may_see(job.plan.institution)),
+        ("request_expired", job.state is JobState.EXPIRED),
         ("already_decided", job.state is not JobState.AWAITING_APPROVAL or stage is None),
         ("request_expired", now >= job.expires_at),
         ("plan_changed", plan_digest != job.plan.digest),

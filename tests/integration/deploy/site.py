@@ -14,6 +14,7 @@ import io
 import zipfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from contextvars import Context
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -97,9 +98,10 @@ class LabPool:
         for name in (step_id, step.operation.kind):
             happens = self.before.pop(name, None)
             if happens is not None:
-                waiting = happens()
-                if inspect.isawaitable(waiting):
-                    await waiting
+                # Outside of the workflow's own context: people do not act from within it.
+                waiting = Context().run(happens)
+                if inspect.iscoroutine(waiting):
+                    await asyncio.create_task(waiting, context=Context())
         fault = self.faults.pop(step_id, None)
         outcome = None if fault and not fault.effect else await self._run(delivery, step_id)
         if fault is not None:
