@@ -68,6 +68,11 @@ class SigningKeys:
             raise OperationError("teams_keys_unavailable")
         return self._keys.get(key_id)
 
+    async def endorsed(self, channel: str) -> int:
+        """How many keys may speak for that channel. Raises: as ``find``."""
+        await self.find("")
+        return sum(channel in key.endorsements for key in self._keys.values())
+
     def _wanting(self, key_id: str) -> bool:
         if self._fetched is None or key_id not in self._keys:
             return True

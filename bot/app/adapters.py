@@ -14,20 +14,27 @@ from aiohttp import web
 
 from adapters.slack.adapter import SlackAdapter
 from adapters.slack.checks import examine_slack
+from adapters.teams.adapter import TeamsAdapter
+from adapters.teams.checks import examine_teams
 from bot.app.settings import GuardiaSettings
+from bot.core.degradation import Place, degraded
+from bot.core.domain.conversation import ConversationRef
+from bot.core.domain.report import Report
 from bot.core.messenger_ports import ConsoleLinks, Finding, MessengerMemory
-from bot.core.ports import Adapter, Clock, FileStore
+from bot.core.ports import Adapter, Capabilities, Clock, FileStore
 from bot.core.texts import Texts
+from bot.engine.outbound import Shape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessengerParts:
-    """What an adapter may need of the bot."""
+    """What an adapter may need of the bot. ``links``: None where nobody has said how browsers reach
+    our pages."""
 
     settings: GuardiaSettings
     files: FileStore
     memory: MessengerMemory
-    links: ConsoleLinks
+    links: ConsoleLinks | None
     texts: Texts
     clock: Clock
 
@@ -63,9 +70,31 @@ MESSENGERS: tuple[Messenger, ...] = (
         ),
         examine=lambda settings: examine_slack(settings.slack),
     ),
+    Messenger(
+        name="teams",
+        enabled=lambda settings: settings.teams.enabled,
+        open=lambda parts: TeamsAdapter(
+            settings=parts.settings.teams,
+            files=parts.files,
+            memory=parts.memory,
+            links=parts.links,
+            texts=parts.texts,
+            clock=parts.clock,
+        ),
+        examine=lambda settings: examine_teams(settings.teams, settings.web.public_origin),
+    ),
 )
 
 
 def open_messengers(parts: MessengerParts) -> tuple[Adapter, ...]:
     """The adapters of the messengers that this site has."""
     return tuple(each.open(parts) for each in MESSENGERS if each.enabled(parts.settings))
+
+
+def shape_for(texts: Texts, links: ConsoleLinks | None) -> Shape:
+    """The one table of what messengers lack, with the site's words and pages."""
+
+    def shape(report: Report, capabilities: Capabilities, at: ConversationRef) -> Report:
+        return degraded(report, capabilities, Place(conversation=at, texts=texts, links=links))
+
+    return shape

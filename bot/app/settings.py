@@ -22,6 +22,7 @@ from pydantic_settings import (
 )
 
 from adapters.slack.settings import SlackSettings
+from adapters.teams.settings import TeamsSettings
 from bot.core.errors import ConfigurationError
 
 PREFIX = "GUARDIA_"
@@ -146,6 +147,7 @@ class GuardiaSettings(BaseSettings):
     talk: TalkSettings = TalkSettings()
     model: ModelSettings = ModelSettings()
     slack: SlackSettings = SlackSettings()
+    teams: TeamsSettings = TeamsSettings()
 
     @model_validator(mode="after")
     def _safe(self) -> GuardiaSettings:
