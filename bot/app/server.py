@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 from aiohttp import web
 
+from bot.app.adapters import Mounted
 from bot.app.settings import GuardiaSettings
 from bot.app.wiring import Bot, open_bot
 from bot.core.errors import ConfigurationError
@@ -49,7 +50,9 @@ def _application(bot: Bot) -> web.Application:
     application = web.Application(client_max_size=1024 * 1024)
     application.router.add_get("/agent/v1/link", bot.hub.handler)
     application.router.add_get("/healthz", _health_of(bot))
-    bot.web.attach(application)
+    for adapter in bot.adapters:
+        if isinstance(adapter, Mounted):
+            adapter.attach(application)
     bot.console.attach(application)
     return application
 

@@ -20,14 +20,16 @@ from actions.catalog import actions_in
 from adapters.web.adapter import WebAdapter
 from adapters.web.settings import WebSettings
 from bot.app import keys
+from bot.app.adapters import MessengerParts, open_messengers, shape_for
 from bot.app.folder_lock import FolderBusyError, FolderLock
 from bot.app.local_model import LocalModel, classifier_of, incidents_of, open_model
 from bot.app.repositories import repositories_of
 from bot.app.settings import GuardiaSettings
+from bot.app.web.links import SignedLinks
 from bot.app.web.pages import ConsolePages
 from bot.core.advice_ports import Narrator
 from bot.core.errors import ConfigurationError, GuardiaError
-from bot.core.ports import Adapter
+from bot.core.ports import Adapter, Clock
 from bot.core.texts import load_texts
 from bot.engine import workflows
 from bot.engine.advice import AdviceSettings, RoomAdvice
@@ -38,7 +40,7 @@ from bot.engine.conductor import Conductor
 from bot.engine.files import DiskFileStore
 from bot.engine.hub import AgentHub
 from bot.engine.memory import MemorySettings, RoomMemory
-from bot.engine.outbound import Outbound
+from bot.engine.outbound import Outbound, Shape
 from bot.engine.pipeline import Pipeline
 from bot.engine.requests import ApprovalRequests
 from bot.engine.room_talk import RoomTalk
@@ -58,7 +60,7 @@ from cmdb.inventory import SqlInventory
 from cmdb.jobs import SqlJobStore
 from cmdb.locks import SqlLockStore
 from cmdb.memory import SqlRoomJobs, SqlRoomMemoryStore
-from cmdb.messengers import SqlIdentityLinks
+from cmdb.messengers import SqlIdentityLinks, SqlMessengerMemory
 from cmdb.people import SqlDirectory
 from cmdb.rooms import SqlRoomStore
 from cmdb.signin import SqlSignInStore
@@ -225,10 +227,21 @@ def _wire(
         texts=texts,
         clock=clock,
     )
+    links = _links(settings, clock)
+    messengers = open_messengers(
+        MessengerParts(
+            settings=settings,
+            files=files,
+            memory=SqlMessengerMemory(engine),
+            links=links,
+            texts=texts,
+            clock=clock,
+        )
+    )
     classifier = classifier_of(settings)
     group.create_task(classifier.warm())
     services = Services(
-        adapters={web.name: web},
+        adapters={each.name: each for each in (web, *messengers)},
         parser=CorrectingParser(
             build_parser(texts, classifier=classifier, model=model.proposer if model else None)
         ),
@@ -253,8 +266,10 @@ def _wire(
         hub=hub,
         web=web,
         console=_console(web, services),
-        adapters=(web,),
-        workflows=_workflows(settings, services, group, engine, model),
+        adapters=(web, *messengers),
+        workflows=_workflows(
+            settings, services, group, engine, model, shape=shape_for(texts, links)
+        ),
     )
 
 
@@ -290,9 +305,11 @@ def _workflows(
     group: asyncio.TaskGroup,
     engine: AsyncEngine,
     model: LocalModel | None,
+    *,
+    shape: Shape,
 ) -> Workflows:
     chronicle = Chronicle(services.stores.audit, services.clock)
-    outbound = Outbound(services.adapters, spawn=group.create_task)
+    outbound = Outbound(services.adapters, spawn=group.create_task, shape=shape)
     requests = ApprovalRequests(services, chronicle, outbound)
     _keep_write_ahead(settings.workflow_database)
     workflows.configure(
@@ -358,6 +375,13 @@ def _keep_write_ahead(url: str) -> None:
     if url.startswith("sqlite:///"):
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _links(settings: GuardiaSettings, clock: Clock) -> SignedLinks | None:
+    """None where nobody has said how browsers reach our pages."""
+    if settings.console_url is None:
+        return None
+    return SignedLinks(settings.console_url, keys.web_secret(settings.data_dir / "keys"), clock)
 
 
 def _web_settings(settings: GuardiaSettings) -> WebSettings:
