@@ -64,6 +64,11 @@ eval: setup-dev
 	$(BIN)/python bench/intents.py tests/cases/intents/styles*.jsonl \
 		tests/cases/intents/held_out.jsonl $(EVALS)
 
+# The zip for the Teams admin center: make teams-package APP_ID=… ADDRESS=https://guardia.example.go.kr
+.PHONY: teams-package
+teams-package:
+	@$(PYTHON) deploy/teams/package.py --app-id "$(APP_ID)" --address "$(ADDRESS)"
+
 lock:
 	$(BIN)/uv pip compile pyproject.toml agent/pyproject.toml deploy/build.in --universal --python-version 3.11 \
 		--generate-hashes --no-emit-package guardia-agent --no-header --upgrade --quiet \
