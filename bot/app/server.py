@@ -53,7 +53,7 @@ def _application(bot: Bot) -> web.Application:
     for adapter in bot.adapters:
         if isinstance(adapter, Mounted):
             adapter.attach(application)
-    bot.console.attach(application)
+    bot.console.attach(application, bot.workflows.receive)
     return application
 
 

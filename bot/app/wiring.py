@@ -21,12 +21,12 @@ from adapters.web.adapter import WebAdapter
 from adapters.web.settings import WebSettings
 from bot.app import keys
 from bot.app.adapters import MessengerParts, open_messengers, shape_for
+from bot.app.console import Console, open_console
 from bot.app.folder_lock import FolderBusyError, FolderLock
 from bot.app.local_model import LocalModel, classifier_of, incidents_of, open_model
 from bot.app.repositories import repositories_of
 from bot.app.settings import GuardiaSettings
 from bot.app.web.links import SignedLinks
-from bot.app.web.pages import ConsolePages
 from bot.core.advice_ports import Narrator
 from bot.core.errors import ConfigurationError, GuardiaError
 from bot.core.ports import Adapter, Clock
@@ -104,7 +104,7 @@ class Bot:
     settings: GuardiaSettings
     hub: AgentHub
     web: WebAdapter
-    console: ConsolePages
+    console: Console
     adapters: tuple[Adapter, ...]
     workflows: Workflows
 
@@ -227,12 +227,12 @@ def _wire(
         texts=texts,
         clock=clock,
     )
-    links = _links(settings, clock)
+    links, memory = _links(settings, clock), SqlMessengerMemory(engine)
     messengers = open_messengers(
         MessengerParts(
             settings=settings,
             files=files,
-            memory=SqlMessengerMemory(engine),
+            memory=memory,
             links=links,
             texts=texts,
             clock=clock,
@@ -265,22 +265,17 @@ def _wire(
         settings=settings,
         hub=hub,
         web=web,
-        console=_console(web, services),
+        console=open_console(
+            web,
+            services,
+            links=links,
+            memory=memory,
+            max_upload_bytes=settings.limits.upload_mb * 1024 * 1024,
+        ),
         adapters=(web, *messengers),
         workflows=_workflows(
             settings, services, group, engine, model, shape=shape_for(texts, links)
         ),
-    )
-
-
-def _console(web: WebAdapter, services: Services) -> ConsolePages:
-    return ConsolePages(
-        door=web.door,
-        jobs=services.stores.jobs,
-        history=services.stores.history,
-        directory=services.directory,
-        texts=services.texts,
-        clock=services.clock,
     )
 
 

@@ -1,0 +1,71 @@
+"""Our own pages put together: jobs, accounts, and what stands behind messengers' links.
+
+Owns: which pages this bot serves beside the web room. Knows no page's content.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from adapters.web.adapter import WebAdapter
+from bot.app.web.identity import IdentityPages
+from bot.app.web.link_pages import LinkPages, LinkParts
+from bot.app.web.links import SignedLinks
+from bot.app.web.pages import ConsolePages
+from bot.core.messenger_ports import MessengerMemory
+from bot.core.ports import Receiver
+from bot.engine.services import Services
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Console:
+    """Every page of ours. ``behind_links``: None where nobody has said how browsers reach us."""
+
+    jobs: ConsolePages
+    account: IdentityPages
+    behind_links: LinkPages | None
+
+    def attach(self, app: web.Application, receive: Receiver) -> None:
+        """Add every route; what people press and drop goes to ``receive``."""
+        self.jobs.attach(app)
+        self.account.attach(app)
+        if self.behind_links is not None:
+            self.behind_links.attach(app, receive)
+
+
+def open_console(
+    room: WebAdapter,
+    services: Services,
+    *,
+    links: SignedLinks | None,
+    memory: MessengerMemory,
+    max_upload_bytes: int,
+) -> Console:
+    """The pages, behind the room's door."""
+    stores, clock = services.stores, services.clock
+    jobs = ConsolePages(
+        door=room.door,
+        jobs=stores.jobs,
+        history=stores.history,
+        directory=services.directory,
+        texts=services.texts,
+        clock=clock,
+    )
+    behind = links and LinkPages(
+        jobs.frame,
+        LinkParts(
+            links=links,
+            memory=memory,
+            jobs=stores.jobs,
+            history=stores.history,
+            directory=services.directory,
+            inventory=services.inventory,
+            files=stores.files,
+            clock=clock,
+            max_bytes=max_upload_bytes,
+        ),
+    )
+    account = IdentityPages(jobs.frame, stores.identities, audit=stores.audit, clock=clock)
+    return Console(jobs=jobs, account=account, behind_links=behind)
