@@ -21,7 +21,8 @@ from bot.core.domain.people import ExternalId
 from bot.core.ports import Receiver
 from tests.fakes.block_kit import buttons_of, links_of, words_of
 from tests.fakes.messenger_driver import VOICES, Drop, Heard, Parts, Seen
-from tests.fakes.slack_service import (
+from tests.fakes.slack_service import NotAcknowledgedError, SlackService
+from tests.fakes.slack_workspace import (
     APP_TOKEN,
     BOT,
     BOT_TOKEN,
@@ -30,8 +31,6 @@ from tests.fakes.slack_service import (
     TEAM,
     Json,
     Message,
-    NotAcknowledgedError,
-    SlackService,
     Stored,
 )
 

@@ -21,16 +21,8 @@ from tests.fakes.files import MemoryFileStore
 from tests.fakes.messengers import MemoryMessengerMemory
 from tests.fakes.sample_reports import decided_plan_report, final_report, plan_report
 from tests.fakes.slack_driver import settings_for
-from tests.fakes.slack_service import (
-    BOT,
-    BOT_ID,
-    CHANNEL,
-    TEAM,
-    Json,
-    Message,
-    NotAcknowledgedError,
-    SlackService,
-)
+from tests.fakes.slack_service import NotAcknowledgedError, SlackService
+from tests.fakes.slack_workspace import BOT, BOT_ID, CHANNEL, TEAM, Json, Message
 
 TEXTS = load_texts("ko")
 DEV, LEADER = "U0DEV", "U0LEADER"

@@ -22,7 +22,8 @@ from tests.fakes.engine import FakeClock
 from tests.fakes.files import MemoryFileStore
 from tests.fakes.messengers import MemoryMessengerMemory
 from tests.fakes.slack_driver import settings_for
-from tests.fakes.slack_service import BOT, CHANNEL, Json, SlackService
+from tests.fakes.slack_service import SlackService
+from tests.fakes.slack_workspace import BOT, CHANNEL, Json
 
 CASES = [
     json.loads(line)
