@@ -53,19 +53,18 @@ def open_console(
         texts=services.texts,
         clock=clock,
     )
-    behind = links and LinkPages(
-        jobs.frame,
-        LinkParts(
-            links=links,
-            memory=memory,
-            jobs=stores.jobs,
-            history=stores.history,
-            directory=services.directory,
-            inventory=services.inventory,
-            files=stores.files,
-            clock=clock,
-            max_bytes=max_upload_bytes,
-        ),
-    )
     account = IdentityPages(jobs.frame, stores.identities, audit=stores.audit, clock=clock)
-    return Console(jobs=jobs, account=account, behind_links=behind)
+    if links is None:
+        return Console(jobs=jobs, account=account, behind_links=None)
+    parts = LinkParts(
+        links=links,
+        memory=memory,
+        jobs=stores.jobs,
+        history=stores.history,
+        directory=services.directory,
+        inventory=services.inventory,
+        files=stores.files,
+        clock=clock,
+        max_bytes=max_upload_bytes,
+    )
+    return Console(jobs=jobs, account=account, behind_links=LinkPages(jobs.frame, parts))
