@@ -80,6 +80,7 @@ class Workspace:
         self.files: dict[str, Stored] = {}
         self.members: dict[str, set[str]] = {CHANNEL: {BOT}}
         self.tickets: set[str] = set()  # of sockets; each opens one
+        self.tickets_lapse = False  # they are spent before they are used
         self._burst = burst
         self._posted: defaultdict[str, deque[float]] = defaultdict(deque)
         self._number = itertools.count(1)
@@ -207,7 +208,8 @@ class Workspace:
 
     def _apps_connections_open(self, _: Json) -> Json:
         ticket = str(uuid.uuid4())
-        self.tickets.add(ticket)
+        if not self.tickets_lapse:
+            self.tickets.add(ticket)
         return {"url": f"{self.url.replace('http', 'ws')}/link?ticket={ticket}&app_id={APP}"}
 
     def _chat_postmessage(self, given: Json) -> Json:
