@@ -12,6 +12,8 @@ from typing import Protocol, runtime_checkable
 
 from aiohttp import web
 
+from adapters.jandi.adapter import JandiAdapter
+from adapters.jandi.checks import examine_jandi
 from adapters.slack.adapter import SlackAdapter
 from adapters.slack.checks import examine_slack
 from adapters.teams.adapter import TeamsAdapter
@@ -82,6 +84,14 @@ MESSENGERS: tuple[Messenger, ...] = (
             clock=parts.clock,
         ),
         examine=lambda settings: examine_teams(settings.teams, settings.web.public_origin),
+    ),
+    Messenger(
+        name="jandi",
+        enabled=lambda settings: settings.jandi.enabled,
+        open=lambda parts: JandiAdapter(
+            parts.settings.jandi, memory=parts.memory, texts=parts.texts, clock=parts.clock
+        ),
+        examine=lambda settings: examine_jandi(settings.jandi, settings.console_url),
     ),
 )
 

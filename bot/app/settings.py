@@ -21,6 +21,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from adapters.jandi.settings import JandiSettings
 from adapters.slack.settings import SlackSettings
 from adapters.teams.settings import TeamsSettings
 from bot.core.errors import ConfigurationError
@@ -147,10 +148,15 @@ class GuardiaSettings(BaseSettings):
     talk: TalkSettings = TalkSettings()
     model: ModelSettings = ModelSettings()
     slack: SlackSettings = SlackSettings()
+    jandi: JandiSettings = JandiSettings()
     teams: TeamsSettings = TeamsSettings()
 
     @model_validator(mode="after")
     def _safe(self) -> GuardiaSettings:
+        if self.jandi.enabled and self.console_url is None:
+            raise ValueError(
+                "web.public_origin: Jandi has no buttons, so links must lead somewhere"
+            )
         if not self.server.on_loopback:
             if self.web.sign_in == "cards":
                 raise ValueError("web.sign_in: 'cards' is for demonstrations on loopback only")

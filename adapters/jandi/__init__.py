@@ -1,0 +1,1 @@
+"""Jandi: webhooks only, in and out."""
