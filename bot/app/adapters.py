@@ -43,9 +43,11 @@ class MessengerParts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Messenger:
-    """One messenger: does the site have it, how is it made, how does ``guardia doctor`` see it."""
+    """One messenger: what can it do, does the site have it, how is it made, how does ``guardia
+    doctor`` see it."""
 
     name: str
+    capabilities: Capabilities
     enabled: Callable[[GuardiaSettings], bool]
     open: Callable[[MessengerParts], Adapter]
     examine: Callable[[GuardiaSettings], AsyncIterator[Finding]]
@@ -62,6 +64,7 @@ class Mounted(Protocol):
 MESSENGERS: tuple[Messenger, ...] = (
     Messenger(
         name="slack",
+        capabilities=SlackAdapter.capabilities,
         enabled=lambda settings: settings.slack.enabled,
         open=lambda parts: SlackAdapter(
             parts.settings.slack,
@@ -74,6 +77,7 @@ MESSENGERS: tuple[Messenger, ...] = (
     ),
     Messenger(
         name="teams",
+        capabilities=TeamsAdapter.capabilities,
         enabled=lambda settings: settings.teams.enabled,
         open=lambda parts: TeamsAdapter(
             settings=parts.settings.teams,
@@ -87,6 +91,7 @@ MESSENGERS: tuple[Messenger, ...] = (
     ),
     Messenger(
         name="jandi",
+        capabilities=JandiAdapter.capabilities,
         enabled=lambda settings: settings.jandi.enabled,
         open=lambda parts: JandiAdapter(
             parts.settings.jandi, memory=parts.memory, texts=parts.texts, clock=parts.clock

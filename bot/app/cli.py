@@ -26,6 +26,7 @@ from bot.app.cli_systems import add_system_commands
 from bot.app.commands import administration, database, doctor
 from bot.app.commands.guides import search_guides
 from bot.app.commands.intent import Sentence, read_batch, understand
+from bot.app.commands.messengers import messengers_page
 from bot.app.commands.unlock import Unlock, unlock_system
 from bot.app.demo.supervisor import run_demo
 from bot.app.server import serve
@@ -79,6 +80,11 @@ def _log_to_stderr() -> None:
 
 async def _demo(parsed: argparse.Namespace, _: GuardiaSettings) -> int:
     return await run_demo(parsed.dir, port=parsed.port, open_browser=not parsed.no_browser)
+
+
+async def _messengers(_: argparse.Namespace, __: GuardiaSettings) -> int:
+    print(messengers_page(load_texts("en")), end="")
+    return 0
 
 
 async def _serve(_: argparse.Namespace, settings: GuardiaSettings) -> int:
@@ -200,6 +206,7 @@ def _parser() -> argparse.ArgumentParser:
     examine.add_argument(
         "messenger", nargs="?", choices=[each.name for each in MESSENGERS], help="only this one"
     )
+    _command(groups, "messengers", _messengers, "print docs/messengers.md, from the code")
     _intent_arguments(_command(groups, "intent", _intent, "say what a sentence is understood as"))
     guides = _group(groups, "guides", "the institutions' guides: search")
     search = _command(guides, "search", _guides_search, "find a passage")
