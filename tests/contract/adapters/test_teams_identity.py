@@ -124,6 +124,18 @@ async def test_005_a_remembered_address_that_is_no_longer_allowed_gets_no_token(
     assert world.service.counts["token"] == 0
 
 
+async def test_the_token_is_got_once_and_never_follows_a_redirect(world: TeamsWorld) -> None:
+    place = ConversationRef(adapter="teams", channel=TEAM_CHANNEL, thread="1")
+    for number in range(5):
+        await world.adapter.post(Report(title="t", summary="s"), place, key=f"k{number}")
+    assert world.service.counts["token"] == 1
+    world.service.fail(1, status=307, Location=f"{world.service.origin}/files/x")
+    with pytest.raises(OperationError):
+        await world.adapter.post(Report(title="t", summary="s"), place, key="redirected")
+    assert world.service.counts["token_leaked"] == 0
+    assert world.service.counts["connector"] == 6
+
+
 # --- teams_jwt-007: key ids ---------------------------------------------------------------------
 
 
