@@ -6,7 +6,7 @@ Owns: the server's life in a test, and a person's browser: sign in, open, press,
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -18,6 +18,7 @@ from adapters.web.settings import WebSettings
 from bot.app.web.link_pages import LinkPages, LinkParts
 from bot.app.web.links import SignedLinks
 from bot.app.web.pages import ConsolePages
+from bot.core.domain.room import Room
 from bot.core.ports import Clock, Directory, FileStore, Inventory, Receiver
 from bot.core.texts import load_texts
 from tests.fakes.engine import FakeClock, two_behind_one
@@ -63,7 +64,8 @@ class ConsoleServer:
     async def start(self, receive: Receiver, app: web.Application | None = None) -> None:
         """Serve our pages, and whatever ``app`` serves already."""
         app = web.Application() if app is None else app
-        room = self._room()
+        people = [person.person_id for person in await self._parts.directory.people()]
+        room = self._room(people)
         room.attach(app)
         console = self._console(room)
         console.attach(app)
@@ -143,10 +145,10 @@ class ConsoleServer:
 
     # --- what it is made of ------------------------------------------------------------------
 
-    def _room(self) -> WebAdapter:
+    def _room(self, people: Sequence[str]) -> WebAdapter:
         return WebAdapter(
             settings=WebSettings(sign_in="cards", secret=SecretStr(SECRET)),
-            rooms=MemoryRooms(()),
+            rooms=MemoryRooms([Room(room_id="ops", name="운영", members=tuple(people))]),
             files=self._parts.files,
             directory=self._parts.directory,
             audit=self._parts.audit,

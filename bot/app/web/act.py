@@ -129,6 +129,7 @@ class ActPage:
             texts,
             pressed=pressed,
             report=await self._report(pressed, person, texts),
+            said=pressed.button.value,
             danger=pressed.button.button in ("reject", "cancel")
             or pressed.button.style is ButtonStyle.DANGER,
             person=person,
