@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
@@ -120,9 +120,11 @@ class TeamsAdapter:
 
     async def post(self, report: Report, to: ConversationRef, *, key: str) -> ConversationRef:
         """As the port."""
+        reference = await self._references.of(to)
+        shaped = await self._shaped(report, to, reference)
         kept = await self._memory.recall(ADAPTER, f"post:{key}")
-        place = _place_of(to.channel, kept) if kept else await self._posted(report, to, key)
-        await self._offer_files(report, place, key)
+        place = _place_of(to.channel, kept) if kept else await self._posted(shaped, to, key)
+        await self._offer_files(shaped.files, place, key)
         return place
 
     async def edit(self, report: Report, message: ConversationRef) -> None:
@@ -130,20 +132,21 @@ class TeamsAdapter:
         if message.message is None:
             raise OperationError("message_missing")
         reference = await self._references.of(message)
-        shaped = await self._shaped(report, message, reference)
+        # Not written out when too long: a progress card would leave a file behind each second.
+        shaped = self._with_files_shown(report, message, reference)
         await self._connector.update(
             reference.service_url,
             address_of(message),
             message.message,
             activity_of(shaped, self._texts),
         )
-        await self._offer_files(shaped, message, message.message)
+        await self._offer_files(report.files, message, message.message)
 
     # --- going out ---------------------------------------------------------------------------
 
     async def _posted(self, report: Report, to: ConversationRef, key: str) -> ConversationRef:
         reference = await self._references.of(to)
-        message = activity_of(await self._shaped(report, to, reference), self._texts)
+        message = activity_of(report, self._texts)
         service = reference.service_url
         if to.thread is None and reference.kind == "channel":
             posted = await self._connector.open_thread(service, to.channel, message)
@@ -184,11 +187,12 @@ class TeamsAdapter:
             digest=stored.digest, name=stored.name, size=stored.size, media_type="text/plain"
         )
 
-    async def _offer_files(self, report: Report, place: ConversationRef, key: str) -> None:
+    async def _offer_files(
+        self, files: Iterable[Attachment], place: ConversationRef, key: str
+    ) -> None:
         reference = await self._references.of(place)
         if reference.takes_files:
-            shaped = await self._shaped(report, place, reference)
-            for file in shaped.files:
+            for file in files:
                 await self._offers.make(file, place, reference, key=key)
 
     # --- coming in ---------------------------------------------------------------------------
@@ -247,16 +251,17 @@ class TeamsAdapter:
             await self._heard(said, receive)
 
     async def _heard(self, said: Said, receive: Receiver) -> None:
-        if said.addressed and said.beyond_reach and not said.text:
-            await self._say_where_files_go(said)
-            return
         try:
             # Duplicates of it wait for this very task, and the acknowledgement for neither.
             files = [await self._files.fetch(file) for file in said.offered]
         except UserError as error:
             await self._tell(error, said)
             return
-        await receive(said.inbound(files))
+        missed = said.addressed and said.beyond_reach
+        if said.text or not missed:
+            await receive(said.inbound(files))
+        if missed:
+            await self._say_where_files_go(said)
 
     async def _agreed(self, consent: Consent) -> None:
         reference = await self._references.of(consent.conversation)

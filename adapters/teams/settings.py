@@ -35,6 +35,11 @@ class TeamsSettings(BaseModel):
     ca_file: Path | None = None  # PEM; where the site's proxy signs with an authority of its own
     max_file_mb: int = Field(default=300, ge=1, le=4096)
 
+    @field_validator("app_id", "tenant_id")
+    @classmethod
+    def _as_the_service_writes_it(cls, given: str) -> str:
+        return given.strip().lower()
+
     @field_validator("service_urls", "login_url", "openid_url")
     @classmethod
     def _https(cls, given: str | tuple[str, ...]) -> str | tuple[str, ...]:

@@ -170,6 +170,21 @@ async def test_a_file_in_a_channel_is_answered_with_the_upload_page(world: Teams
     assert action["url"] == "https://console.test/upload/1001"
 
 
+async def test_words_with_a_file_in_a_channel_are_taken_and_the_page_is_told(
+    world: TeamsWorld,
+) -> None:
+    html = {"contentType": "text/html", "content": '<div><attachment id="1"></attachment></div>'}
+    await say(world, id="1001", **{**AT_BOT, "attachments": [html]})
+    assert len(world.received) == 1
+    assert "https://console.test/upload/1001" in json.dumps(card_of_only_message(world))
+
+
+async def test_html_that_only_repeats_the_words_is_no_file(world: TeamsWorld) -> None:
+    html = {"contentType": "text/html", "content": "<div>점검</div>"}
+    await say(world, **{**AT_BOT, "attachments": [html]})
+    assert (len(world.received), world.service.messages) == (1, {})
+
+
 # --- presses -----------------------------------------------------------------------------------
 
 
@@ -329,6 +344,16 @@ async def test_a_report_that_is_too_long_is_cut_and_goes_along_whole(world: Team
     whole = await world.parts.files.read(digest, 0, 1 << 20)
     assert lines[0] in whole.decode()
     assert lines[-1] in whole.decode()
+
+
+async def test_a_long_progress_card_leaves_no_files_behind(world: TeamsWorld) -> None:
+    await world.service.deliver(world.service.activity(PERSONAL, LEE, text="배포"))
+    to = replace(world.received[0].conversation, message=None)
+    place = await world.adapter.post(ASK, to, key="k")
+    for number in range(3):
+        lines = tuple(f"{number} {line} " + "가" * 90 for line in range(500))
+        await world.adapter.edit(replace(ASK, sections=(Lines(lines=lines),)), place)
+    assert list(world.service.messages) == [place.message]
 
 
 async def test_the_plan_card_of_a_deployment_fits(world: TeamsWorld) -> None:
