@@ -6,6 +6,7 @@ Owns: how facts, tables, checklists and logs read in Slack. Pure; knows no limit
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,6 +28,7 @@ from bot.core.texts import Texts
 TABLE_COLUMNS = 76  # what a message shows side by side before it wraps; wider tables are listed
 FOLDED_ROWS = 8  # of a table that starts closed where that is possible; the rest is in the file
 
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _STATES = {
     "pending": "▫️",
     "running": "⏳",
@@ -143,11 +145,16 @@ def _table(table: Table) -> Part:
 
 
 def _listed(row: Sequence[str], table: Table) -> Line:
-    """``• first cell  heading second cell · heading third cell``"""
-    rest = [
-        f"{name} {cell}" for name, cell in zip(table.columns[1:], row[1:], strict=False) if cell
+    """``• first cell  heading second cell · heading third cell``, and digests below."""
+    named = [pair for pair in zip(table.columns[1:], row[1:], strict=False) if pair[1]]
+    words = [f"{name} {cell}" for name, cell in named if not _DIGEST.fullmatch(cell)]
+    digests = [cell for _, cell in named if _DIGEST.fullmatch(cell)]
+    return [
+        Run("• "),
+        Run(row[0] if row else "", "bold"),
+        Run("  " + " · ".join(words) if words else ""),
+        *(run for digest in digests for run in (Run("\n   "), Run(digest, "code"))),
     ]
-    return [Run("• "), Run(row[0] if row else "", "bold"), Run("  " + " · ".join(rest))]
 
 
 def _padded(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
