@@ -24,7 +24,7 @@ from tests.fakes.engine import PEOPLE, FakeClock
 from tests.fakes.estate_stores import MemoryDirectory
 from tests.fakes.files import MemoryFileStore
 from tests.fakes.messengers import MemoryIdentityLinks, MemoryMessengerMemory
-from tests.fakes.stores import MemoryAudit
+from tests.fakes.stores import MemoryAudit, MemoryJobs
 
 # Who speaks in the stories: ``stranger`` is in the messenger, and nobody here knows them.
 VOICES = ("dev", "operator", "leader", "pm", "auditor", "outsider", "stranger")
@@ -43,6 +43,7 @@ class Parts:
     )
     memory: MemoryMessengerMemory = field(default_factory=MemoryMessengerMemory)
     audit: MemoryAudit = field(default_factory=MemoryAudit)
+    jobs: MemoryJobs = field(default_factory=MemoryJobs)
 
     def __post_init__(self) -> None:
         self.links = MemoryIdentityLinks(self.directory)
