@@ -16,6 +16,7 @@ from actions.files import (
     entries_of,
     fingerprint,
     require_no_conflict,
+    require_space,
     to_send,
 )
 from actions.mapping import chosen, folders_of, laid_out, mapping_note
@@ -33,7 +34,7 @@ from actions.nodes import (
     wire_targets,
 )
 from actions.rolling import Steps, portions, run_of, undo_steps
-from agent.wire.operations import FileSpec, Operation
+from agent.wire.operations import FileSpec, Operation, Preflight
 from agent.wire.plan import NodeRun, WirePlan
 from bot.core.domain.artifact import ArtifactEntry, SourceRef
 from bot.core.domain.estate import Node, Target
@@ -76,13 +77,15 @@ class Deploy:
     reaches_nodes = True
 
     def survey(self, request: ActionRequest) -> Sequence[Operation]:
-        """The digests of the files to be replaced. Refuses before any server is read.
+        """What lies where the files go; and whether every node can be changed at all, so that
+        the last node's full disk is known before the first is touched. Refuses before any server
+        is read.
 
         Raises:
             UserError: as ``plan``.
         """
         require_files_reachable(target_of(request).nodes)
-        return [fingerprint(entries_of(request.artifact))]
+        return [fingerprint(entries_of(request.artifact)), Preflight(bytes_needed=0)]
 
     def plan(self, request: ActionRequest) -> Plan:
         """The rolling update.
@@ -128,6 +131,8 @@ def _draft(request: ActionRequest) -> Draft:
         raise UserError("nothing_changed", count=len(files))
     restart, reason = _restart(request.params.get("restart"), changing, target.nodes)
     nodes = tuple(node for node in target.nodes if to_send(files, node.node_id))
+    for node in nodes:
+        require_space(node.node_id, to_send(files, node.node_id), request.facts)
     from_repository = request.artifact is not None and request.artifact.ref is not None
     draft = Draft(
         target=target,

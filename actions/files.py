@@ -12,12 +12,14 @@ from pathlib import PurePosixPath
 from pydantic import ValidationError
 
 from actions.mapping import folders_of, laid_out, layouts
-from agent.wire.operations import Digests, FileSpec, FingerprintFiles, Result
+from agent.wire.operations import Digests, FileSpec, FingerprintFiles, Result, Space
 from bot.core.domain.artifact import Artifact, ArtifactEntry
 from bot.core.domain.plan import FileChange, Handling, Novelty
 from bot.core.errors import OperationError, UserError
 
 FILES_MAX = 5000  # of the wire operations
+_SPACE_FACTOR = 2  # an upload and a backup of about the same size lie there together
+_SPACE_MARGIN = 16 * 1024 * 1024  # bytes; logs keep growing meanwhile
 _PLACES_NAMED = 10
 
 
@@ -173,6 +175,26 @@ def _novelty(entry: ArtifactEntry, present: Mapping[str, str | None]) -> Novelty
 def to_send(files: Sequence[FileChange], node: str) -> tuple[FileSpec, ...]:
     """The files that are not yet on this node as they should be."""
     return tuple(spec_of(file) for file in files if dict(file.novelty)[node] is not Novelty.SAME)
+
+
+def space_for(size: int) -> int:
+    """Bytes that must be free on a node before ``size`` bytes are sent there."""
+    return size * _SPACE_FACTOR + _SPACE_MARGIN
+
+
+def require_space(
+    node: str, files: Sequence[FileSpec], facts: Mapping[tuple[str, int], Result]
+) -> None:
+    """The node has room for these files, as far as it could tell.
+
+    Raises:
+        UserError: ``space_too_small``.
+    """
+    found = facts.get((node, 1))
+    needed = space_for(sum(file.size for file in files))
+    if isinstance(found, Space) and found.free_bytes is not None and found.free_bytes < needed:
+        free, wanted = found.free_bytes >> 20, -(-needed >> 20)
+        raise UserError("space_too_small", node=node, free=free, needed=wanted)
 
 
 def differs(file: FileChange) -> bool:

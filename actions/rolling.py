@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from actions.files import space_for
 from actions.nodes import Seat
 from agent.wire.operations import (
     AwaitHealth,
@@ -39,8 +40,6 @@ _SETTLE_LEAST_S = 1  # until a reloaded balancer has stopped sending
 _GRACE_S = 30  # login and answer around an operation that has a limit of its own
 _SLOWEST_LINK = 512 * 1024  # bytes a second that a transfer is given time for
 _STEP_MAX_S = 3600
-_SPACE_FACTOR = 2  # an upload and a backup of about the same size lie there together
-_SPACE_MARGIN = 16 * 1024 * 1024  # bytes; logs keep growing meanwhile
 
 
 @dataclass(slots=True, kw_only=True)
@@ -75,8 +74,7 @@ class Steps:
 
     def preflight(self, size: int = 0) -> None:
         """``size``: bytes that will be uploaded."""
-        needed = size * _SPACE_FACTOR + _SPACE_MARGIN
-        self.add("preflight", Preflight(bytes_needed=needed))
+        self.add("preflight", Preflight(bytes_needed=space_for(size)))
 
     def leave(self) -> None:
         """Out of every balancer, and wait for requests in flight."""

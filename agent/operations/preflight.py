@@ -17,8 +17,9 @@ async def preflight(context: StepContext, operation: Preflight) -> Space:
     """The smaller of the free spaces of deploy and backup path, where the server can tell; the
     old algorithms in use; and how far its clock is ahead.
 
-    Where nothing can be run, writing is tried with a small file that is removed at once; a plan
-    that stops or starts the service there ends here, while nothing has been touched.
+    Where nothing can be run, writing is tried with a small file that is removed at once, unless
+    the plan changes nothing (a survey, which nobody has approved); a plan that stops or starts
+    the service there ends here, while nothing has been touched.
 
     Raises:
         OperationFailed: ``path_missing``, ``permission_denied``, ``disk_full``, ``no_shell``.
@@ -32,7 +33,10 @@ async def preflight(context: StepContext, operation: Preflight) -> Space:
         folders = (context.target.deploy_path, backup)
         for path in folders:
             await _require_folder(server.files, path)
-        free = [await _check(server, path, needed) for path in folders]
+        if server.shell or context.plan.lock is not None:
+            for path in folders:
+                await _require_writable(server, path)
+        free = [await _room(server, path, needed) for path in folders]
         told = [space for space in free if space is not None]
         return Space(
             free_bytes=min(told, default=None),
@@ -54,9 +58,12 @@ async def _require_folder(files: Files, path: str) -> None:
         raise OperationFailed("path_missing", path=path)
 
 
-async def _check(server: Transport, path: str, needed: int) -> int | None:
+async def _require_writable(server: Transport, path: str) -> None:
     if not await writable(server, path):
         raise OperationFailed("permission_denied", path=path)
+
+
+async def _room(server: Transport, path: str, needed: int) -> int | None:
     free = await free_bytes(server, path)
     if free is not None and free < needed:
         raise OperationFailed(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bot.core.domain.job import JobState
+from tests.fakes.engine import words_of
 from tests.integration.deploy.conftest import Tell
 from tests.integration.deploy.days import (
     pictures,
@@ -17,13 +18,30 @@ from tests.lab import Lab, application
 MEGABYTE = 1 << 20
 
 
-async def test_a_disk_that_is_too_full_is_known_before_its_node_is_touched(
+async def test_a_disk_that_is_too_full_is_known_before_anybody_approves(
     lab: Lab, tmp_path: Path, tell: Tell
 ) -> None:
     site = Site(fleet=lab.nodes(2), folder=tmp_path)
     lab.disk("was02/webapps", size=8 * MEGABYTE)
     before = site.digests()
     async with site.open():
+        report = await site.refused(application("2.0.0"))
+        assert {kind for _, kind in site.pool.ordered} == {"fingerprint_files", "preflight"}
+        assert site.digests() == before
+        require_told(
+            words_of(report), "여유 공간이 부족", "was02", "필요 17 MB", "건드리지 않았습니다"
+        )
+        tell("디스크가 차 있음: 계획할 때 발견", site, report)
+
+
+async def test_a_disk_that_fills_up_after_the_approval_is_known_before_its_node_is_touched(
+    lab: Lab, tmp_path: Path, tell: Tell
+) -> None:
+    site = Site(fleet=lab.nodes(2), folder=tmp_path)
+    disk = lab.disk("was02/webapps", size=40 * MEGABYTE)
+    before = site.digests()
+    async with site.open():
+        site.pool.before["was02.01-preflight"] = lambda: disk.fill(leave=8 * MEGABYTE)
         job = await site.deploy(application("2.0.0"))
         assert job.state is JobState.ROLLED_BACK
         assert site.failed_steps(job) == [("was02.01-preflight", "disk_full")]
@@ -32,7 +50,7 @@ async def test_a_disk_that_is_too_full_is_known_before_its_node_is_touched(
         assert site.digests() == before
         await require_settled(site, lab, job)
         require_told(site.report(job), "디스크 공간이 부족합니다", "was02", "webapps/ROOT", "MB")
-        tell("디스크가 차 있음: 사전 점검에서 발견", site, job)
+        tell("승인 뒤에 디스크가 참: 사전 점검에서 발견", site, job)
 
 
 async def test_a_disk_that_fills_up_before_the_transfer_stops_the_deployment_unharmed(

@@ -272,7 +272,7 @@ async def test_a_change_in_production_waits_for_approval_and_runs_nothing():
     job = await world.a_deployment()
     assert job.state is JobState.AWAITING_APPROVAL
     assert job.plan.digest == job.plan.wire.digest()
-    assert {kind for _, kind in world.agents.kinds} == {"fingerprint_files"}
+    assert {kind for _, kind in world.agents.kinds} == {"fingerprint_files", "preflight"}
     (event,) = world.audited("plan")
     assert (event["digest"], event["rule"]) == (job.plan.digest, "developer-deploy-prod")
     buttons = {button.button for button in world.messenger.at(job.card).now.buttons}
