@@ -31,11 +31,11 @@ from adapters.slack.inbound import (
     in_direct_conversation,
     read,
 )
-from adapters.slack.outbound import MAX_VALUE, Shaped, escape, said_command, shape
+from adapters.slack.outbound import MAX_VALUE, Shaped, Spill, escape, said_command, shape
 from adapters.slack.settings import SlackSettings
 from adapters.slack.socket_mode import keep_connected
 from bot.core.domain.conversation import Click, ConversationRef
-from bot.core.domain.report import Button, Report, Tone
+from bot.core.domain.report import Attachment, Button, Report, Tone
 from bot.core.errors import OperationError, UserError
 from bot.core.messenger_ports import MessengerMemory
 from bot.core.ports import Capabilities, Clock, FileStore, Receiver
@@ -168,16 +168,32 @@ class SlackAdapter:
         """Upload the report's files, and what did not fit, once each, into its thread."""
         to = await self._file_place(report, message)
         for file in report.files:
-            if await self._unshared(message, file.digest):
-                content = await self._files.stored(file.digest, file.size)
-                await self._files.upload(file.name, content, to=to)
-                await self._shared(message, file.digest)
+            await self._share_once(file.name, file, message=message, to=to)
         if report.tone is Tone.RUNNING:
             return  # soon said anew; what it has become is worth a file
         for spill in shaped.spills:
-            if await self._unshared(message, spill.digest):
-                await self._files.upload(spill.name, spill.content, to=to)
-                await self._shared(message, spill.digest)
+            await self._share_once(spill.name, spill, message=message, to=to)
+
+    async def _share_once(
+        self, name: str, file: Attachment | Spill, *, message: ConversationRef, to: ConversationRef
+    ) -> None:
+        key = f"file:{message.channel}:{message.message}:{file.digest}"
+        if await self._memory.recall(ADAPTER, key) is not None:
+            return
+        try:
+            content = file.content if isinstance(file, Spill) else await self._stored(file)
+            await self._files.upload(name, content, to=to)
+        except OperationError as error:
+            if error.code == "chat_unavailable":
+                raise
+            # The message itself stands: no waiting mends this, and the job goes on.
+            log.warning("slack_file_not_shared", file=name, code=error.code, **error.values)
+            words = self._texts.say("slack.not_shared", file=name)
+            await self._say(Shaped(text=escape(words), blocks=[], spills=()), to, only_for=None)
+        await self._memory.keep(ADAPTER, key, {}, at=self._clock.now())
+
+    async def _stored(self, file: Attachment) -> bytes:
+        return await self._files.stored(file.digest, file.size)
 
     async def _file_place(self, report: Report, message: ConversationRef) -> ConversationRef:
         if report.only_for is not None and not in_direct_conversation(message.channel):
@@ -187,12 +203,6 @@ class SlackAdapter:
         if in_direct_conversation(message.channel):
             return message
         return replace(message, thread=message.thread or message.message)
-
-    async def _unshared(self, message: ConversationRef, digest: str) -> bool:
-        return await self._memory.recall(ADAPTER, _file_key(message, digest)) is None
-
-    async def _shared(self, message: ConversationRef, digest: str) -> None:
-        await self._memory.keep(ADAPTER, _file_key(message, digest), {}, at=self._clock.now())
 
     async def _with_short_values(self, report: Report) -> Report:
         """Slack takes 2,000 characters of a button's value, and not many more of a whole message:
@@ -305,7 +315,3 @@ class SlackAdapter:
                     team_id=str(answer["team_id"]),
                 )
         raise AssertionError("there is no end to waiting")
-
-
-def _file_key(message: ConversationRef, digest: str) -> str:
-    return f"file:{message.channel}:{message.message}:{digest}"

@@ -52,7 +52,7 @@ def in_our_words() -> Iterator[None]:
         yield
     except SlackApiError as error:
         raise _translated(error) from error
-    except (aiohttp.ClientError, TimeoutError, SlackClientError) as error:
+    except (aiohttp.ClientError, ConnectionError, TimeoutError, SlackClientError) as error:
         raise OperationError("chat_unavailable", adapter="slack") from error
 
 

@@ -22,12 +22,20 @@ log = structlog.get_logger(__name__)
 async def keep_connected(app: AsyncApp, app_token: str, *, patience_s: float = PATIENCE_S) -> None:
     """Hold the line until cancelled."""
     while True:
-        handler = AsyncSocketModeHandler(app, app_token, ping_interval=PING_S)
         try:
-            await _until_lost(handler, patience_s)
-        finally:
-            await _called(handler.close_async)
+            await _one_line(app, app_token, patience_s)
+        except Exception:  # the adapter loop: whatever ends one line must not end the next
+            log.exception("slack_line_broken")
+            await asyncio.sleep(CHECK_S)
         log.warning("slack_line_begun_anew")
+
+
+async def _one_line(app: AsyncApp, app_token: str, patience_s: float) -> None:
+    handler = AsyncSocketModeHandler(app, app_token, ping_interval=PING_S)
+    try:
+        await _until_lost(handler, patience_s)
+    finally:
+        await _called(handler.close_async)
 
 
 async def _until_lost(handler: AsyncSocketModeHandler, patience_s: float) -> None:

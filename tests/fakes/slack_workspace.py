@@ -292,6 +292,8 @@ class Workspace:
         recent.append(now)
 
     def _files_getuploadurlexternal(self, given: Json) -> Json:
+        if "files:write" not in self.scopes.split(","):
+            return {"error": "missing_scope", "needed": "files:write"}
         if int(given["length"]) <= 0:
             return {"error": "invalid_arguments"}
         file = Stored(

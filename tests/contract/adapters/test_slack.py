@@ -390,6 +390,16 @@ async def test_a_reports_files_and_what_did_not_fit_lie_in_its_thread_once(desk:
     assert "899 줄" in files[1].data.decode()
 
 
+async def test_a_file_that_slack_will_not_have_costs_nobody_the_report(desk: Desk) -> None:
+    desk.service.scopes = "chat:write"
+    report = replace(final_report(), sections=(Lines(lines=("줄" * 90,) * 900),))
+    place = await desk.adapter.post(report, PLACE, key="k")
+    await desk.adapter.post(report, PLACE, key="k")
+    card, told = desk.said()
+    assert card.ts == place.message
+    assert ("올리지 못했습니다" in told.text, told.thread_ts) == (True, card.ts)
+
+
 async def test_what_is_still_running_is_not_worth_a_file(desk: Desk) -> None:
     log = Lines(lines=tuple(f"{n} 줄" * 20 for n in range(900)))
     report = Report(title="진행 중", summary="s", tone=Tone.RUNNING, sections=(log,))
