@@ -13,7 +13,7 @@ from datetime import datetime
 
 from bot.core.cards import plain_report, question_report, refusal_report
 from bot.core.domain.audit import AuditKind
-from bot.core.domain.conversation import Click, Command, ConversationRef, Mention, ReceivedFile
+from bot.core.domain.conversation import Click, Command, ConversationRef, Mention
 from bot.core.domain.decision import Deny, RequireApproval
 from bot.core.domain.estate import Target, Vocabulary
 from bot.core.domain.intent import NONE, Clarification, Intent, Utterance
@@ -52,10 +52,16 @@ class Request:
     message: Mention | Command
     thread: ConversationRef  # where answers go
     reply: Reply
+    proved: bool = True  # whether the sender is beyond doubt
 
     @property
     def at(self) -> datetime:
         return self.message.at
+
+    @property
+    def asker(self) -> str:
+        """Whose question is open. What was only said in somebody's name never joins their own."""
+        return self.actor.person_id if self.proved else f"{self.actor.person_id}?"
 
 
 class Pipeline:
@@ -86,7 +92,10 @@ class Pipeline:
         if told is not None or actor is None:
             return NOTHING
         reply = Reply(self._outbound, thread, key)
-        request = Request(key=key, actor=actor, message=message, thread=thread, reply=reply)
+        proved = is_proved(message.sender, self._services.adapters)
+        request = Request(
+            key=key, actor=actor, message=message, thread=thread, reply=reply, proved=proved
+        )
         try:
             return await self._follow(request)
         except GuardiaError as error:
@@ -118,9 +127,7 @@ class Pipeline:
             channel=request.thread.channel,
         )
         vocabulary = await self._services.inventory.vocabulary(request.actor)
-        pending = await self._stores.dialogues.pending(
-            request.thread, request.actor.person_id, now=request.at
-        )
+        pending = await self._pending(request)
         kept = files or (pending.files if pending else ())
         planned = await self._plans.waiting(request.thread, request.actor, now=request.at)
         parsed = await self._services.parser.parse(
@@ -135,6 +142,9 @@ class Pipeline:
         )
         parsed, kept = carried(parsed, kept, pending=pending, planned=planned)
         if isinstance(parsed, Clarification):
+            if parsed.partial is not None and not self._may_take(request, parsed.partial):
+                await self._ask_confirmation(request)
+                return NOTHING
             parsed = await self._knowledge.offered(parsed, _text_of(request.message), request.actor)
             partial = replace(parsed.partial or Intent(action=NONE), files=kept)
             await self._ask(request, replace(parsed, partial=partial))
@@ -143,7 +153,7 @@ class Pipeline:
             await self._leave_alone(request, parsed)
             return NOTHING
         if not self._may_take(request, parsed):
-            await self._ask_confirmation(request, pending, kept)
+            await self._ask_confirmation(request)
             return NOTHING
         meant = await self._surroundings.complete(parsed, request.thread, request.actor)
         return await self._act(request, replace(meant, files=kept), vocabulary)
@@ -162,31 +172,35 @@ class Pipeline:
         )
         await self._stores.dialogues.ask(
             request.thread,
-            request.actor.person_id,
+            request.asker,
             question.partial or Intent(action=NONE),
             until=request.at + self._services.settings.dialogue_lapse,
         )
         await request.reply.say(question_report(question, texts=self._texts))
 
+    async def _pending(self, request: Request) -> Intent | None:
+        """The open question; an unproved answer to a proved one is understood as well."""
+        for asker in dict.fromkeys((request.asker, request.actor.person_id)):
+            pending = await self._stores.dialogues.pending(request.thread, asker, now=request.at)
+            if pending is not None:
+                return pending
+        return None
+
     def _may_take(self, request: Request, intent: Intent) -> bool:
         """A change is not taken on the word of a service that does not prove who speaks."""
-        return is_proved(request.message.sender, self._services.adapters) or reads_only(
-            intent.action, self._services.action_of(intent.action)
-        )
+        action = self._services.action_of(intent.action)
+        return request.proved or intent.action == NONE or reads_only(intent.action, action)
 
-    async def _ask_confirmation(
-        self, request: Request, pending: Intent | None, files: tuple[ReceivedFile, ...]
-    ) -> None:
+    async def _ask_confirmation(self, request: Request) -> None:
         asking = confirmation(_text_of(request.message), self._texts)
-        partial = replace(pending or Intent(action=NONE), files=files)
-        until = request.at + self._services.settings.dialogue_lapse
-        await self._stores.dialogues.ask(
-            request.thread, request.actor.person_id, partial, until=until
+        who = request.actor.person_id
+        await self._chronicle.record(
+            AuditKind.QUESTION, who, subject=request.key, code="sender_unverified"
         )
         await request.reply.say(asking)
 
     async def _done_asking(self, request: Request) -> None:
-        await self._stores.dialogues.drop(request.thread, request.actor.person_id)
+        await self._stores.dialogues.drop(request.thread, request.asker)
 
     # --- intent to target ------------------------------------------------------------------
 
