@@ -21,7 +21,7 @@ _WAIT = aiohttp.ClientTimeout(total=5)
 async def examine_jandi(settings: JandiSettings, origin: str | None) -> AsyncIterator[Finding]:
     """Every check. ``origin`` is where browsers and Jandi reach the bot."""
     yield Finding(
-        name="jandi.mode",
+        name="jandi/mode",
         well=settings.enabled,
         found=settings.mode,
         remedy='set jandi.mode = "webhook" in guardia.toml; see docs/jandi.md',
@@ -37,7 +37,7 @@ def _way_in(origin: str | None) -> Finding:
     """Jandi calls from the internet, and links in its messages are opened by people's browsers."""
     parts = urlsplit(origin or "")
     return Finding(
-        name="jandi.way_in",
+        name="jandi/way_in",
         well=parts.scheme == "https",
         found=f"{origin}{PATH}" if origin else "nobody has said how the bot is reached",
         remedy=(
@@ -57,13 +57,13 @@ async def _topic(name: str, url: str) -> Finding:
             status = response.status
     except (aiohttp.ClientError, TimeoutError) as error:
         return Finding(
-            name=f"jandi.rooms.{name}",
+            name=f"jandi/rooms/{name}",
             well=False,
             found=type(error).__name__,  # its text would repeat the secret address
             remedy=f"let the bot's machine reach {urlsplit(url).hostname}: proxy, firewall",
         )
     return Finding(
-        name=f"jandi.rooms.{name}",
+        name=f"jandi/rooms/{name}",
         well=status not in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.GONE)
         and status < HTTPStatus.INTERNAL_SERVER_ERROR,
         found=f"HTTP {status}",
