@@ -207,7 +207,7 @@ async def test_a_node_whose_tables_are_hidden_is_not_counted(tmp_path: Path, pag
         async def read(self, path: str, *, offset: int = 0, limit: int) -> bytes:
             raise TransportError("permission_denied", path=path)
 
-    context = a_context(target_at(tmp_path, page), FakeNode(transport=Hidden()))
+    context = a_context(target_at(tmp_path, page), FakeNode(transport=Hidden(shell=False)))
     found = await traffic.settle(context, wire.SettleTraffic(seconds=1))
     assert found.still_open is None
 
@@ -217,7 +217,7 @@ async def test_a_lost_line_is_no_quiet_service(tmp_path: Path, page: Page) -> No
         async def read(self, path: str, *, offset: int = 0, limit: int) -> bytes:
             raise TransportError("connection_lost")
 
-    context = a_context(target_at(tmp_path, page), FakeNode(transport=Lost()))
+    context = a_context(target_at(tmp_path, page), FakeNode(transport=Lost(shell=False)))
     with pytest.raises(TransportError):
         await traffic.settle(context, wire.SettleTraffic(seconds=1))
 
