@@ -215,7 +215,7 @@ async def test_an_approver_who_is_demoted_before_the_start_has_approved_nothing(
         tell("승인자가 시작 전에 권한을 잃음", site, second)
 
 
-async def test_a_late_yes_starts_nothing(lab: Lab, tmp_path: Path, tell: Tell) -> None:
+async def test_a_late_yes_starts_nothing(lab: Lab, tmp_path: Path) -> None:
     site = Site(fleet=lab.nodes(1, web=False), folder=tmp_path)
     before = site.digests()
     async with site.open():
@@ -225,11 +225,10 @@ async def test_a_late_yes_starts_nothing(lab: Lab, tmp_path: Path, tell: Tell) -
         await site.bot.told(":refusal")
         require_told(site.world.messenger.all(":refusal")[0].now, job.job_id)
         await site.bot.wake(job)
-        job = await site.ended(job)
+        job = await site.bot.ended(job)
         assert job.state is JobState.EXPIRED
         assert site.digests() == before
         assert ("was01", "preflight") not in site.pool.ordered
-        tell("승인 기한이 지난 뒤의 승인", site, job)
 
 
 async def test_a_yes_that_is_taken_back_before_its_time_starts_nothing(
