@@ -43,7 +43,7 @@ from bot.core.degradation import Place, degraded
 from bot.core.domain.conversation import ConversationRef
 from bot.core.domain.people import ExternalId
 from bot.core.domain.report import Attachment, Report, Tone
-from bot.core.errors import GuardiaError, OperationError, UserError
+from bot.core.errors import ConfigurationError, GuardiaError, OperationError, UserError
 from bot.core.messenger_ports import ConsoleLinks, MessengerMemory
 from bot.core.ports import Capabilities, Clock, FileStore, Receiver
 from bot.core.texts import Texts
@@ -84,6 +84,7 @@ class TeamsAdapter:
         self._links = links
         self._texts = texts
         self._clock = clock
+        self._tls = _tls(settings)
         keys = SigningKeys(settings.openid_url, self._session, clock)
         self._door = Door(Identity(settings, keys, clock), texts, self._take)
         self._connector = Connector(settings, BotCredentials(settings))
@@ -106,7 +107,7 @@ class TeamsAdapter:
         async with (
             aiohttp.ClientSession(
                 timeout=_HTTP,
-                connector=aiohttp.TCPConnector(ssl=_tls(self._settings)),
+                connector=aiohttp.TCPConnector(ssl=self._tls),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=True,
             ) as self._http,
@@ -299,4 +300,9 @@ def _place_of(channel: str, kept: Any) -> ConversationRef:
 
 
 def _tls(settings: TeamsSettings) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=settings.ca_file)
+    try:
+        return ssl.create_default_context(cafile=settings.ca_file)
+    except OSError as error:
+        raise ConfigurationError(
+            "settings", file=settings.ca_file, key="teams.ca_file", problem=error
+        ) from error

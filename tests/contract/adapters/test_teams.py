@@ -255,6 +255,27 @@ async def test_a_repeated_activity_is_handed_on_once(world: TeamsWorld) -> None:
     assert len(world.received) == 1
 
 
+async def test_a_storm_of_a_thousand_events_four_times_each_is_a_thousand(
+    world: TeamsWorld,
+) -> None:
+    events = [world.service.activity(TEAM_CHANNEL, LEE, **AT_BOT) for _ in range(1000)]
+    token, limit = world.service.bearer(), asyncio.Semaphore(30)
+
+    async def send(event: dict[str, Any]) -> int:
+        async with limit:
+            return (await world.service.deliver(event, token=token)).status
+
+    statuses = await asyncio.gather(*(send(event) for _ in range(4) for event in events))
+    assert set(statuses) == {200}
+    assert len(world.received) == 1000
+
+
+async def test_the_same_activity_id_in_two_chats_is_two_events(world: TeamsWorld) -> None:
+    for chat in (PERSONAL, "a:2kim"):
+        await world.service.deliver(world.service.activity(chat, LEE, id="f:1", text="점검"))
+    assert len({event.event_id for event in world.received}) == 2
+
+
 # --- going out ---------------------------------------------------------------------------------
 
 

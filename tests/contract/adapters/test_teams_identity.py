@@ -8,6 +8,7 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -15,11 +16,13 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from adapters.teams.adapter import TeamsAdapter
 from adapters.teams.settings import TeamsSettings
 from bot.core.domain.conversation import ConversationRef
 from bot.core.domain.report import Report
-from bot.core.errors import OperationError
+from bot.core.errors import ConfigurationError, OperationError
 from tests.fakes.engine import FakeClock
+from tests.fakes.messenger_driver import Parts
 from tests.fakes.teams_service import APP_ID, BOT, TEAM_CHANNEL, TENANT, Delivered
 from tests.fakes.teams_world import TeamsWorld
 
@@ -300,3 +303,22 @@ def test_an_adapter_that_could_not_check_refuses_to_start(change: dict[str, Any]
 )
 def test_files_come_from_the_organisations_own_store_only(url: str, trusted: bool) -> None:
     assert TeamsSettings().trusts_file_host(url) is trusted
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_an_authority_that_cannot_be_read_refuses_to_start(
+    tmp_path: Path, content: str | None
+) -> None:
+    ca_file = tmp_path / "ca.pem"
+    if content is not None:
+        ca_file.write_text(content)
+    parts = Parts()
+    with pytest.raises(ConfigurationError):
+        TeamsAdapter(
+            settings=TeamsSettings(**WHOLE, ca_file=ca_file),
+            files=parts.files,
+            memory=parts.memory,
+            links=None,
+            texts=parts.texts,
+            clock=parts.clock,
+        )
