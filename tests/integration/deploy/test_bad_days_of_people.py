@@ -183,7 +183,7 @@ async def test_outside_its_window_it_is_approved_for_the_next_and_runs_then(
 
         await site.bot.press(job, "approve_at")
         require_told(await site.bot.told(f"{job.job_id}:run_at"), moment(opens, TEXTS))
-        assert ("was01", "preflight") not in site.pool.ordered
+        assert ("was01", "backup_files") not in site.pool.ordered
         site.world.clock.pass_by(hours=8)
         await site.bot.wake(job)
         job = await site.ended(job)
@@ -228,7 +228,7 @@ async def test_a_late_yes_starts_nothing(lab: Lab, tmp_path: Path) -> None:
         job = await site.bot.ended(job)
         assert job.state is JobState.EXPIRED
         assert site.digests() == before
-        assert ("was01", "preflight") not in site.pool.ordered
+        assert ("was01", "backup_files") not in site.pool.ordered
 
 
 async def test_a_yes_that_is_taken_back_before_its_time_starts_nothing(
@@ -245,7 +245,7 @@ async def test_a_yes_that_is_taken_back_before_its_time_starts_nothing(
         job = await site.ended(job)
         assert job.state is JobState.CANCELLED
         assert site.digests() == before
-        assert ("was01", "preflight") not in site.pool.ordered
+        assert ("was01", "backup_files") not in site.pool.ordered
         require_told(site.report(job), job.job_id)
         await require_settled(site, lab, job)
         tell("예약한 승인을 실행 전에 거둠", site, job)
