@@ -30,6 +30,9 @@ _SERVICES: Mapping[str, str] = {
     r"mariadb|마리아": "mariadb",
     r"redis|레디스": "redis",
 }
+_NO_SERVICE = re.compile(
+    r"was|web|prod|dev|stage|stg|the|this|that|our|any|all|restart|stop|start|status|check|msa|api"
+)
 _ROLES: Mapping[str, str] = {
     r"파트장|파트\s?리더|sm_lead|팀장": "sm_lead",
     r"\bpm\b|피엠|pm(?=[가-힣])|사업관리자|프로젝트\s?매니저": "pm",
@@ -96,7 +99,19 @@ def _rollback(reading: Reading) -> _Found:
 
 
 def _service(reading: Reading) -> _Found:
-    return {"service": service_in(reading.masked), "operation": reading.operation or "status"}
+    service = service_in(reading.masked) or _unknown_service(reading.masked)
+    return {"service": service, "operation": reading.operation or "status"}
+
+
+def _unknown_service(text: str) -> str | None:
+    """A service by a name that is not known here: the plan refuses it where a node lacks it.
+
+    Left out, it would mean whatever the node runs.
+    """
+    named = re.search(
+        r"(?<![\w./-])([a-z][a-z0-9_-]{2,30})\s*(?:서비스|데몬|service\b|daemon\b)", text
+    )
+    return None if named is None or _NO_SERVICE.fullmatch(named[1]) else named[1]
 
 
 def _disk(reading: Reading) -> _Found:
@@ -148,9 +163,14 @@ def _pid(reading: Reading) -> int | None:
 
 
 def _cleaning(reading: Reading) -> _Found:
-    days = r"(\d{1,3})\s*일.{0,14}?"
+    days = r"(?<!\d)(-?\d{1,4})\s*일.{0,14}?"
     packed = re.search(days + r"압축", reading.masked)
     deleted = re.search(r".*?" + days + r"(?:삭제|지워|지우|제거)", _behind(packed, reading.masked))
+    older = r"(?:older than|over|past|beyond)\s*(\d{1,4})\s*days?"
+    packed = packed or re.search(r"(?:compress|gzip|archive)\b.{0,20}?" + older, reading.masked)
+    deleted = deleted or re.search(
+        r"(?:delete|remove|purge|clear|clean\s*up)\b.{0,20}?" + older, reading.masked
+    )
     return {
         "compress_days": int(packed[1]) if packed else None,
         "delete_days": int(deleted[1]) if deleted else None,

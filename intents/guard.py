@@ -32,13 +32,15 @@ _ATTACK = re.compile(
     r"|(?:승인|otp|인증|결재)(?:\s*(?:절차|과정|단계|코드))?[은는이가을를]?\s*(?:없이"
     r"|생략|건너|스킵|비활성|무시|면제|해제|빼고|우회|안\s*받)"
     r"|라고\s*(?:하면|말하면|치면).{0,20}(?:알아들|실행|처리|이해)|번역해|관리자\s*모드"
-    r"|developer\s*mode",
+    r"|developer\s*mode"
+    r"|\.\.[/\\]|<\s*/?\s*(?:system|assistant|user|instructions?|prompt)\b|<!--"
+    r"|승인[은이가도을]?\s*(?:필요\s*없|불필요)|(?:내가|제가)\s*(?:이미|벌써|대신|방금)?\s*승인\s*(?:했|하였|해\s*뒀)",
     re.MULTILINE,
 )
 _JSON = re.compile(r"[{\[]\s*[\"']?\w+[\"']?\s*[:,]|^\s*[{\[].*[}\]]\s*$", re.DOTALL)
 _REPORTED_TEXT = re.compile(
     r"\d{4}-\d\d-\d\d[ t]\d\d:\d\d:\d\d\S*\s+(?:error|warn|info|debug|fatal)|user-agent:"
-    r"|\baction=|\btarget=|^\s*[a-z]{3}\s+\d{1,2}\s+\d\d:\d\d:\d\d\s|\bsystemd\["
+    r"|\b(?:action|operation|intent)\s*[:=]\s*\w|\btarget=|^\s*[a-z]{3}\s+\d{1,2}\s+\d\d:\d\d:\d\d\s|\bsystemd\["
 )
 _ASKS = re.compile(
     r"줘(?!서|야|도)|주라|해\s*주|주시(?:면|기|겠)|주실|감사하겠|고맙겠|부탁|주세요|바랍|바람|요청"

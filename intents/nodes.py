@@ -45,8 +45,8 @@ _ORDINAL = {"첫": 1, "두": 2, "세": 3, "네": 4, "다섯": 5}
 _COUNTS = {"한": 1, "두": 2, "세": 3, "네": 4, "다섯": 5, "여섯": 6}
 _COUNT = re.compile(r"(한|두|세|네|다섯|여섯|\d{1,2})\s*대(?=\s|$|만|씩|다|모두|전부|를|의|에)")
 _NOT_THESE = re.compile(
-    rf"(?:{_MARK})?\s*(?:서버|노드)?\s*(?:은|는|을|를|도|만(?!\s*(?:말고|하지|아니)))?\s*"
-    r"(?:빼고|빼|제외|말고|놔|두고|그대로|건드리지|하지\s*(?:마|말)|냅|아니)"
+    rf"(?:{_MARK})?\s*(?:서버|노드)?\s*(?:은|는|을|를|도|이(?!외)|가|만(?!\s*(?:말고|하지|아니)))?\s*"
+    r"(?:빼고|빼|뺀|제외|말고|놔|두고|그대로|건드리지|하지\s*(?:마|말)|냅|아니|아닌|이?외(?:에|의|\s|$))"
 )
 _OUT_OF = re.compile(rf"(?:{_MARK})?\s*(?:서버|노드)?\s*(?:들)?\s*(?:중|가운데)(?:에서|에|의)?\s")
 _ONLY = re.compile(rf"(?:{_MARK})?\s*(?:서버|노드)?\s*만(?![가-힣])")
@@ -54,8 +54,23 @@ _NOT_ONLY = re.compile(rf"(?:{_MARK})?\s*(?:서버|노드)?\s*만\s*(?:말고|�
 _EITHER = re.compile(
     r"(?<![\d-])\d{1,2}\s*번?\s*(?:or|또는|이나|혹은|아니면)\s*(?:was|web|db|와스|웹|디비|서버|#)?\s*#?\d"
 )
+_LONGEST_RANGE = 50
 _VAGUE = re.compile(
     r"홀수|짝수|절반|반만|한쪽|나머지|하나만|일부|아무\s*(?:거나|데나)|번갈아|중\s*하나"
+)
+# Something stands where a number does, and it is none: without a question it would mean all nodes.
+_NO_NUMBER = re.compile(
+    r"▒\s*(?:번(?!호)|호기)|\d\.\d+\s*(?:번|호기)|\d[a-z]\w*\s*(?:번(?!호)|호기)"
+    r"|(?<![a-z0-9가-힣-])[a-z?*]\s*(?:번(?!호)|호기)|(?![0-9])\d"
+    r"|(?:was|web|db|와스|웹|디비|서버|노드)\s*(?:서버|노드)?\s*[-_#]?\s*(?:\.?\*|\[|\(\.|%)"
+)
+_LEFT_OVER = re.compile(
+    r"(?<![\d-])(?<!세션)(?<!세션 )(?<!pid)(?<!pid )(?<!프로세스 )(?<!번호 )(?<!티켓 )(?<!작업 )"
+    r"\d+\s*(?:번(?!호)|호기)"
+)
+# "와스 이번 재기동": the second, or this time.
+_THIS_OR_SECOND = re.compile(
+    r"(?:와스|왓스|(?<![a-z])was|웹|(?<![a-z])web|디비|(?<![a-z])db)\s*이번\s*(?:재|내려|올려|껐|끄|중지|종료|기동|시작|살려|죽|$)"
 )
 
 
@@ -76,23 +91,31 @@ def find_numbers(text: str) -> Numbers:
     """The node numbers of a text in which names that hold digits are already masked."""
     counted = _COUNT.search(text)
     count = _counted(counted.group(1)) if counted else None
+    text = _spoken_as_digits(text)
     vague = bool(_VAGUE.search(text))
-    text = _COUNT.sub(" ", _spoken_as_digits(text))
+    unread = bool(_NO_NUMBER.search(text) or _THIS_OR_SECOND.search(text))
+    text = _COUNT.sub(" ", text)
     if _EITHER.search(text):
         return Numbers(vague=True)
     text = _NO_NUMBERS.sub(" ▒ ", text)
     groups: list[tuple[int, ...]] = []
     only: list[tuple[int, ...]] = []
     excluded: set[int] = set()
-    for match in _matches(text):
+    matches = _matches(text)
+    unread = unread or _has_left_over(text, matches)
+    for match in matches:
         rest = text[match.end() :]
         numbers = tuple(_expanded(match["hash"] if _is_hash(match) else match["list"]))
-        if _OUT_OF.match(rest) or _NOT_ONLY.match(rest):
+        if not numbers:
+            unread = True
+        elif _OUT_OF.match(rest) or _NOT_ONLY.match(rest):
             vague = True
         elif _NOT_THESE.match(rest):
             excluded.update(numbers)
         else:
             (only if _ONLY.match(rest) else groups).append(numbers)
+    if unread:
+        return Numbers(vague=True)
     chosen = {tuple(sorted(set(group) - excluded)) for group in only or groups} - {()}
     if len(chosen) == 1:
         wanted = chosen.pop()
@@ -114,7 +137,15 @@ def _matches(text: str) -> list[re.Match[str]]:
     return found
 
 
+def _has_left_over(text: str, matches: list[re.Match[str]]) -> bool:
+    """Whether a number that names a node was not read: "1번아니고2번도아니고", "1000번"."""
+    for match in matches:
+        text = text[: match.start()] + "□" * len(match.group()) + text[match.end() :]
+    return bool(_LEFT_OVER.search(text))
+
+
 def _expanded(listed: str) -> list[int]:
+    """The numbers of a list; none where one of them is no node's number."""
     numbers: list[int] = []
     ranged = False
     for piece in re.findall(r"\d+|~|-|부터", re.sub(r"[a-z가-힣]\s*-\s*(?=\d)", " ", listed)):
@@ -122,11 +153,13 @@ def _expanded(listed: str) -> list[int]:
             ranged = bool(numbers)
             continue
         number = int(piece)
-        if ranged and numbers[-1] < number <= numbers[-1] + 50:
+        if number == 0 or (ranged and number > numbers[-1] + _LONGEST_RANGE):
+            return []
+        if ranged and numbers[-1] < number:
             numbers += range(numbers[-1] + 1, number)
         ranged = False
         numbers.append(number)
-    return [number for number in numbers if number > 0]
+    return numbers
 
 
 def _counted(word: str) -> int:
@@ -148,7 +181,17 @@ def _spoken_as_digits(text: str) -> str:
         r"\g<1>2번",
         text,
     )
-    # "이번" alone is "this time"; behind "일번" it is the second.
+    # "이번" alone is "this time"; in a list with another number it is the second.
+    text = re.sub(
+        r"(?<![가-힣])이번(?=\s*(?:이랑|하고|과|,|및|그리고)\s*(?:[일삼사오육칠팔구]번|\d{1,2}\s*번))",
+        "2번",
+        text,
+    )
+    text = re.sub(
+        r"(?:(?<=\d번)|(?<=[삼사오육칠팔구]번))(\s*(?:과|이랑|하고|,|및|그리고)\s*)이번",
+        r"\1 2번",
+        text,
+    )
     text = re.sub(r"(?<![가-힣])일번([\s,]*(?:과|이랑|랑|하고)?[\s,]*)이번", r"1번\1 2번", text)
     text = re.sub(
         r"(?:(?<=와스|디비|서버|노드)|(?<=웹))([일삼오육칠팔구])번((?:[일이삼사오육칠팔구]번)*)",
@@ -161,7 +204,7 @@ def _spoken_as_digits(text: str) -> str:
         text,
     )
     return re.sub(
-        r"(?<![가-힣])(첫|두|세|네|다섯)\s*번째(?=\s*(?:서버|노드|was|web|db|와스|웹|디비))",
+        r"(?<![가-힣])(첫|두|세|네|다섯)\s*번째(?=\s*(?:서버|노드|was|web|db|와스|웹|디비|빼|제외|말고|만))",
         lambda match: f"{_ORDINAL[match[1]]}번",
         text,
     )

@@ -16,6 +16,15 @@ LONGEST = 2000  # characters; a longer text is no request
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
 _CITED_LINE = re.compile(r"^\s*(?:>|&gt;).*$", re.MULTILINE)
 _QUOTED = re.compile(r"'([^'\n]{1,200})'|\"([^\"\n]{1,200})\"|‘([^’\n]{1,200})’|“([^”\n]{1,200})”")
+# A mail that somebody hands on: from its head on it is another person's text.
+_MAIL = re.compile(
+    r"^[ \t]*(?:[-_]{2,}[ \t]*(?:original|forwarded|원본|전달|원문)[^\n]*"
+    r"|(?:from|보낸[ \t]*(?:사람|이)|발신(?:자|인)?)[ \t]*:[^\n]*\n).*",
+    re.DOTALL | re.IGNORECASE | re.MULTILINE,
+)
+# Letters that nobody sees, and letters of other alphabets that look like Latin ones.
+_UNSEEN = frozenset("\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800")
+_LOOKALIKES = str.maketrans("аеорсухіјѕАВЕКМНОРСТХ", "aeopcyxijsABEKMHOPCTX")
 _ADDRESS = re.compile(r"<@[A-Z0-9]+>|@?\b(?:guardia|가디아)\b(?:야|님)?[,:]?", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<=[가-힣ㄱ-ㅎa-z)])[.]+(?=\s|$)|(?<=[?!])\s+|\n+")
 
@@ -36,16 +45,21 @@ def read_phrase(message: str) -> Phrase:
     """The comparable form of a message."""
     full = unicodedata.normalize("NFKC", message)
     full = "".join(
-        character
-        for character in full
-        if character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cf", "Co", "Cs")
-    )
-    bare = _ADDRESS.sub(" ", _CITED_LINE.sub(" ", _CODE.sub(" ", full)))
+        character for character in full if character in "\n\t" or _is_seen(character)
+    ).translate(_LOOKALIKES)
+    bare = _MAIL.sub(" ", _CODE.sub(" ", full))
+    bare = _ADDRESS.sub(" ", _CITED_LINE.sub(" ", bare))
     quotes = tuple(
         next(group for group in match.groups() if group) for match in _QUOTED.finditer(bare)
     )
     cased = _QUOTED.sub(" ▒ ", bare)
     return Phrase(full=full, cased=cased, text=put_right(cased.lower()), quotes=quotes)
+
+
+def _is_seen(character: str) -> bool:
+    """Controls, format characters and marks laid over letters are no part of what is read."""
+    hidden = unicodedata.category(character) in ("Cc", "Cf", "Co", "Cs", "Mn", "Me")
+    return not hidden and character not in _UNSEEN
 
 
 def sentences(text: str) -> list[str]:

@@ -265,17 +265,23 @@ def _intent(reading: _Reading, utterance: Utterance) -> tuple[Intent, frozenset[
     doubtful = frozenset() if action in _WITHOUT_TARGET else slots.doubtful
     if action in _WITHOUT_LAYER:
         selector, doubtful = replace(selector, layer=None), doubtful - {"layer"}
+    params, unfit = _params(action, reading, utterance)
+    if "layer" in CATALOGUE[action].needs:  # a default must not stand in for what was said
+        doubtful |= unfit
     intent = Intent(
         action=action,
         selector=selector,
         sr=None if action in _WITHOUT_TARGET else slots.sr,
-        params=_params(action, reading, utterance),
+        params=params,
         open_target=leaves_target_open(squeeze(_SR.sub("", reading.live)).text),
     )
     return intent, doubtful
 
 
-def _params(action: str, reading: _Reading, utterance: Utterance) -> Mapping[str, Param]:
+def _params(
+    action: str, reading: _Reading, utterance: Utterance
+) -> tuple[Mapping[str, Param], frozenset[str]]:
+    """The parameters that the text gives, and the names of those that it gives in vain."""
     found = details(
         action,
         Reading(
@@ -287,12 +293,13 @@ def _params(action: str, reading: _Reading, utterance: Utterance) -> Mapping[str
         ),
     )
     kept: dict[str, Param] = {}
+    unfit: set[str] = set()
     for name, value in found.items():
         try:
             kept.update(validated(action, {name: value}))
         except ValueError:
-            continue  # what does not fit is as good as not said: it will be listed as missing
-    return kept
+            unfit.add(name)
+    return kept, frozenset(unfit)
 
 
 def _finished(
@@ -316,7 +323,9 @@ def _filled(pending: Intent, reading: _Reading, utterance: Utterance) -> Intent 
     intent, doubtful = completed(fresh, pending, slots, utterance.vocabulary, slots.doubtful)
     added = {
         name: value
-        for name, value in _params(pending.action, _for_answer(reading, pending), utterance).items()
+        for name, value in _params(pending.action, _for_answer(reading, pending), utterance)[
+            0
+        ].items()
         if name in pending.missing or (name == "restart" and pending.action == "deploy")
     }
     if "pid" in pending.missing and re.fullmatch(r"\d{1,7}", reading.live.strip(), re.ASCII):
@@ -349,7 +358,7 @@ def _chosen(reading: _Reading, utterance: Utterance) -> Intent | None:
     if targets or len(squeeze(reading.live).text) > _LONGEST_CHOICE:
         return None
     wanted = _CHOSEN & set(pending.missing)
-    if not wanted & set(_params(pending.action, _for_answer(reading, pending), utterance)):
+    if not wanted & set(_params(pending.action, _for_answer(reading, pending), utterance)[0]):
         return None
     return _filled(pending, reading, utterance)
 
