@@ -6,10 +6,12 @@ Owns: the table, and what every adapter is made from. Adding a messenger is its 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol, runtime_checkable
 
+import structlog
 from aiohttp import web
 
 from adapters.jandi.adapter import JandiAdapter
@@ -22,10 +24,15 @@ from bot.app.settings import GuardiaSettings
 from bot.core.degradation import Place, degraded
 from bot.core.domain.conversation import ConversationRef
 from bot.core.domain.report import Report
+from bot.core.errors import OperationError
 from bot.core.messenger_ports import ConsoleLinks, Finding, MessengerMemory
 from bot.core.ports import Adapter, Capabilities, Clock, FileStore
 from bot.core.texts import Texts
 from bot.engine.outbound import Shape
+
+log = structlog.get_logger(__name__)
+
+_REMEMBERED = timedelta(days=180)  # a conversation that has been silent for longer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +111,15 @@ MESSENGERS: tuple[Messenger, ...] = (
 def open_messengers(parts: MessengerParts) -> tuple[Adapter, ...]:
     """The adapters of the messengers that this site has."""
     return tuple(each.open(parts) for each in MESSENGERS if each.enabled(parts.settings))
+
+
+async def forget_old(memory: MessengerMemory, names: Iterable[str], clock: Clock) -> None:
+    """Drop what messengers remember longer than anybody asks for it: once at each start."""
+    for name in names:
+        try:
+            await memory.forget(name, before=clock.now() - _REMEMBERED)
+        except OperationError as error:
+            log.warning("memory_not_tidied", messenger=name, code=error.code)
 
 
 def shape_for(texts: Texts, links: ConsoleLinks | None) -> Shape:

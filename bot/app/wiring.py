@@ -20,7 +20,7 @@ from actions.catalog import actions_in
 from adapters.web.adapter import WebAdapter
 from adapters.web.settings import WebSettings
 from bot.app import keys
-from bot.app.adapters import MessengerParts, open_messengers, shape_for
+from bot.app.adapters import MessengerParts, forget_old, open_messengers, shape_for
 from bot.app.console import Console, open_console
 from bot.app.folder_lock import FolderBusyError, FolderLock
 from bot.app.local_model import LocalModel, classifier_of, incidents_of, open_model
@@ -240,6 +240,8 @@ def _wire(
     )
     classifier = classifier_of(settings)
     group.create_task(classifier.warm())
+    names = ("console", *(each.name for each in messengers))
+    group.create_task(forget_old(memory, names, clock))
     services = Services(
         adapters={each.name: each for each in (web, *messengers)},
         parser=CorrectingParser(

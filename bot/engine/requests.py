@@ -49,18 +49,21 @@ class ApprovalRequests:
             job = await self.move(job, to)
         if job.state is JobState.AWAITING_APPROVAL:
             # Taken back before anybody could agree; or begun anew, and spoken of meanwhile.
-            return await self.settle(job_id)
+            return await self._settle(job_id, insist=True)
         await self.show(job)
         return job.state
 
     async def settle(self, job_id: str) -> JobState:
         """After a click: what the verdicts given so far come to."""
+        return await self._settle(job_id, insist=False)
+
+    async def _settle(self, job_id: str, *, insist: bool) -> JobState:
         job = await self.load(job_id)
         if job.state is JobState.AWAITING_APPROVAL:
             to = self._verdict(job)
             if to is not None:
                 job = await self.move(job, to, run_at=job.run_at and job.run_at.isoformat())
-            await self.show(job)
+            await self._show(job, insist=insist and to is None)
         await self._tell_end(job)
         return job.state
 
@@ -141,6 +144,10 @@ class ApprovalRequests:
 
         A messenger that is down keeps no job from going on: the next edit says it again.
         """
+        await self._show(job, insist=False)
+
+    async def _show(self, job: Job, *, insist: bool) -> None:
+        """``insist``: the error goes up, as nobody could decide without the card."""
         if job.plan.risk is Risk.READ or job.card is None:
             return
         people = await self._services.directory.people()
@@ -158,6 +165,8 @@ class ApprovalRequests:
         try:
             await self._outbound.edit(card, job.card, echo=echo)
         except OperationError as error:
+            if insist:
+                raise
             log.warning("card_failed", code=error.code, job=job.job_id)
 
     def _now(self) -> datetime:

@@ -86,6 +86,7 @@ class Running:
     folder: Path
     lapse_s: float = 1800
     version: str = workflows.APPLICATION_VERSION
+    database: str | None = None  # the workflows'; None: a SQLite file in the folder
     agents: GatedPool = field(default_factory=GatedPool)
     world_of: Callable[..., World] = World
     talk: Callable[[World], RoomTalk] | None = None
@@ -107,7 +108,7 @@ class Running:
         world = self.world
         before = asyncio.all_tasks()
         workflows.configure(
-            system_database_url=f"sqlite:///{self.folder}/workflows.sqlite",
+            system_database_url=self.database or f"sqlite:///{self.folder}/workflows.sqlite",
             executor_id="one",
             version=self.version,
         )

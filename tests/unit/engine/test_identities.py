@@ -123,11 +123,6 @@ async def test_an_unproved_sender_is_asked_to_confirm_a_change_with_its_own_word
     [asked] = unproved.messenger.messages.values()
     [button] = asked.now.buttons
     assert (button.button, button.value) == ("choose", "배포")
-    pending = await unproved.dialogues.pending(
-        replace(asked.place, message=None), "dev", now=unproved.clock.now()
-    )
-    assert pending is not None
-    assert pending.files == (file,)
 
 
 async def test_an_unproved_press_decides_nothing(world: World):

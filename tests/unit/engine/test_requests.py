@@ -91,3 +91,15 @@ async def test_the_remaining_time_is_never_negative():
     assert await world.requests.remaining_s(job.job_id) == 1800
     world.clock.pass_by(hours=2)
     assert await world.requests.remaining_s(job.job_id) == 0
+
+
+async def test_a_card_that_nobody_has_got_is_tried_again_before_anybody_is_waited_for():
+    world = World()
+    job = await world.a_deployment(waiting=False)
+    world.messenger.down = True
+    with pytest.raises(OperationError):
+        await world.requests.open(job.job_id)
+    assert world.job(job.job_id).state is JobState.AWAITING_APPROVAL
+    world.messenger.down = False
+    assert await world.requests.open(job.job_id) is JobState.AWAITING_APPROVAL
+    assert world.messenger.at(world.job(job.job_id).card).now.buttons
