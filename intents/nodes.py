@@ -64,6 +64,18 @@ _NO_NUMBER = re.compile(
     r"|(?<![a-z0-9가-힣-])[a-z?*]\s*(?:번(?!호)|호기)|(?![0-9])\d"
     r"|(?:was|web|db|와스|웹|디비|서버|노드)\s*(?:서버|노드)?\s*[-_#]?\s*(?:\.?\*|\[|\(\.|%)"
 )
+# Some of the nodes, told in words that no number can be made of.
+_SOME = re.compile(
+    r"(?:마지막|맨\s*(?:끝|뒤|앞|처음)|문제\S{0,2}\s*(?:있는|난|생긴|된)|(?:장애|이상|에러|오류)\s*(?:있는|난|나는|생긴)"
+    r"|죽은|뻗은|멈춘|내려간|느린|안\s*되는|먹통\S?)\s*(?:번호|서버|노드|거|것|걸|꺼|놈|애|쪽|대|와스|인스턴스)"
+    r"|(?:첫|두|세|네|다섯)\s*번째\s*(?:거|것|걸|꺼|놈|애)|(?:첫|둘|셋|넷)째(?!\s*(?:주|날|토|일|월|화|수|목|금))"
+    r"|(?<![a-z0-9가-힣-])[a-z]\s*(?:서버|노드)|\d\s*(?:번|호기)\s*부터(?!\s*(?:was|web|db|와스|웹|디비)?\s*#?\d)"
+    r"|\b(?:except|excluding|without|not|other\s+than)\s+(?:for\s+)?(?:was|web|db|node|server|number|no\.?)?\s*#?\d"
+    r"|\b(?:first|second|third|last|other|faulty|broken|dead|failing)\s+(?:was|web|db|node|server|instance|one)\b"
+    r"|\b(?:one|any|some|half)\s+of\b"
+)
+_ENDS_SOMEWHERE = re.compile(r"\d\s*(?:번|호기)\s*까지")
+_BEGINS = re.compile(r"부터|에서|~|-")
 _LEFT_OVER = re.compile(
     r"(?<![\d-])(?<!세션)(?<!세션 )(?<!pid)(?<!pid )(?<!프로세스 )(?<!번호 )(?<!티켓 )(?<!작업 )"
     r"\d+\s*(?:번(?!호)|호기)"
@@ -93,7 +105,8 @@ def find_numbers(text: str) -> Numbers:
     count = _counted(counted.group(1)) if counted else None
     text = _spoken_as_digits(text)
     vague = bool(_VAGUE.search(text))
-    unread = bool(_NO_NUMBER.search(text) or _THIS_OR_SECOND.search(text))
+    unread = any(each.search(text) for each in (_NO_NUMBER, _THIS_OR_SECOND, _SOME))
+    unread = unread or bool(_ENDS_SOMEWHERE.search(text) and not _BEGINS.search(text))
     text = _COUNT.sub(" ", text)
     if _EITHER.search(text):
         return Numbers(vague=True)

@@ -234,6 +234,8 @@ def _stance(reading: _Reading, answer: Intent | Clarification, utterance: Uttera
         return Stance.FINAL
     if reading.verdict.action is not None:
         called = called_by_id(reading.slots.masked) is not None
+        # A button's word that answers the open question is no request of its own.
+        called |= isinstance(answer, Intent) and answer.action != reading.verdict.action
         return Stance.FINAL if called or isinstance(answer, Clarification) else Stance.NAMED
     if isinstance(answer, Intent) and answer.action != NONE:
         return Stance.FINAL  # it completes an open question or the thread's last request
