@@ -61,8 +61,7 @@ test-fast: setup-dev
 # How well texts are understood. EVALS="a.jsonl b.jsonl" adds files of expectations.
 .PHONY: eval
 eval: setup-dev
-	$(BIN)/python bench/intents.py tests/cases/intents/styles*.jsonl \
-		tests/cases/intents/held_out.jsonl $(EVALS)
+	$(BIN)/python bench/intents.py tests/cases/intents/*.jsonl $(EVALS)
 
 # The zip for the Teams admin center: make teams-package APP_ID=… ADDRESS=https://guardia.example.go.kr
 .PHONY: teams-package
