@@ -121,7 +121,7 @@ class JandiAdapter:
                 log.warning("jandi_token_refused", remote=request.remote)
                 return _refused(HTTPStatus.UNAUTHORIZED)
             posted = Posted.model_validate_json(body)
-        except ValidationError:
+        except (ValidationError, web.RequestPayloadError):
             return _refused(HTTPStatus.BAD_REQUEST)
         except _TooLargeError:
             return _refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)

@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictInt, StrictStr
 
 from bot.core.domain.conversation import ConversationRef, Mention
 from bot.core.domain.people import ExternalId
@@ -29,7 +29,7 @@ class Writer(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    id: int | str | None = None
+    id: StrictInt | StrictStr | None = None
     email: str | None = Field(default=None, max_length=320)
 
 
@@ -87,7 +87,7 @@ def to_mention(posted: Posted, *, topic: str, team: str) -> Mention:
 def writer_of(posted: Posted) -> str:
     """Jandi's immutable id of the writer; the address of their account where it sends no id."""
     if posted.writer.id is not None:
-        return str(posted.writer.id)[:100]
+        return str(posted.writer.id).strip()[:100]
     return (posted.writer.email or posted.writerEmail or "").strip().lower()
 
 

@@ -26,6 +26,8 @@ from adapters.slack.signature import is_from_slack
 from bot.core.ports import Clock
 
 PATH = "/slack/events"
+# What Bolt raises: it reads fields as it goes, as deep as they are.
+_UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 log = structlog.get_logger(__name__)
 
 Take = Callable[[Mapping[str, object], Bot], Awaitable[bool]]
@@ -66,7 +68,10 @@ class Door:
 
     async def called(self, request: web.Request) -> web.Response:
         """HTTP mode: nothing is parsed before the signature holds."""
-        body = await request.read()
+        try:
+            body = await request.read()
+        except web.RequestPayloadError:  # said to be compressed, and is not
+            return web.Response(status=HTTPStatus.UNAUTHORIZED)
         secret = self._settings.signing_secret
         known = secret is not None and is_from_slack(
             request.headers, body, secret=secret.get_secret_value(), now=self._clock.now()
@@ -78,7 +83,7 @@ class Door:
             return web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE)
         try:
             asked = AsyncBoltRequest(body=body.decode("utf-8"), headers=dict(request.headers))
-        except (ValueError, TypeError, LookupError, AttributeError):  # Bolt reads as it goes
+        except _UNREADABLE:
             return web.Response(status=HTTPStatus.BAD_REQUEST)
         return await to_aiohttp_response(await self.app.async_dispatch(asked))
 

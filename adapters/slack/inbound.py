@@ -28,7 +28,7 @@ COMMANDS = frozenset({"guardia", "sm"})
 BUTTON_PREFIX = "g."  # g.<number>.<button>: Slack wants action ids unique in their block
 
 _SPOKEN_SUBTYPES = frozenset({None, "file_share", "thread_broadcast", "me_message"})
-_TIMESTAMP = re.compile(r"[0-9]{1,12}\.[0-9]{1,6}", re.ASCII)
+_TIMESTAMP = re.compile(r"[0-9]{1,11}\.[0-9]{1,6}", re.ASCII)  # no year that dates cannot hold
 _ENTITY = re.compile(r"<([^<>]*)>")
 _CALL_ENDING = r"(?:(?:야|님)?(?=[\s,:;.!?~]|$)[,:;.!?~]*)?"
 

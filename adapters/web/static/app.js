@@ -10,7 +10,7 @@ const container = document.getElementById("app");
 // Where somebody was on the way to when they had to sign in: a page of ours, never another site.
 function wayOn() {
   const next = new URLSearchParams(location.search).get("next") ?? "";
-  const ours = /^\/(jobs\/J[0-9]{6}-[A-Z0-9]{6}|(act|upload|file)\/[A-Za-z0-9_.-]{1,4096})$/;
+  const ours = /^\/(me|jobs\/J[0-9]{6}-[A-Z0-9]{6}|(act|upload|file)\/[A-Za-z0-9_.-]{1,4096})$/;
   return ours.test(next) ? next : "";
 }
 

@@ -161,6 +161,9 @@ async def test_forged_stale_replayed_and_malformed_requests_never_reach_the_core
         400: [
             site.payload(text=None),
             site.payload(text=7),
+            site.payload(writer={"id": True}),
+            site.payload(writer={"id": 5.0}),
+            site.payload(writer={"id": "  "}),
             site.payload(createdAt="yesterday"),
             site.payload(createdAt="2026-01-01T00:00:00"),
             site.payload(createdAt=None),

@@ -111,7 +111,20 @@ async def test_a_genuine_event_sent_again_and_again_is_one_event(house: House) -
 
 
 @pytest.mark.parametrize(
-    "body", [b"{", b"[]", b'"x"', b"payload=%7B", b"payload=[]", b"\xff\xfe", b"1"]
+    "body",
+    [
+        b"{",
+        b"[]",
+        b'"x"',
+        b"payload=%7B",
+        b"payload=[]",
+        b"\xff\xfe",
+        b"1",
+        b"[" * 200_000,
+        b'{"type":"event_callback","event":' * 20_000,
+        b'{"type":"event_callback","event":{"type":"message","user":"U0DEV","channel":"C0OPS",'
+        b'"ts":"999999999999.000001","text":"x"}}',
+    ],
 )
 async def test_what_is_signed_but_no_payload_is_refused_without_an_error(
     house: House, body: bytes
@@ -120,6 +133,10 @@ async def test_what_is_signed_but_no_payload_is_refused_without_an_error(
     status = await house.knock(body, {"Content-Type": media, **house.service.sign(body)})
     assert status in (200, 400)
     assert house.received == []
+
+
+async def test_what_is_not_compressed_as_it_says_is_refused(house: House) -> None:
+    assert await house.knock(b"no gzip", {"Content-Encoding": "gzip"}) == 401
 
 
 async def test_an_unsigned_certificate_check_is_refused(house: House) -> None:
