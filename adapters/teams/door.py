@@ -60,7 +60,7 @@ class Door:
         except OperationError as error:
             log.warning("teams_request_unchecked", code=error.code)
             return web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE)
-        except (ValidationError, ValueError, RecursionError):
+        except (ValidationError, ValueError, RecursionError, web.RequestPayloadError):
             return web.Response(status=HTTPStatus.BAD_REQUEST)
         answer = await self._take(activity)
         if activity.type == "invoke":

@@ -66,8 +66,8 @@ class Identity:
         if activity.get("channelId") != CHANNEL:
             raise _refused("another channel")
         service = activity.get("serviceUrl")
-        told = {claims[name] for name in ("serviceurl", "serviceUrl") if name in claims}
-        if not isinstance(service, str) or told != {service}:
+        told = [claims[name] for name in ("serviceurl", "serviceUrl") if name in claims]
+        if not isinstance(service, str) or not told or any(url != service for url in told):
             raise _refused("the service is not the token's")
         if not self._settings.trusts_service(service):
             raise _refused("the service is not allowed")

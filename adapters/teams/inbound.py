@@ -162,7 +162,7 @@ def address_of(place: ConversationRef) -> str:
 
 def sender_of(activity: Activity, tenant: str) -> ExternalId | None:
     """The person by their directory id; None for bots and connectors, which have none."""
-    person = activity.sender.aad_object_id
+    person = (activity.sender.aad_object_id or "").strip()
     return ExternalId(adapter=ADAPTER, tenant=tenant, user_id=person.lower()) if person else None
 
 
