@@ -21,6 +21,7 @@ from bot.core.domain.plan import Note
 
 _DEPTH_MAX = 6
 _WAR = ".war"
+_FIXED = frozenset({"WEB-INF", "META-INF"})  # a container hides these from browsers
 
 
 def layouts(entries: Sequence[ArtifactEntry]) -> tuple[str, ...]:
@@ -61,12 +62,20 @@ def chosen(
         paths = [entry.path for entry in laid_out(entries, folder)]
         return sum(found.get(path) is not None for found in present for path in paths)
 
-    candidates = layouts(entries)
+    candidates = [folder for folder in layouts(entries) if _keeps_meaning(folder, deploy_path)]
     best = max(candidates, key=replaced)  # the first of equals: the least is left off
     if replaced(best):
         return best
     named = [folder for folder in candidates if folder and _ends_with(deploy_path, folder)]
     return named[-1] if named else ""
+
+
+def _keeps_meaning(folder: str, deploy_path: str) -> bool:
+    """``WEB-INF/index.jsp`` is another file than ``index.jsp``, whatever lies on the servers. Such
+    a folder is left off only where the deploy path itself ends with it."""
+    parts = PurePosixPath(folder).parts
+    at = next((number for number, part in enumerate(parts) if part.upper() in _FIXED), None)
+    return at is None or _ends_with(deploy_path, "/".join(parts[at:]))
 
 
 def _ends_with(path: str, folder: str) -> bool:
