@@ -12,7 +12,7 @@ from datetime import datetime
 
 from agent.wire.plan import NodeRun, Step
 from bot.app.web.outputs import output_of
-from bot.core.cards import final_report, plan_card, progress_card
+from bot.core.cards import final_report, moment, plan_card, progress_card
 from bot.core.cards.fleet import fate_words, version_words
 from bot.core.cards.nodes import NodeStory, stories
 from bot.core.cards.wording import between, clock, outcome_words, short, step_label, took
@@ -146,7 +146,7 @@ def _facts(job: Job, known: Known, texts: Texts) -> tuple[tuple[str, str], ...]:
         ("elapsed", between(begun, job.ended_at or known.now, texts)),
     ]
     if job.run_at is not None and begun is None:
-        rows.insert(3, ("run_at", _moment(job.run_at)))
+        rows.insert(3, ("run_at", moment(job.run_at, texts)))
     return tuple(
         (texts.say(f"console.fact.{name}"), value) for name, value in rows if value not in {"", "-"}
     )
@@ -280,7 +280,10 @@ def _version(job: Job, story: NodeStory, change: VersionChange | None, texts: Te
         return ""
     if job.state in TERMINAL:
         return version_words(job, story, change, texts)
-    return f"{_short_version(change.before, texts)} → {_short_version(change.after, texts)}"
+    after = _short_version(change.after, texts)
+    if change.before is None:  # not read yet: nothing is wrong with it
+        return f"→ {after}"
+    return f"{_short_version(change.before, texts)} → {after}"
 
 
 def _short_version(version: str | None, texts: Texts) -> str:

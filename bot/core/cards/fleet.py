@@ -6,7 +6,7 @@ Owns: the tables of nodes in the final report and the counts over a large fleet.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.core.cards.nodes import Fate, NodeStory, stories
 from bot.core.cards.phases import phase_line, worked_ms
@@ -57,18 +57,15 @@ def fate_counts(job: Job, texts: Texts) -> str:
 
 
 def version_rows(job: Job, texts: Texts, past: Past) -> list[tuple[str, str]]:
-    """The names of the versions before and after, for the facts. Nodes that come from the same
-    one share a row."""
-    came: dict[tuple[str, str], list[str]] = {}
-    for node_id, change in version_changes(job, past).items():
-        came.setdefault((change.before_name, change.after_name), []).append(node_id)
+    """The names of the versions before and now, for the facts. Nodes of which the same is true
+    share a row."""
+    changes, came = version_changes(job, past), dict[str, list[str]]()
+    for story in stories(job):
+        if (change := changes.get(story.run.node_id)) is not None:
+            said = version_words(job, story, _by_name(change, texts), texts)
+            came.setdefault(said, []).append(story.run.node_id)
     rows = []
-    for (before, after), nodes in came.items():
-        said = texts.say(
-            "cards.final.version_names",
-            before=before or texts.say("cards.final.unrecorded"),
-            after=after or texts.say("cards.final.unrecorded"),
-        )
+    for said, nodes in came.items():
         shown = listed(nodes, _NAMED, texts)
         rows.append(("version", f"{said}\n{shown}" if len(came) > 1 else said))
     return rows
@@ -143,6 +140,12 @@ def version_words(job: Job, story: NodeStory, change: VersionChange, texts: Text
         case Condition.NEW if job.plan.deployment is not None:
             return before
     return f"{before} → {after}"
+
+
+def _by_name(change: VersionChange, texts: Texts) -> VersionChange:
+    unrecorded = texts.say("cards.final.unrecorded")
+    before, after = change.before_name or unrecorded, change.after_name or unrecorded
+    return replace(change, before=before, after=after)
 
 
 def _digest(version: str | None, texts: Texts) -> str:
