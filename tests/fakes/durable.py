@@ -50,7 +50,7 @@ class GatedPool(ScriptedPool):
     ) -> AsyncIterator[StepProgress | StepOutcome]:
         job_id, step = delivery.plan.job_id, delivery.plan.step(step_id)
         gate = None
-        if step is not None:
+        if step is not None and delivery.plan.action != "survey":
             kind = step.operation.kind
             gate = self.gates.get(f"{step.node_id}:{kind}") or self.gates.get(kind)
         if step is not None and gate is not None:
