@@ -10,9 +10,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.app.settings import GuardiaSettings, ModelSettings
+from bot.app.settings import GuardiaSettings, GuideSettings, ModelSettings
 from bot.core.advice_ports import Narrator
 from intents.classifier import Classifier
+from intents.embedding import EndpointEmbedding, open_embedding
 from intents.endpoint import EndpointOptions, open_endpoint
 from intents.fewshot import load_prompt
 from intents.incidents import IncidentClassifier
@@ -60,6 +61,47 @@ async def open_model(settings: ModelSettings) -> AsyncIterator[LocalModel | None
             opinion=ModelOpinion(model, turns, topics, deadline_s=settings.patience_s),
             narrator=ModelNarrator(model, turns, patience),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalModels:
+    """The models that a site has: of language, and of nearness between texts."""
+
+    language: LocalModel | None
+    embedding: EndpointEmbedding | None
+
+
+@asynccontextmanager
+async def open_models(settings: GuardiaSettings) -> AsyncIterator[LocalModels]:
+    """Both, each None where the site has none.
+
+    Raises:
+        ConfigurationError: as ``open_model`` and ``embedding_of``.
+    """
+    async with open_model(settings.model) as model, embedding_of(settings.guides) as embedding:
+        yield LocalModels(language=model, embedding=embedding)
+
+
+@asynccontextmanager
+async def embedding_of(settings: GuideSettings) -> AsyncIterator[EndpointEmbedding | None]:
+    """The embedding model of the guides; None where a site has none.
+
+    Raises:
+        ConfigurationError: its address cannot be used, or is public.
+    """
+    if settings.embedding_url is None:
+        yield None
+        return
+    options = EndpointOptions(
+        url=settings.embedding_url,
+        name=settings.embedding_name,
+        api_key=settings.embedding_api_key,
+    )
+    embedding = await open_embedding(options, deadline_s=settings.embedding_deadline_s)
+    try:
+        yield embedding
+    finally:
+        await embedding.close()
 
 
 async def model_of(settings: ModelSettings) -> Model:

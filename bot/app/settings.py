@@ -103,6 +103,15 @@ class ModelSettings(_Section):
         return self
 
 
+class GuideSettings(_Section):
+    """An embedding model that helps to order the guides that fit; none by default."""
+
+    embedding_url: str | None = None  # http://10.0.0.5:8081/v1; private addresses only
+    embedding_name: str = "local"  # what the server calls the model
+    embedding_api_key: SecretStr | None = None  # the environment only
+    embedding_deadline_s: float = Field(default=3.0, ge=0.1, le=30)
+
+
 class LimitSettings(_Section):
     upload_mb: int = Field(default=300, ge=1, le=4096)
 
@@ -147,6 +156,7 @@ class GuardiaSettings(BaseSettings):
     sources: SourceSettings = SourceSettings()
     talk: TalkSettings = TalkSettings()
     model: ModelSettings = ModelSettings()
+    guides: GuideSettings = GuideSettings()
     slack: SlackSettings = SlackSettings()
     jandi: JandiSettings = JandiSettings()
     teams: TeamsSettings = TeamsSettings()

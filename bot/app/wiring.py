@@ -23,7 +23,13 @@ from bot.app import keys
 from bot.app.adapters import MessengerParts, forget_old, open_messengers, shape_for
 from bot.app.console import Console, open_console
 from bot.app.folder_lock import FolderBusyError, FolderLock
-from bot.app.local_model import LocalModel, classifier_of, incidents_of, open_model
+from bot.app.local_model import (
+    LocalModel,
+    LocalModels,
+    classifier_of,
+    incidents_of,
+    open_models,
+)
 from bot.app.repositories import repositories_of
 from bot.app.settings import GuardiaSettings
 from bot.app.web.links import SignedLinks
@@ -168,11 +174,11 @@ async def _open_parts(settings: GuardiaSettings) -> AsyncIterator[Bot]:
     async with (
         open_database(settings) as engine,
         open_audit(settings, engine) as audit,
-        open_model(settings.model) as model,
+        open_models(settings) as models,
         _said_plainly(),
         asyncio.TaskGroup() as group,
     ):
-        bot = _wire(settings, engine, audit, group, model)
+        bot = _wire(settings, engine, audit, group, models)
         await bot.workflows.launch()
         try:
             yield bot
@@ -198,8 +204,9 @@ def _wire(
     engine: AsyncEngine,
     audit: ChainedAuditLog,
     group: asyncio.TaskGroup,
-    model: LocalModel | None,
+    models: LocalModels,
 ) -> Bot:
+    model = models.language
     clock = SystemClock()
     texts = load_texts(settings.language)
     signer = keys.signing_key(settings.data_dir / "keys")
@@ -251,7 +258,7 @@ def _wire(
         inventory=SqlInventory(engine),
         directory=directory,
         agents=hub,
-        guide_search=GuideFinder(),
+        guide_search=GuideFinder(models.embedding),
         sources=repositories_of(settings, engine, files),
         stores=_stores(engine, audit, files),
         clock=clock,

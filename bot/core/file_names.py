@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 
 from bot.core.errors import UserError
 
+_OURS = ".guardia-"  # begins the names of the agent's folders
 _LONGEST_PATH, _LONGEST_PART = 512, 255  # characters (as the wire has it), bytes
 _LEFT_BY_DESKTOPS = {".ds_store", "thumbs.db", "desktop.ini"}
 
@@ -53,7 +54,8 @@ def check_path(path: str, archive: str) -> None:
     """Refuses what does not stay below the folder it is put into, on any operating system.
 
     Raises:
-        UserError: ``archive_entry_path`` or ``archive_entry_name``.
+        UserError: ``archive_entry_path``, ``archive_entry_name``, or ``archive_entry_reserved``:
+            the agent's own folders on a server are swept away by the next job.
     """
     values = {"archive": archive, "entry": quoted(path)}
     if any(_invisible(character) for character in path):
@@ -62,6 +64,8 @@ def check_path(path: str, archive: str) -> None:
     escapes = "\\" in path or re.match(r"[A-Za-z]:", path) or {"", ".", ".."} & set(parts)
     if escapes:
         raise UserError("archive_entry_path", **values)
+    if any(_folded(part).startswith(_OURS) for part in parts):
+        raise UserError("archive_entry_reserved", **values)
     if len(path) > _LONGEST_PATH or any(len(part.encode()) > _LONGEST_PART for part in parts):
         raise UserError("archive_entry_long", **values)
 

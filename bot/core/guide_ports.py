@@ -39,4 +39,7 @@ class GuideEmbedding(Protocol):
     """Nearness of meaning by a local model; optional, beside the words."""
 
     def nearness(self, question: str, texts: Sequence[str]) -> Sequence[float]:
-        """One number per text, larger is nearer."""
+        """One number per text, larger is nearer; empty where the model does not answer.
+
+        Blocks, so that a search that uses it runs in a worker thread.
+        """

@@ -16,7 +16,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     # DB_PASSWORD, accessToken and client-secret as well
     (
         re.compile(
-            r"(?i)((?:(?<![a-z])pass|password|passwd|passphrase|pwd|secret|token|api[_-]?key"
+            r"(?i)((?:(?<![a-z])pass|(?<![a-z])pw|password|passwd|passphrase|pwd|secret|token|api[_-]?key"
             r"|secret[_-]?key|authorization|비밀번호|패스워드|암호)[\"']?)"
             r"(\s*[=:]\s*|\s+is\s+)"
             r"(?:\"[^\"\n]*\"?|'[^'\n]*'?|(?:bearer\s+|basic\s+)?[^\s,;&'\"]+)"
@@ -36,6 +36,10 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     # a long line would take the square of its length
     (
         re.compile(r"(?i)((?<![a-z0-9])[a-z][a-z0-9+.-]{0,30}://[^/\s:@]+:)[^@\s/]+@"),
+        rf"\1{_MASK}@",
+    ),
+    (
+        re.compile(r"(?i)(\bjdbc:[a-z0-9]{2,20}:[a-z0-9]{2,20}:)[^/\s@]{1,100}/[^@\s]{1,200}@"),
         rf"\1{_MASK}@",
     ),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END[^\n]*|$)"), _MASK),

@@ -6,6 +6,7 @@ people only, never back into understanding.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import replace
 
@@ -52,7 +53,9 @@ class Knowledge:
         vocabulary = await self._services.inventory.vocabulary(actor)
         guides = await self._services.stores.guides.guides(actor)
         bare = _CALLED.sub("", question, count=1)
-        return self._services.guide_search.search(bare, guides, vocabulary=vocabulary, about=about)
+        return await asyncio.to_thread(
+            self._services.guide_search.search, bare, guides, vocabulary=vocabulary, about=about
+        )
 
     async def _leaders(self, institution: str, actor: Actor) -> tuple[str, ...]:
         """The part leaders who look after an institution, those of few institutions first."""

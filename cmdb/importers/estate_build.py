@@ -233,9 +233,12 @@ def _person_of(row: PersonLine) -> PersonRecord:
 
 
 def _externals_of(row: PersonLine) -> Iterable[ExternalId]:
-    """A CSV names no workspace: the id is good for the one that its adapter serves."""
+    """A CSV names no workspace: the id is good for the one that its adapter serves.
+
+    A name in Jandi is a display name and identifies nobody: people link it by a code.
+    """
     yield ExternalId(adapter="web", tenant="local", user_id=row.user_id)
-    given = (("slack", row.slack_id), ("teams", row.teams_id), ("jandi", row.jandi_name))
+    given = (("slack", row.slack_id), ("teams", row.teams_id))
     for adapter, user_id in given:
         if user_id:
             yield ExternalId(adapter=adapter, tenant="", user_id=user_id)

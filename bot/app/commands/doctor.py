@@ -17,7 +17,7 @@ import aiohttp
 
 from bot.app.adapters import MESSENGERS
 from bot.app.commands.administration import verify_chain
-from bot.app.local_model import model_of
+from bot.app.local_model import embedding_of, model_of
 from bot.app.settings import GuardiaSettings
 from bot.app.wiring import open_database
 from bot.core.errors import GuardiaError
@@ -65,6 +65,8 @@ async def _own(settings: GuardiaSettings) -> AsyncIterator[Check]:
     yield await _server(settings)
     if settings.model.engine != "off":
         yield await _model(settings)
+    if settings.guides.embedding_url is not None:
+        yield await _embedding(settings)
 
 
 def _folders(settings: GuardiaSettings) -> Iterator[Check]:
@@ -188,6 +190,22 @@ async def _model(settings: GuardiaSettings) -> Check:
     finally:
         await model.close()
     return _answered(shown, said, load_s=loaded - began, answer_s=ended - loaded, limit=settings)
+
+
+async def _embedding(settings: GuardiaSettings) -> Check:
+    try:
+        async with embedding_of(settings.guides) as embedding:
+            near = await embedding.near(_QUESTION, [_QUESTION]) if embedding else ()
+    except GuardiaError as error:
+        summary, hint = load_texts("en").explain(error)
+        return Check(name="guides/embedding", well=False, found=summary, remedy=hint)
+    said = "answers" if near else "no vectors in time: guides are ordered by words alone"
+    return Check(
+        name="guides/embedding",
+        well=bool(near),
+        found=f"{settings.guides.embedding_url}: {said}",
+        remedy="is the server running with /v1/embeddings, and embedding_name right?",
+    )
 
 
 def _answered(

@@ -5,10 +5,12 @@ Owns: the JSON of an answer. Reads the guides from a folder of CSV files or from
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bot.app.local_model import embedding_of
 from bot.app.settings import GuardiaSettings
 from bot.app.wiring import open_database
 from bot.core.domain.estate import Vocabulary
@@ -44,9 +46,14 @@ async def search_guides(
         ConfigurationError: the folder is no estate, or the database is not up to date.
     """
     sight = _from_files(cmdb, user) if cmdb is not None else await _from_database(settings, user)
-    found = GuideFinder().search(
-        question, sight.guides, vocabulary=sight.vocabulary, about=Selector()
-    )
+    async with embedding_of(settings.guides) as embedding:
+        found = await asyncio.to_thread(
+            GuideFinder(embedding).search,
+            question,
+            sight.guides,
+            vocabulary=sight.vocabulary,
+            about=Selector(),
+        )
     return {
         "query": question,
         "results": [_row(passage) for passage in found.passages],

@@ -184,7 +184,6 @@ async def test_access_leaves_out_nodes_without_a_record(inventory) -> None:
         (ExternalId(adapter="web", tenant="local", user_id="u032"), "u032"),
         (ExternalId(adapter="slack", tenant="T01", user_id="U0010"), "u010"),
         (ExternalId(adapter="teams", tenant="x", user_id="29:013"), "u013"),
-        (ExternalId(adapter="jandi", tenant="", user_id="파트장031"), "u031"),
     ],
 )
 async def test_a_messenger_identity_is_its_person(directory, external, person_id) -> None:
@@ -198,6 +197,7 @@ async def test_a_messenger_identity_is_its_person(directory, external, person_id
         ExternalId(adapter="slack", tenant="T01", user_id="u032"),
         ExternalId(adapter="teams", tenant="", user_id="U0010"),
         ExternalId(adapter="jandi", tenant="", user_id=""),
+        ExternalId(adapter="jandi", tenant="", user_id="파트장031"),  # a display name is nobody
         ExternalId(adapter="slack", tenant="T01", user_id="개발032"),
     ],
 )

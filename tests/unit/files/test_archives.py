@@ -170,6 +170,12 @@ async def test_refuses_invisible_characters_in_names(folder: Path, name: str) ->
     assert name not in error.values["entry"]
 
 
+@pytest.mark.parametrize("name", [".guardia-J261122-AB12CD/x.html", "a/.GUARDIA-x/b.css"])
+async def test_refuses_the_names_of_the_agents_own_folders(folder: Path, name: str) -> None:
+    error = await refusal(folder, raw_zip((name.encode(), b"x")))
+    assert error.code == "archive_entry_reserved"
+
+
 async def test_refuses_names_in_no_known_encoding(folder: Path) -> None:
     assert (await refusal(folder, raw_zip((b"\xff\xfe\xfa.js", b"x")))).code == "archive_encoding"
 
