@@ -50,12 +50,40 @@ async def open_endpoint(options: EndpointOptions) -> EndpointModel:
     Raises:
         ConfigurationError: it is no such address, has none, or one that is public.
     """
+    return EndpointModel(options, await private_address(options))
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateAddress:
+    """An address that was checked. ``private_address`` makes it."""
+
+    url: URL
+    addresses: tuple[str, ...]
+
+    def session(self, options: EndpointOptions) -> aiohttp.ClientSession:
+        """Connections to that address and to no other."""
+        key = options.api_key
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(resolver=_Pinned(self.addresses), limit=2),
+            headers={"Authorization": f"Bearer {key.get_secret_value()}"} if key else {},
+            trust_env=False,
+            timeout=aiohttp.ClientTimeout(total=_START_S),
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+
+
+async def private_address(options: EndpointOptions) -> PrivateAddress:
+    """Where to connect, looked up once.
+
+    Raises:
+        ConfigurationError: as ``open_endpoint``.
+    """
     url = _checked(options.url)
     addresses = await _addresses(url)
     for address in addresses:
         if not is_private(address):
             raise ConfigurationError("model_address", url=options.url, address=address)
-    return EndpointModel(options, url, addresses)
+    return PrivateAddress(url, addresses)
 
 
 def is_private(address: str) -> bool:
@@ -69,18 +97,11 @@ def is_private(address: str) -> bool:
 class EndpointModel:
     """``Model`` over HTTP. ``open_endpoint`` makes it."""
 
-    def __init__(self, options: EndpointOptions, url: URL, addresses: tuple[str, ...]) -> None:
+    def __init__(self, options: EndpointOptions, address: PrivateAddress) -> None:
         self._options = options
-        self._url = url / "chat/completions"
+        self._url = address.url / "chat/completions"
         self._intent = intent_form()
-        key = options.api_key
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(resolver=_Pinned(addresses), limit=2),
-            headers={"Authorization": f"Bearer {key.get_secret_value()}"} if key else {},
-            trust_env=False,
-            timeout=aiohttp.ClientTimeout(total=_START_S),
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
+        self._session = address.session(options)
 
     async def start(self, prompt: Prompt) -> None:
         """See ``Model``: one short question fills the server's prefix cache."""
@@ -113,7 +134,7 @@ class EndpointModel:
             async with self._session.post(self._url, json=body, allow_redirects=False) as reply:
                 if reply.status != 200:
                     raise ModelError(f"status {reply.status}")
-                return _content(await _limited(reply))
+                return _content(await limited(reply, _LONGEST_REPLY))
         except (aiohttp.ClientError, OSError, RuntimeError) as error:  # a timeout is an OSError
             raise ModelError(f"{type(error).__name__}: {error}") from error
 
@@ -163,11 +184,16 @@ async def _addresses(url: URL) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(row[4][0]) for row in found))
 
 
-async def _limited(reply: aiohttp.ClientResponse) -> bytes:
+async def limited(reply: aiohttp.ClientResponse, longest: int) -> bytes:
+    """The body, of that many bytes at most.
+
+    Raises:
+        ModelError: it is longer.
+    """
     body = b""
     async for piece in reply.content.iter_chunked(8192):
         body += piece
-        if len(body) > _LONGEST_REPLY:
+        if len(body) > longest:
             raise ModelError("reply too long")
     return body
 

@@ -96,6 +96,8 @@ class GuideFinder:
         if self._embedding is None or not ranked:
             return ranked
         near = self._embedding.nearness(question, [guide.text for _, guide in ranked])
+        if len(near) != len(ranked):
+            return ranked
         by_nearness = sorted(range(len(ranked)), key=lambda place: -near[place])
         fused = {
             place: 1 / (FUSION + place) + 1 / (FUSION + by_nearness.index(place))

@@ -14,7 +14,13 @@ from pydantic import SecretStr
 from yarl import URL
 
 from bot.core.errors import ConfigurationError
-from intents.endpoint import EndpointModel, EndpointOptions, is_private, open_endpoint
+from intents.endpoint import (
+    EndpointModel,
+    EndpointOptions,
+    PrivateAddress,
+    is_private,
+    open_endpoint,
+)
 from intents.fewshot import load_prompt
 from intents.grammar import answer_schema
 from intents.model import ModelError, ModelLimits, ModelProposer
@@ -165,7 +171,7 @@ async def test_asks_with_the_schema_and_the_whole_prompt() -> None:
 async def test_goes_to_the_address_that_was_checked_whatever_the_name_says_later() -> None:
     async with listening(saying(HEALTH)) as runner:
         url = URL(url_of(runner)).with_host("model.example.invalid")
-        model = EndpointModel(EndpointOptions(url=str(url)), url, ("127.0.0.1",))
+        model = EndpointModel(EndpointOptions(url=str(url)), PrivateAddress(url, ("127.0.0.1",)))
         try:
             assert await model.complete(MESSAGES, attempt=0) == HEALTH
         finally:
