@@ -53,7 +53,7 @@ check: setup-dev
 	$(BIN)/lint-imports
 
 test: setup-dev system-packages model check
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 3 --dist loadgroup
 
 test-fast: setup-dev
 	$(BIN)/pytest -n 2 tests/unit tests/contract

@@ -250,6 +250,8 @@ class Workflows:
             stopped = await self._step("begin", self._conductor.begin, job_id)
         except StepGaveUpError:
             return await self._end(job_id, JobState.FAILED)  # no server has been spoken to
+        # Whoever has followed the job through the queue has nothing to look after any more.
+        await DBOS.send_async(f"job:{job_id}", "look", _WAKE, idempotency_key=f"begun:{job_id}")
         if stopped is not None:
             await self._telling.end(job_id, str(stopped))
             return str(stopped)
