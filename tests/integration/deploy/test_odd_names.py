@@ -141,7 +141,7 @@ async def test_whatever_stands_in_the_way_is_named_before_the_plan(
         require_told(answer, "4곳", "폴더가 있음: img/logo.png (was01)")
         require_told(answer, "링크를 지나감: shared/page.html (was01); conf.xml (was02)")
         require_told(answer, "파일 아래이거나 특수 파일: js/main.js (was02)")
-        assert {kind for _, kind in site.pool.ordered} == {"fingerprint_files"}
+        assert {kind for _, kind in site.pool.ordered} == {"fingerprint_files", "preflight"}
         assert site.digests() == before
         assert list(outside.iterdir()) == []
         require_discreet(site)
