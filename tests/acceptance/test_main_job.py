@@ -41,7 +41,7 @@ FIRST, SECOND = "1.0.0", "1.1.0"
 VERSIONS = re.compile(r"[0-9a-f]{12} → [0-9a-f]{12}")
 JOB = re.compile(r"J\d{6}-[A-Z0-9]{6}")
 CLOCK = re.compile(r"\b\d{2}:\d{2}\b")
-STREAM_LATE_S = 0.5  # how much later than another an edit may reach the onlooker
+STREAM_LATE_S = 3.0  # how much later than another an edit may reach the onlooker when busy
 
 
 # --- the story: each act is played once ----------------------------------------------------------

@@ -15,6 +15,7 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -199,8 +200,10 @@ async def test_a_click_after_the_request_has_lapsed_changes_nothing(story: Story
     job, card, _ = await story.asks_for_a_deployment()
     story.parts.clock.pass_by(hours=1)
     await story.running.wake(job)
-    await story.driver.press("leader", card.message, APPROVE)
-    await story.running.until(lambda: story.world.audited("refusal"))
+    heard = await story.driver.press("leader", card.message, APPROVE)
+    # The room refuses at the door once the card has lost its button; whoever takes it, audits it.
+    if heard.status < HTTPStatus.BAD_REQUEST:
+        await story.running.until(lambda: story.world.audited("refusal"))
     ended = await story.ended(job)
     assert ended.state in (JobState.EXPIRED, JobState.DENIED)
     assert not ended.approvals

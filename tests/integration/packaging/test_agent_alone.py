@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("agent-alone")]
 
 
 def run(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -22,9 +23,13 @@ def run(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
 def empty_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment that holds the agent's wheel and what it needs from the lock, no more."""
     folder = tmp_path_factory.mktemp("alone")
+    # A build writes into its source folder: into a copy, so that the work tree stays as it is.
+    source = shutil.copytree(
+        ROOT / "agent", folder / "agent", ignore=shutil.ignore_patterns("build", "*.egg-info")
+    )
     built = run(
         *(sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"),
-        *("-w", folder / "wheels", ROOT / "agent"),
+        *("-w", folder / "wheels", source),
         cwd=folder,
     )
     assert built.returncode == 0, built.stderr
