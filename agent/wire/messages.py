@@ -12,6 +12,7 @@ from pydantic import Field, StringConstraints
 
 from agent.wire.operations import Result
 from agent.wire.plan import SealedAccess, SignedGrant, WirePlan
+from agent.wire.scripts import ScriptSpec
 from agent.wire.types import AgentName, Base64Text, JobId, Sha256, Slug, StepId, WireModel
 
 PROTOCOL_VERSION = 1
@@ -135,6 +136,24 @@ class StepProgress(WireModel):
     total: int
 
 
+class StepOutput(WireModel):
+    """Agent: a piece of what a long step says while it runs. ``offset``: its place in bytes of
+    UTF-8, so that a piece which comes twice counts once."""
+
+    kind: Literal["step_output"] = "step_output"
+    job_id: JobId
+    step_id: StepId
+    offset: Annotated[int, Field(ge=0)]
+    text: Annotated[str, Field(max_length=64 * 1024)]  # decoded, control characters removed
+
+
+class ScriptsAnnounced(WireModel):
+    """Agent, after every welcome: the site's scripts that it would run now."""
+
+    kind: Literal["scripts_announced"] = "scripts_announced"
+    scripts: Annotated[tuple[ScriptSpec, ...], Field(max_length=200)]
+
+
 class StepOutcome(WireModel):
     """Agent: the one end of a step order.
 
@@ -180,7 +199,15 @@ class BlobChunk(WireModel):
 
 
 Message = Annotated[
-    PlanOrder | StepOrder | StepCancel | StepProgress | StepOutcome | BlobRequest | BlobChunk,
+    PlanOrder
+    | StepOrder
+    | StepCancel
+    | StepProgress
+    | StepOutput
+    | ScriptsAnnounced
+    | StepOutcome
+    | BlobRequest
+    | BlobChunk,
     Field(discriminator="kind"),
 ]
 

@@ -1,6 +1,7 @@
 """The closed set of operations that an agent can be asked for, and what each answers.
 
-Owns: names, typed parameters, typed results and the effect (read or change) of every operation.
+Owns: names, typed parameters, typed results and the effect (read or change) of every operation
+of deployments; those of the operators' checks are in ``agent.wire.checks``, and in the set here.
 No operation carries a command line, a script or SQL: the agent's own code builds the argument
 lists (``agent/operations``). Knows nothing of how an operation runs.
 """
@@ -11,6 +12,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from agent.wire import checks
+from agent.wire.readings import Reading
 from agent.wire.types import (
     NodeId,
     RelativePath,
@@ -223,7 +226,31 @@ Operation = Annotated[
     | MarkLog
     | ScanLog
     | AwaitHealth
-    | WatchNode,
+    | WatchNode
+    | checks.CheckNode
+    | checks.CheckLayer
+    | checks.ReadResources
+    | checks.ReadDisks
+    | checks.ListSessions
+    | checks.EndSession
+    | checks.InspectSecurity
+    | checks.RecordBaseline
+    | checks.CompareBaseline
+    | checks.ReadCertificates
+    | checks.ReadCrontab
+    | checks.PreviewCron
+    | checks.RegisterCron
+    | checks.SearchLog
+    | checks.ListStale
+    | checks.ClearStale
+    | checks.HealDisk
+    | checks.ReadDatabase
+    | checks.EndBackend
+    | checks.DumpDatabase
+    | checks.ReadQuality
+    | checks.ReadTransactions
+    | checks.ReadChannels
+    | checks.RunScript,
     Field(discriminator="kind"),
 ]
 
@@ -238,13 +265,30 @@ CHANGING: frozenset[str] = frozenset(
         "restore_backup",
         "stop_service",
         "start_service",
+        "end_session",
+        "record_baseline",
+        "register_cron",
+        "clear_stale",
+        "heal_disk",
+        "end_backend",
+        "dump_database",
     }
 )
+DANGEROUS: frozenset[str] = frozenset({"end_session", "end_backend"})
 
 
 def effect_of(operation: WireModel) -> Effect:
-    """Whether an operation changes a server."""
+    """Whether an operation changes a server. Of a site's script its registration says it."""
+    if isinstance(operation, checks.RunScript):
+        return "read" if operation.risk == "read" else "change"
     return "change" if getattr(operation, "kind", "") in CHANGING else "read"
+
+
+def is_dangerous(operation: WireModel) -> bool:
+    """Whether it is approved in every environment, with the approver's one-time code."""
+    if isinstance(operation, checks.RunScript):
+        return operation.risk == "danger"
+    return getattr(operation, "kind", "") in DANGEROUS
 
 
 # --- results --------------------------------------------------------------------------------
@@ -336,6 +380,17 @@ class Health(WireModel):
 
 
 Result = Annotated[
-    Done | Digests | NodeProbe | Space | ServiceState | LogMark | LogFindings | Settled | Health,
+    Done
+    | Digests
+    | NodeProbe
+    | Space
+    | ServiceState
+    | LogMark
+    | LogFindings
+    | Settled
+    | Health
+    | Reading
+    | checks.StaleLogs
+    | checks.CronPreview,
     Field(discriminator="kind"),
 ]

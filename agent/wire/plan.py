@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, model_validator
 
 from agent.wire.operations import Operation, effect_of
+from agent.wire.profile import NodeProfile
 from agent.wire.types import (
     AbsolutePath,
     AgentName,
@@ -86,6 +87,7 @@ class NodeTarget(WireModel):
     charset: Literal["utf-8", "cp949"] = "utf-8"
     transfer: Literal["sftp", "ftp"] = "sftp"
     legacy: Annotated[tuple[LegacyAlgorithm, ...], Field(max_length=5)] = ()
+    profile: NodeProfile = NodeProfile()
 
     @model_validator(mode="after")
     def _identified(self) -> NodeTarget:
@@ -106,6 +108,14 @@ class KeyLogin(WireModel):
     private_key: str = Field(repr=False)  # OpenSSH PEM
 
 
+class ServiceLogin(WireModel):
+    """The login of a database or a broker behind a node; its role may only read, but for
+    ``pg_signal_backend`` where sessions are to be ended."""
+
+    user: Annotated[str, Field(min_length=1, max_length=63)]
+    password: str = Field(repr=False)
+
+
 class NodeAccess(WireModel):
     """What is sealed to an agent for one node: the login and the node that it is good for.
 
@@ -115,6 +125,8 @@ class NodeAccess(WireModel):
 
     target: NodeTarget
     login: Annotated[PasswordLogin | KeyLogin, Field(discriminator="kind")]
+    database: ServiceLogin | None = None
+    queue: ServiceLogin | None = None
 
 
 class Step(WireModel):
@@ -183,11 +195,12 @@ class WirePlan(WireModel):
 
 
 class ApprovalRecord(WireModel):
-    """Who said yes, when. Signed as part of the grant."""
+    """Who said yes, when, and whether with a one-time code. Signed as part of the grant."""
 
     person_id: Slug
     role: Slug
     at: AwareDatetime
+    one_time_code: bool = False
 
 
 class Grant(WireModel):

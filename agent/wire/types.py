@@ -72,6 +72,7 @@ def _word(text: str) -> str:
     return _printable(text)
 
 
+printable = AfterValidator(_printable)  # no control or invisible characters
 LogWord = Annotated[str, Field(min_length=3, max_length=80), AfterValidator(_word)]  # literal
 
 

@@ -12,9 +12,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from agent.wire.messages import StepOutcome, StepProgress
+from agent.wire.messages import StepOutcome, StepOutput, StepProgress
 from agent.wire.operations import Operation, Result
 from agent.wire.plan import SealedAccess, SignedGrant, WirePlan
+from agent.wire.scripts import ScriptSpec
 from bot.core.domain.artifact import Artifact
 from bot.core.domain.audit import AuditEvent
 from bot.core.domain.conversation import ConversationRef, Inbound, ReceivedFile
@@ -137,6 +138,8 @@ class ActionRequest:
     history: tuple[Deployment, ...]
     now: datetime
     guides: GuideAnswer | None = None  # for verbs that need them
+    seen: tuple[Job, ...] = ()  # this person's own reads of late, newest first: "seen" in needs
+    scripts: tuple[ScriptSpec, ...] = ()  # those of the target's agent: "scripts" in needs
 
 
 class Action(Protocol):
@@ -144,7 +147,7 @@ class Action(Protocol):
 
     action_id: str
     risk: Risk  # the highest it can have; the plan carries its own
-    needs: frozenset[str]  # without which it cannot be planned: "system", "files", "guides", …
+    needs: frozenset[str]  # without which it cannot be planned: "system", "files", "seen", …
     reaches_nodes: bool  # False: answered from what the bot itself knows
 
     def survey(self, request: ActionRequest) -> Sequence[Operation]:
@@ -287,6 +290,9 @@ class HistoryStore(Protocol):
     async def deployments(self, system_code: str) -> tuple[Deployment, ...]:
         """Deployments of a system, newest first."""
 
+    async def reads_of(self, person_id: str, action: str, *, since: datetime) -> tuple[Job, ...]:
+        """This person's ended jobs of an action that began since then, newest first."""
+
     async def active_jobs(self) -> tuple[Job, ...]:
         """Jobs that are not in a terminal state."""
 
@@ -342,8 +348,8 @@ class AgentPool(Protocol):
 
     def run_step(
         self, delivery: Delivery, step_id: str
-    ) -> AsyncGenerator[StepProgress | StepOutcome, None]:
-        """Run one step of a plan; progress, then exactly one outcome, always.
+    ) -> AsyncGenerator[StepProgress | StepOutput | StepOutcome, None]:
+        """Run one step of a plan; progress and output, then exactly one outcome, always.
 
         Waits through reconnections. When the agent stays silent past the step's own time and a
         grace, the outcome has state ``unknown`` and code ``agent_silent``; asking for the same

@@ -82,4 +82,5 @@ class Approval:
     stage: int  # 0-based
     at: datetime
     run_at: datetime | None = None  # yes, but not before this
+    one_time_code: bool = False  # proved with one
     seal: str = ""  # the bot's keyed MAC over all of it: a row that somebody wrote has none

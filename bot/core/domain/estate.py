@@ -5,10 +5,12 @@ Owns: the values of the estate and the vocabulary that texts are understood with
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from agent.wire.plan import NodeTarget
+from bot.core.domain.limits import Limits
 
 
 class Layer(StrEnum):
@@ -149,6 +151,12 @@ class Target:
     siblings: int
     agent: str
     rollout: Rollout = Rollout()
+    limits: Limits = field(default_factory=Limits)  # of the system
+    node_limits: Mapping[str, Limits] = field(default_factory=dict)  # of nodes with their own
+
+    def limits_of(self, node_id: str) -> Limits:
+        """The limits that count for a node."""
+        return self.node_limits.get(node_id, self.limits)
 
     @property
     def environments(self) -> tuple[Environment, ...]:

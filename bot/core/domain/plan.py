@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from agent.wire.plan import WirePlan
+from agent.wire.readings import Reading
 
 
 class Risk(StrEnum):
@@ -75,3 +76,5 @@ class Plan:
     backup_id: str | None = None  # the backup this plan makes, by which it can be rolled back
     mapping: Note | None = None  # how an archive's folders were laid onto the deploy path
     source: Note | None = None  # the commit that the files are, where they come from a repository
+    exhibits: tuple[tuple[str, Reading], ...] = ()  # by node: what the plan rests on, shown with it
+    workbook: bool = False  # the answer goes out as a workbook, too
