@@ -1,79 +1,44 @@
-"""The only file that names both ports and classes.
+"""The composition root: what one process is made of, and in which order it opens and closes.
 
-Owns: which implementation stands behind every port, and in which order things open and close.
+Owns: the database, the audit chain, the hub, the web room and the messengers of a process. What
+stands behind the engine's ports is in ``bot.app.services``, its flows in ``bot.app.flows``; nobody
+else names both ports and classes.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from actions.catalog import actions_in
 from adapters.web.adapter import WebAdapter
 from adapters.web.settings import WebSettings
 from bot.app import keys
 from bot.app.adapters import MessengerParts, forget_old, open_messengers, shape_for
 from bot.app.console import Console, open_console
+from bot.app.flows import workflows_of
 from bot.app.folder_lock import FolderBusyError, FolderLock
-from bot.app.local_model import (
-    LocalModel,
-    LocalModels,
-    classifier_of,
-    incidents_of,
-    open_models,
-)
-from bot.app.repositories import repositories_of
+from bot.app.local_model import LocalModels, open_models
+from bot.app.services import Foundation, services_of
 from bot.app.settings import GuardiaSettings
 from bot.app.web.links import SignedLinks
-from bot.core.advice_ports import Narrator
 from bot.core.errors import ConfigurationError, GuardiaError
-from bot.core.ports import Adapter, Clock
-from bot.core.texts import load_texts
+from bot.core.ports import Adapter
 from bot.engine import workflows
-from bot.engine.advice import AdviceSettings, RoomAdvice
-from bot.engine.approvals import Approvals
-from bot.engine.archive import FileLimits
-from bot.engine.chronicle import Chronicle
-from bot.engine.conductor import Conductor
-from bot.engine.files import DiskFileStore
 from bot.engine.hub import AgentHub
-from bot.engine.memory import MemorySettings, RoomMemory
-from bot.engine.outbound import Outbound, Shape
-from bot.engine.pipeline import Pipeline
-from bot.engine.requests import ApprovalRequests
-from bot.engine.room_talk import RoomTalk
-from bot.engine.services import EngineSettings, Services, Stores
-from bot.engine.waiting import Waiting
 from bot.engine.workflows import Workflows
-from cmdb.advice import SqlAdviceStore
 from cmdb.agents import SqlAgentStore
-from cmdb.approvals import SqlApprovalStore
 from cmdb.audit import ChainedAuditLog
-from cmdb.calendar import SqlCalendarStore
-from cmdb.dialogues import SqlDialogueStore
 from cmdb.engine import is_current, open_engine
-from cmdb.guides import SqlGuideStore
-from cmdb.history import SqlHistoryStore
-from cmdb.inventory import SqlInventory
-from cmdb.jobs import SqlJobStore
-from cmdb.locks import SqlLockStore
-from cmdb.memory import SqlRoomJobs, SqlRoomMemoryStore
-from cmdb.messengers import SqlIdentityLinks, SqlMessengerMemory
-from cmdb.people import SqlDirectory
+from cmdb.messengers import SqlMessengerMemory
 from cmdb.rooms import SqlRoomStore
 from cmdb.signin import SqlSignInStore
-from intents.advise import SymptomAdviser
-from intents.chain import build_parser
-from intents.corrections import CorrectingParser
-from intents.guides import GuideFinder
 
 
 class SystemClock:
@@ -178,7 +143,7 @@ async def _open_parts(settings: GuardiaSettings) -> AsyncIterator[Bot]:
         _said_plainly(),
         asyncio.TaskGroup() as group,
     ):
-        bot = _wire(settings, engine, audit, group, models)
+        bot = _wire(Foundation.of(settings, engine, audit, group, clock=SystemClock()), models)
         await bot.workflows.launch()
         try:
             yield bot
@@ -199,200 +164,84 @@ async def _said_plainly() -> AsyncIterator[None]:
         raise known.exceptions[0] from errors
 
 
-def _wire(
-    settings: GuardiaSettings,
-    engine: AsyncEngine,
-    audit: ChainedAuditLog,
-    group: asyncio.TaskGroup,
-    models: LocalModels,
-) -> Bot:
-    model = models.language
-    clock = SystemClock()
-    texts = load_texts(settings.language)
-    signer = keys.signing_key(settings.data_dir / "keys")
-    files = DiskFileStore(
-        settings.data_dir / "files",
-        limits=FileLimits(max_file_bytes=settings.limits.upload_mb * 1024 * 1024),
-    )
-    directory = SqlDirectory(engine)
-    hub = AgentHub(
-        store=SqlAgentStore(engine),
-        bot_key=signer,
-        audit=audit,
-        files=files,
-        clock=clock,
-        heartbeat_s=settings.agents.heartbeat_s,
-        grace_s=settings.agents.grace_s,
-    )
-    web = WebAdapter(
-        settings=_web_settings(settings),
-        rooms=SqlRoomStore(engine),
-        files=files,
-        directory=directory,
-        audit=audit,
-        sign_in=SqlSignInStore(engine),
-        texts=texts,
-        clock=clock,
-    )
-    links, memory = _links(settings, clock), SqlMessengerMemory(engine)
-    messengers = open_messengers(
-        MessengerParts(
-            settings=settings,
-            files=files,
-            memory=memory,
-            links=links,
-            texts=texts,
-            clock=clock,
-        )
-    )
-    classifier = classifier_of(settings)
-    group.create_task(classifier.warm())
-    names = ("console", *(each.name for each in messengers))
-    group.create_task(forget_old(memory, names, clock))
-    services = Services(
-        adapters={each.name: each for each in (web, *messengers)},
-        parser=CorrectingParser(
-            build_parser(texts, classifier=classifier, model=model.proposer if model else None)
-        ),
-        action_of={action.action_id: action for action in actions_in(texts)}.get,
-        inventory=SqlInventory(engine),
-        directory=directory,
-        agents=hub,
-        guide_search=GuideFinder(models.embedding),
-        sources=repositories_of(settings, engine, files),
-        stores=_stores(engine, audit, files),
-        clock=clock,
-        texts=texts,
-        signer=signer,
-        settings=EngineSettings(
-            approval_lapse=timedelta(minutes=settings.approval.lapse_minutes),
-            agent_patience_s=settings.agents.patience_s,
-            console_url=settings.console_url,
-        ),
-    )
+def _wire(foundation: Foundation, models: LocalModels) -> Bot:
+    settings = foundation.settings
+    web, hub = _web(foundation), _hub(foundation)
+    links, memory = _links(foundation), SqlMessengerMemory(foundation.engine)
+    messengers = _messengers(foundation, memory, links)
+    services = services_of(foundation, models, adapters=(web, *messengers), agents=hub)
     return Bot(
         settings=settings,
         hub=hub,
         web=web,
         console=open_console(
-            web,
-            services,
-            links=links,
-            memory=memory,
-            max_upload_bytes=settings.limits.upload_mb * 1024 * 1024,
+            web, services, links=links, memory=memory, max_upload_bytes=_upload_bytes(settings)
         ),
         adapters=(web, *messengers),
-        workflows=_workflows(
-            settings, services, group, engine, model, shape=shape_for(texts, links)
+        workflows=workflows_of(
+            foundation, services, models.language, shape=shape_for(foundation.texts, links)
         ),
     )
 
 
-def _stores(engine: AsyncEngine, audit: ChainedAuditLog, files: DiskFileStore) -> Stores:
-    return Stores(
-        jobs=SqlJobStore(engine),
-        approvals=SqlApprovalStore(engine),
-        locks=SqlLockStore(engine),
-        history=SqlHistoryStore(engine),
-        dialogues=SqlDialogueStore(engine),
-        audit=audit,
-        files=files,
-        guides=SqlGuideStore(engine),
-        calendar=SqlCalendarStore(engine),
-        identities=SqlIdentityLinks(engine),
-    )
-
-
-def _workflows(
-    settings: GuardiaSettings,
-    services: Services,
-    group: asyncio.TaskGroup,
-    engine: AsyncEngine,
-    model: LocalModel | None,
-    *,
-    shape: Shape,
-) -> Workflows:
-    chronicle = Chronicle(services.stores.audit, services.clock)
-    outbound = Outbound(services.adapters, spawn=group.create_task, shape=shape)
-    requests = ApprovalRequests(services, chronicle, outbound)
-    _keep_write_ahead(settings.workflow_database)
-    workflows.configure(
-        system_database_url=settings.workflow_database, executor_id=settings.replica
-    )
-    return Workflows(
-        pipeline=Pipeline(services, chronicle, outbound),
-        approvals=Approvals(services, chronicle, outbound),
-        requests=requests,
-        conductor=Conductor(services, chronicle, outbound, requests),
-        waiting=Waiting(services, chronicle, outbound, requests),
-        talk=_room_talk(
-            settings,
-            engine,
-            services=services,
-            outbound=outbound,
-            adviser=_adviser(settings, group, model),
-            narrator=model.narrator if model else None,
+def _web(foundation: Foundation) -> WebAdapter:
+    settings = foundation.settings
+    return WebAdapter(
+        settings=WebSettings(
+            sign_in=settings.web.sign_in,
+            secret=SecretStr(keys.web_secret(settings.data_dir / "keys")),
+            session_hours=settings.web.session_hours,
+            public_origin=settings.web.public_origin,
+            max_upload_bytes=_upload_bytes(settings),
         ),
+        rooms=SqlRoomStore(foundation.engine),
+        files=foundation.files,
+        directory=foundation.directory,
+        audit=foundation.audit,
+        sign_in=SqlSignInStore(foundation.engine),
+        texts=foundation.texts,
+        clock=foundation.clock,
     )
 
 
-def _adviser(
-    settings: GuardiaSettings, group: asyncio.TaskGroup, model: LocalModel | None
-) -> SymptomAdviser:
-    classifier = incidents_of(settings)
-    group.create_task(classifier.warm())
-    return SymptomAdviser(classifier=classifier, opinion=model.opinion if model else None)
-
-
-def _room_talk(
-    settings: GuardiaSettings,
-    engine: AsyncEngine,
-    *,
-    services: Services,
-    outbound: Outbound,
-    adviser: SymptomAdviser,
-    narrator: Narrator | None,
-) -> RoomTalk:
-    chronicle = Chronicle(services.stores.audit, services.clock)
-    pause = timedelta(minutes=settings.talk.advice_pause_minutes)
-    advice = RoomAdvice(
-        services,
-        chronicle,
-        outbound,
-        adviser=adviser,
-        store=SqlAdviceStore(engine),
-        settings=AdviceSettings(topic_pause=pause),
+def _hub(foundation: Foundation) -> AgentHub:
+    return AgentHub(
+        store=SqlAgentStore(foundation.engine),
+        bot_key=foundation.signer,
+        audit=foundation.audit,
+        files=foundation.files,
+        clock=foundation.clock,
+        heartbeat_s=foundation.settings.agents.heartbeat_s,
+        grace_s=foundation.settings.agents.grace_s,
     )
-    memory = RoomMemory(
-        services,
-        adviser=adviser,
-        store=SqlRoomMemoryStore(engine),
-        jobs=SqlRoomJobs(engine),
-        settings=MemorySettings(keep=timedelta(days=settings.talk.keep_days)),
-        narrator=narrator,
+
+
+def _messengers(
+    foundation: Foundation, memory: SqlMessengerMemory, links: SignedLinks | None
+) -> tuple[Adapter, ...]:
+    messengers = open_messengers(
+        MessengerParts(
+            settings=foundation.settings,
+            files=foundation.files,
+            memory=memory,
+            links=links,
+            texts=foundation.texts,
+            clock=foundation.clock,
+        )
     )
-    return RoomTalk(services, chronicle, outbound, adviser=adviser, advice=advice, memory=memory)
+    names = ("console", *(each.name for each in messengers))
+    foundation.group.create_task(forget_old(memory, names, foundation.clock))
+    return messengers
 
 
-def _keep_write_ahead(url: str) -> None:
-    """Set WAL once on the workflows' SQLite file: its engine leaves the mode as it finds it."""
-    if url.startswith("sqlite:///"):
-        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
-            connection.execute("PRAGMA journal_mode = WAL")
-
-
-def _links(settings: GuardiaSettings, clock: Clock) -> SignedLinks | None:
+def _links(foundation: Foundation) -> SignedLinks | None:
     """None where nobody has said how browsers reach our pages."""
+    settings = foundation.settings
     if settings.console_url is None:
         return None
-    return SignedLinks(settings.console_url, keys.web_secret(settings.data_dir / "keys"), clock)
+    secret = keys.web_secret(settings.data_dir / "keys")
+    return SignedLinks(settings.console_url, secret, foundation.clock)
 
 
-def _web_settings(settings: GuardiaSettings) -> WebSettings:
-    return WebSettings(
-        sign_in=settings.web.sign_in,
-        secret=SecretStr(keys.web_secret(settings.data_dir / "keys")),
-        session_hours=settings.web.session_hours,
-        public_origin=settings.web.public_origin,
-        max_upload_bytes=settings.limits.upload_mb * 1024 * 1024,
-    )
+def _upload_bytes(settings: GuardiaSettings) -> int:
+    return settings.limits.upload_mb * 1024 * 1024
