@@ -8,11 +8,19 @@ is understood, nor what an action does or risks: that is computed elsewhere from
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from bot.core.domain.estate import Vocabulary
 from bot.core.domain.intent import Intent, Param, Selector
@@ -34,6 +42,7 @@ _FIELD = r"[0-9*/,-]{1,30}"
 Cron = Annotated[str, StringConstraints(pattern=rf"^{_FIELD}( {_FIELD}){{4}}$")]
 Pid = Annotated[int, Field(ge=1, le=4_194_304)]
 Days = Annotated[int, Field(ge=1, le=366)]
+_ARGUMENT = re.compile(r"arg\.[a-z][a-z0-9_]{0,31}")
 
 
 class Deploy(Params):
@@ -95,6 +104,22 @@ class Pipeline(Params):
 
 class Session(Params):
     pid: Pid
+
+
+class SiteScript(Params):
+    """``script`` and one ``arg.<name>`` for each argument; what these may be is the script's own
+    registration to say."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+
+    script: Slug
+
+    @model_validator(mode="after")
+    def _only_arguments(self) -> SiteScript:
+        for name, value in (self.model_extra or {}).items():
+            if not _ARGUMENT.fullmatch(name) or not isinstance(value, str | int):
+                raise ValueError(f"no parameter {name!r}")
+        return self
 
 
 class SrList(Params):
@@ -199,8 +224,20 @@ CATALOGUE: Mapping[str, ActionSpec] = {
     "none": ActionSpec(params=Refusal),
 }
 
+# What only a command can ask for. Whatever reads free talk (rules, classifier, the model's grammar)
+# knows ``CATALOGUE`` alone, and so can never come to these.
+COMMANDS: Mapping[str, ActionSpec] = {
+    "run_script": ActionSpec(params=SiteScript, needs=_NODES),
+}
+
+
+def spec_of(action: str) -> ActionSpec | None:
+    """The action of that id, whoever may ask for it."""
+    return CATALOGUE.get(action) or COMMANDS.get(action)
+
+
 # A slot that only matters when the operation changes something.
-_READING: Mapping[str, frozenset[str]] = {
+READING_OPERATIONS: Mapping[str, frozenset[str]] = {
     "manage_service": frozenset({"status"}),
     "check_db_status": frozenset({"check"}),
     "config_integrity_check": frozenset({"check"}),
@@ -214,10 +251,11 @@ def validated(action: str, params: Mapping[str, Param]) -> dict[str, Param]:
         ValueError: the action or a parameter is not of the catalogue, or a value does not fit.
             A parameter that is merely not given yet is no error: see ``missing``.
     """
-    if action not in CATALOGUE:
+    spec = spec_of(action)
+    if spec is None:
         raise ValueError(f"no action {action!r}")
     try:
-        CATALOGUE[action].params.model_validate(dict(params))
+        spec.params.model_validate(dict(params))
     except ValidationError as error:
         wrong = [row for row in error.errors() if row["type"] != "missing"]
         if wrong:
@@ -235,7 +273,7 @@ def missing(
 
     ``doubtful`` are slots for which the text gave more than one answer: they are missing too.
     """
-    spec = CATALOGUE[intent.action]
+    spec = spec_of(intent.action) or ActionSpec()
     needs = _needs_of(intent, spec)
     absent = [slot for slot in needs if not _given(slot, intent, has_files)]
     if "env" in absent and "env" not in doubtful and _one_environment(intent.selector, vocabulary):
@@ -258,7 +296,7 @@ def _needs_of(intent: Intent, spec: ActionSpec) -> tuple[str, ...]:
         spec = CATALOGUE.get(str(intent.params.get("target_action")), spec)
         return tuple(slot for slot in spec.needs if slot not in ("sr", "files"))
     operation = str(intent.params.get("operation", "check"))
-    if operation in _READING.get(intent.action, ()):
+    if operation in READING_OPERATIONS.get(intent.action, ()):
         return _SYSTEM
     if intent.action in ("check_db_status", "config_integrity_check"):
         return (*_SYSTEM, "env")
