@@ -5,6 +5,8 @@ Owns: the rows of past deployments.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import col, select
@@ -15,6 +17,8 @@ from cmdb.engine import reading, writing
 from cmdb.jobs import jobs_of, thread_key
 from cmdb.models import DeploymentRow, JobRow
 from cmdb.rows import insert_new
+
+_READS_MOST = 20  # of one person and action; nobody means what lies further back
 
 
 class SqlHistoryStore:
@@ -54,6 +58,21 @@ class SqlHistoryStore:
                 .order_by(col(DeploymentRow.ended_at).desc(), col(DeploymentRow.job_id).desc())
             )
             return tuple(_deployment_of(row) for row in rows)
+
+    async def reads_of(self, person_id: str, action: str, *, since: datetime) -> tuple[Job, ...]:
+        async with reading(self._engine) as session:
+            rows = await session.scalars(
+                select(JobRow)
+                .where(
+                    col(JobRow.requester_id) == person_id,
+                    col(JobRow.created_at) >= since,
+                    col(JobRow.state).in_([state.value for state in TERMINAL]),
+                    col(JobRow.plan)["action"].as_string() == action,
+                )
+                .order_by(col(JobRow.created_at).desc(), col(JobRow.job_id).desc())
+                .limit(_READS_MOST)
+            )
+            return await jobs_of(session, rows.all())
 
     async def active_jobs(self) -> tuple[Job, ...]:
         async with reading(self._engine) as session:

@@ -28,6 +28,7 @@ from bot.engine.chronicle import Chronicle
 from bot.engine.context import Surroundings
 from bot.engine.corrections import OpenPlans, carried
 from bot.engine.follow_up import NOTHING, FollowUp
+from bot.engine.gathering import Asking, Gathering
 from bot.engine.identities import Identities
 from bot.engine.knowledge import Knowledge
 from bot.engine.naming import SEOUL, event_key_of, job_id_of, thread_of
@@ -79,6 +80,7 @@ class Pipeline:
         self._tasks = Tasks(services, chronicle)
         self._knowledge = Knowledge(services)
         self._sourcing = Sourcing(services)
+        self._gathering = Gathering(services, self._knowledge, self._sourcing)
         self._identities = Identities(services, chronicle)
 
     async def handle(self, message: Mention | Command) -> FollowUp:
@@ -259,7 +261,14 @@ class Pipeline:
             await self._may_ask(request, action, target, changes="files" in action.needs)
             if action.reaches_nodes:
                 await self._surveyor.await_online(target)
-        asked = await self._gather(request, intent, action, target)
+        asking = Asking(
+            job_id=job_id_of(request.key, request.at),
+            actor=request.actor,
+            text=_text_of(request.message),
+            at=request.at,
+            reply=request.reply,
+        )
+        asked = await self._gathering.request(asking, intent, action, target)
         operations = action.survey(asked)
         if target is not None and operations:
             # Nobody's servers are looked at for a change that this person cannot have.
@@ -273,30 +282,6 @@ class Pipeline:
             await request.reply.say(outcome)
             return None
         return await self._store(request, asked, outcome)
-
-    async def _gather(
-        self, request: Request, intent: Intent, action: Action, target: Target | None
-    ) -> ActionRequest:
-        history = self._stores.history
-        artifact = None
-        if "files" in action.needs:
-            artifact = await self._sourcing.artifact(intent, target, request.reply)
-        guides = None
-        if "guides" in action.needs:
-            question = _text_of(request.message)
-            guides = await self._knowledge.answer(question, request.actor, about=intent.selector)
-        return ActionRequest(
-            job_id=job_id_of(request.key, request.at),
-            actor=request.actor,
-            target=target,
-            params=intent.params,
-            sr=intent.sr,
-            artifact=artifact,
-            facts={},
-            history=await history.deployments(target.system.code) if target else (),
-            now=request.at,
-            guides=guides,
-        )
 
     async def _may_ask(
         self, request: Request, action: Action, target: Target, *, changes: bool

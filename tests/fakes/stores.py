@@ -139,6 +139,17 @@ class MemoryJobs:
         found = [one for one in self.past.values() if one.system_code == system_code]
         return tuple(sorted(found, key=lambda one: (one.ended_at, one.job_id), reverse=True))
 
+    async def reads_of(self, person_id: str, action: str, *, since: datetime) -> tuple[Job, ...]:
+        found = [
+            job
+            for job in self.jobs.values()
+            if (job.requester_id, job.plan.action) == (person_id, action)
+            and job.created_at >= since
+            and job.state in TERMINAL
+        ]
+        found.sort(key=lambda job: (job.created_at, job.job_id), reverse=True)
+        return tuple(found[:20])
+
     async def active_jobs(self) -> tuple[Job, ...]:
         found = [job for job in self.jobs.values() if job.state not in TERMINAL]
         return tuple(sorted(found, key=lambda job: (job.created_at, job.job_id)))

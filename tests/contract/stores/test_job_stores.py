@@ -125,6 +125,31 @@ async def test_one_of_many_moves_at_once_is_the_move(stores) -> None:
     assert moved.count(True) == 1
 
 
+async def test_a_person_finds_their_own_ended_reads_newest_first(stores) -> None:
+    kept = {
+        "J260401-READ01": sample_job("J260401-READ01", state=JobState.SUCCEEDED),
+        "J260401-READ02": sample_job("J260401-READ02", state=JobState.FAILED),
+        "J260401-READ03": sample_job("J260401-READ03", state=JobState.RUNNING),
+        "J260401-READ04": replace(
+            sample_job("J260401-READ04", state=JobState.SUCCEEDED), requester_id="u099"
+        ),
+        "J260401-READ05": replace(
+            sample_job("J260401-READ05", state=JobState.SUCCEEDED),
+            created_at=NOW - timedelta(minutes=5, seconds=1),
+        ),
+        "J260401-READ06": replace(
+            sample_job("J260401-READ06", state=JobState.SUCCEEDED),
+            created_at=NOW + timedelta(minutes=1),
+        ),
+    }
+    for job in kept.values():
+        await stores.jobs.create(job)
+    since = NOW - timedelta(minutes=5)
+    found = await stores.history.reads_of("u032", "deploy", since=since)
+    assert found == tuple(kept[f"J260401-READ0{number}"] for number in (6, 2, 1))
+    assert await stores.history.reads_of("u032", "rollback", since=since) == ()
+
+
 async def test_a_job_that_does_not_exist_cannot_move(stores) -> None:
     with pytest.raises(OperationError) as refused:
         await stores.jobs.advance(JOB, JobState.PLANNED, at=NOW)

@@ -1,0 +1,81 @@
+"""What a pure action gets to look at, fetched for it.
+
+Owns: filling an ``ActionRequest`` with what its action says that it needs. Decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.core.domain.estate import Target
+from bot.core.domain.intent import Intent
+from bot.core.domain.job import Job
+from bot.core.domain.people import Actor
+from bot.core.ports import Action, ActionRequest
+from bot.engine.knowledge import Knowledge
+from bot.engine.reply import Reply
+from bot.engine.services import Services
+from bot.engine.sourcing import Sourcing
+
+# How far back a person's own looks are handed to an action, which judges itself what is too old:
+# so it can say "that was too long ago" rather than "you have never looked".
+SEEN = timedelta(minutes=30)
+# The verb that shows what another one acts on; all others show it themselves.
+_SHOWN_BY: Mapping[str, str] = {"kill_session": "list_sessions"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """Who asks in which words, and where the answer goes."""
+
+    job_id: str
+    actor: Actor
+    text: str
+    at: datetime
+    reply: Reply
+
+
+class Gathering:
+    """Fetches what an action may look at."""
+
+    def __init__(self, services: Services, knowledge: Knowledge, sourcing: Sourcing) -> None:
+        self._history = services.stores.history
+        self._knowledge = knowledge
+        self._sourcing = sourcing
+
+    async def request(
+        self, asking: Asking, intent: Intent, action: Action, target: Target | None
+    ) -> ActionRequest:
+        """Everything but the facts of its survey.
+
+        Raises:
+            UserError: the files that it needs are not there or cannot be used.
+        """
+        artifact = None
+        if "files" in action.needs:
+            artifact = await self._sourcing.artifact(intent, target, asking.reply)
+        guides = None
+        if "guides" in action.needs:
+            guides = await self._knowledge.answer(asking.text, asking.actor, about=intent.selector)
+        return ActionRequest(
+            job_id=asking.job_id,
+            actor=asking.actor,
+            target=target,
+            params=intent.params,
+            sr=intent.sr,
+            artifact=artifact,
+            facts={},
+            history=await self._history.deployments(target.system.code) if target else (),
+            now=asking.at,
+            guides=guides,
+            seen=await self._seen(asking, action),
+        )
+
+    async def _seen(self, asking: Asking, action: Action) -> tuple[Job, ...]:
+        if "seen" not in action.needs:
+            return ()
+        shown_by = _SHOWN_BY.get(action.action_id, action.action_id)
+        since = asking.at - SEEN
+        return await self._history.reads_of(asking.actor.person_id, shown_by, since=since)
