@@ -33,6 +33,7 @@ from bot.core.domain.people import Actor
 from bot.core.errors import UserError
 from cmdb.access import get_access
 from cmdb.engine import reading
+from cmdb.limits import limits_in
 from cmdb.models import BalancerRow, ChannelRow, InstitutionRow, NodeRow, SrRow, SystemRow
 from cmdb.serial import WIRE
 
@@ -92,6 +93,7 @@ class SqlInventory:
             siblings = _siblings(everything, chosen)
             nodes = await _nodes_of(session, chosen, {system.code: system})
             helpers = await _helpers(session, nodes, viewer)
+            limits, of_nodes = await limits_in(session, system.code)
         return Target(
             system=_system_of(system),
             nodes=nodes,
@@ -101,6 +103,8 @@ class SqlInventory:
             rollout=Rollout(
                 canary=system.canary, batch=system.batch_size, settle_s=system.settle_s
             ),
+            limits=limits,
+            node_limits=of_nodes,
         )
 
     async def nodes(self, node_ids: Sequence[str]) -> tuple[Node, ...]:

@@ -1,4 +1,4 @@
-"""The commands about one system: freeze, window, rollout, repository.
+"""The commands about one system: freeze, window, rollout, limits, repository.
 
 Owns: their arguments. What they do is in ``bot.app.commands``.
 """
@@ -10,9 +10,11 @@ from datetime import datetime
 
 from bot.app.cli_arguments import Groups, add_command, add_group, instant
 from bot.app.commands import freezes, systems
+from bot.app.commands.limits import LimitOrder, change_limits
 from bot.app.settings import GuardiaSettings
 from bot.app.wiring import SystemClock
 from bot.core.domain.estate import Environment
+from bot.core.domain.limits import LIMIT_NAMES
 from bot.engine.naming import SEOUL
 
 _CLOCK = SystemClock()
@@ -27,6 +29,7 @@ def add_system_commands(groups: Groups[argparse.ArgumentParser]) -> None:
     rollout.add_argument("--canary", type=int, metavar="N", help="nodes that go first")
     rollout.add_argument("--batch", type=int, metavar="N", help="nodes at a time after them")
     rollout.add_argument("--settle", type=int, metavar="S", help="seconds for open requests")
+    _add_limits(groups)
     _add_repositories(add_group(groups, "repository", "git repositories of systems"))
 
 
@@ -67,6 +70,16 @@ def _add_repositories(group: Groups[argparse.ArgumentParser]) -> None:
     check = add_command(group, "check", _repository_check, "can it be read?")
     check.add_argument("code", metavar="CODE")
     check.add_argument("ref", nargs="?", metavar="REF")
+
+
+def _add_limits(groups: Groups[argparse.ArgumentParser]) -> None:
+    limits = add_command(groups, "limits", _limits, "from which value on a reading is bad")
+    limits.add_argument("code", metavar="CODE")
+    limits.add_argument("--node", default="", metavar="ID", help="default: the whole system")
+    for name in LIMIT_NAMES:
+        metavar = "MINUTES" if name == "stuck_minutes" else "WARNING/CRITICAL"
+        limits.add_argument(f"--{name.replace('_', '-')}", metavar=metavar)
+    limits.add_argument("--clear", action="store_true", help="forget what has been set there")
 
 
 def _add_environments(parser: argparse.ArgumentParser) -> None:
@@ -126,6 +139,17 @@ async def _window_clear(parsed: argparse.Namespace, settings: GuardiaSettings) -
 async def _rollout(parsed: argparse.Namespace, settings: GuardiaSettings) -> int:
     change = systems.RolloutChange(canary=parsed.canary, batch=parsed.batch, settle_s=parsed.settle)
     return _said(await systems.change_rollout(settings, _CLOCK, parsed.code, change))
+
+
+async def _limits(parsed: argparse.Namespace, settings: GuardiaSettings) -> int:
+    given = {name: getattr(parsed, name) for name in LIMIT_NAMES}
+    order = LimitOrder(
+        code=parsed.code,
+        node=parsed.node,
+        words={name: word for name, word in given.items() if word is not None},
+        clear=parsed.clear,
+    )
+    return _said(await change_limits(settings, _CLOCK, order))
 
 
 async def _repository_set(parsed: argparse.Namespace, settings: GuardiaSettings) -> int:

@@ -41,6 +41,10 @@ from cmdb.models.people import (
     RuleRow,
     SignInRow,
 )
+from cmdb.models.readings import (
+    LimitRow,
+    SampleRow,
+)
 from cmdb.models.rooms import (
     AdviceCardRow,
     RoomMemberRow,
@@ -73,6 +77,7 @@ __all__ = [
     "IdentityCodeRow",
     "InstitutionRow",
     "JobRow",
+    "LimitRow",
     "LockRow",
     "MessengerMemoryRow",
     "NodeRow",
@@ -81,6 +86,7 @@ __all__ = [
     "RoomMessageRow",
     "RoomRow",
     "RuleRow",
+    "SampleRow",
     "SignInRow",
     "SrRow",
     "StepRow",
