@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 
 from agent.transports.ftp_files import FtpFiles
 from agent.transports.ftp_session import FtpSession, RefusedError
-from agent.transports.transport import SILENCE_S, Files, Output, Transport, TransportError
+from agent.transports.transport import SILENCE_S, Files, OnOutput, Output, Transport, TransportError
 from agent.wire.plan import NodeAccess
 
 _PIECE_BYTES = 64 * 1024
@@ -49,6 +49,8 @@ class FtpTransport:
         timeout_s: float,
         silence_s: float = SILENCE_S,
         stdin: AsyncIterator[bytes] | None = None,
+        on_output: OnOutput | None = None,
+        disposable: bool = False,
     ) -> Output:
         raise TransportError("no_shell", command=arguments[0])
 

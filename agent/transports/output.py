@@ -6,11 +6,13 @@ control sequences. Pure.
 
 from __future__ import annotations
 
+import codecs
 import re
 import unicodedata
 
 LIMIT_BYTES = 1 << 20
 LINE_LIMIT = 500
+_LINE_HELD = 8192  # characters that wait for the end of their line
 
 _ESCAPES = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
@@ -51,9 +53,36 @@ class BoundedBytes:
             self._dropped += excess
 
 
+class StreamText:
+    """A stream as clean text while it comes, line by line: neither a character nor a control
+    sequence is torn, wherever the pieces begin and end."""
+
+    def __init__(self, charset: str) -> None:
+        self._decoder = codecs.getincrementaldecoder(charset)(errors="replace")
+        self._rest = ""
+
+    def add(self, data: bytes) -> str:
+        """The lines that are whole now; a very long one comes in parts."""
+        text = self._rest + self._decoder.decode(data)
+        cut = max(text.rfind("\n"), text.rfind("\r", 0, -1)) + 1
+        if len(text) - cut > _LINE_HELD:
+            cut = len(text)
+        self._rest = text[cut:]
+        return _clean(text[:cut])
+
+    def end(self) -> str:
+        """What is left without a line's end."""
+        text, self._rest = self._rest + self._decoder.decode(b"", True), ""
+        return _clean(text)
+
+
 def clean(data: bytes, charset: str) -> str:
     """Decoded, with undecodable bytes marked, and nothing but printable text, tabs and newlines."""
-    text = _ESCAPES.sub("", data.decode(charset, errors="replace"))
+    return _clean(data.decode(charset, errors="replace"))
+
+
+def _clean(text: str) -> str:
+    text = _ESCAPES.sub("", text)
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if text.replace("\n", "").replace("\t", "").isprintable():  # mostly; and much the quickest
         return text

@@ -6,14 +6,15 @@ SSH nor any operation; ``agent/transports/ssh.py`` and the test fake implement i
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from agent.wire.plan import NodeAccess
 
 SILENCE_S = 30.0
+OnOutput = Callable[[str], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,34 @@ class Entry:
     real: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capacity:
+    """A filesystem, in bytes. ``free`` is what an ordinary account may still use."""
+
+    size: int
+    used: int
+    free: int
+    inodes_percent: float | None = None  # used; None: it has none, or nobody says
+
+    @property
+    def used_percent(self) -> float:
+        """As ``df`` says it: of what ordinary accounts can have at all."""
+        usable = self.used + self.free
+        return round(100 * self.used / usable, 1) if usable else 100.0
+
+
+@runtime_checkable
+class Measured(Protocol):
+    """Files of a server that tells how full its filesystems are. Not every one does."""
+
+    async def capacity(self, path: str) -> Capacity | None:
+        """The filesystem that the path lies on; None: this server does not tell.
+
+        Raises:
+            TransportError: ``not_found``, ``permission_denied``.
+        """
+
+
 class Files(Protocol):
     """File primitives; every path is absolute."""
 
@@ -111,10 +140,15 @@ class Transport(Protocol):
         timeout_s: float,
         silence_s: float = SILENCE_S,
         stdin: AsyncIterator[bytes] | None = None,
+        on_output: OnOutput | None = None,
+        disposable: bool = False,
     ) -> Output:
         """Run one argument list; returns when the command has ended, whatever its status.
 
-        ``stdin`` is written to the command piece by piece, as fast as it reads.
+        ``stdin`` is written to the command piece by piece, as fast as it reads. ``on_output``
+        is given both streams as clean text while they come, whole lines where they are not too
+        long; the command waits while it is awaited. ``disposable``: a command that is given up
+        is told to end (TERM); any other is left to itself, a service may be its child.
 
         Raises:
             TransportError: ``timeout`` or ``silence``, with the output until then; ``no_shell``.

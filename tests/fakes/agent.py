@@ -21,7 +21,7 @@ from nacl.signing import SigningKey
 
 from agent.operations.context import StepContext
 from agent.transports.output import clean
-from agent.transports.transport import Entry, Output, Transport, TransportError
+from agent.transports.transport import Entry, OnOutput, Output, Transport, TransportError
 from agent.wire.messages import PlanOrder, StepOrder
 from agent.wire.operations import FileSpec, Operation, Result
 from agent.wire.plan import (
@@ -158,12 +158,16 @@ class LocalTransport:
         timeout_s: float,
         silence_s: float = 30.0,
         stdin: AsyncIterator[bytes] | None = None,
+        on_output: OnOutput | None = None,
+        disposable: bool = False,
     ) -> Output:
         if not self.shell:
             raise TransportError("no_shell", command=arguments[0])
         self.ran.append(list(arguments))
         made_up = self.answer(arguments)
         if made_up is not None:
+            if on_output is not None:
+                await on_output(made_up.stdout + made_up.stderr)
             return made_up
         process = await asyncio.create_subprocess_exec(
             *arguments,
@@ -182,6 +186,8 @@ class LocalTransport:
             await process.wait()
             return Output(status=2, stdout="", stderr="No space left on device")
         stdout, stderr = await process.communicate(fed)
+        if on_output is not None:
+            await on_output(clean(stdout + stderr, "utf-8"))
         return Output(
             status=process.returncode,
             stdout=clean(stdout, "utf-8"),
