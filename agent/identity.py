@@ -102,9 +102,8 @@ def save_identity(state_dir: Path, identity: Identity) -> None:
                 file.flush()
                 os.fsync(file.fileno())
             Path(name).replace(state_dir / FILE_NAME)
-        except BaseException:
+        finally:  # gone already when it has taken its place
             Path(name).unlink(missing_ok=True)
-            raise
         folder = os.open(state_dir, os.O_RDONLY)
         try:
             os.fsync(folder)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -168,11 +168,10 @@ class Ledger:
         with self._lock:
             try:
                 self._database.execute("BEGIN IMMEDIATE")
-                try:
+                with ExitStack() as unless_done:
+                    unless_done.callback(self._database.execute, "ROLLBACK")
                     yield self._database
-                except BaseException:
-                    self._database.execute("ROLLBACK")
-                    raise
+                    unless_done.pop_all()
                 self._database.execute("COMMIT")
             except sqlite3.Error as error:
                 raise LedgerError(str(error)) from error

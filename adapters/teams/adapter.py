@@ -220,8 +220,7 @@ class TeamsAdapter:
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> bool:
         try:
             await work
-        except Exception:
-            # One event that fails must not end the adapter, nor say more than that to its sender.
+        except Exception:  # the adapter loop: one event's failure must not end the adapter
             log.exception("teams_event_failed")
             return False
         return True

@@ -15,22 +15,24 @@ async def each(
 ) -> None:
     """Do the work for every item.
 
-    At the first failure nothing new is begun, and what is under way is awaited before that
-    failure is raised: when this returns, the server does nothing any more.
+    At the first failure nothing new is begun, and what is under way is awaited before a failure
+    is raised: when this returns, the server does nothing any more.
     """
     waiting = iter(items)
-    failures: list[BaseException] = []
+    stopped = False
 
     async def worker() -> None:
+        nonlocal stopped
         for item in waiting:
-            if failures:
+            if stopped:
                 return
+            well = False
             try:
                 await work(item)
-            except BaseException as error:
-                failures.append(error)
-                raise
+                well = True
+            finally:
+                stopped = stopped or not well
 
-    await asyncio.gather(*(worker() for _ in range(at_once)), return_exceptions=True)
-    if failures:
-        raise failures[0]
+    for ended in await asyncio.gather(*(worker() for _ in range(at_once)), return_exceptions=True):
+        if isinstance(ended, BaseException):
+            raise ended

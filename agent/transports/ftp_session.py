@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 
 import aioftp
 
@@ -203,12 +203,21 @@ class FtpSession:
         return self._client
 
     async def _log_in(self) -> _Client:
+        client = _Client(
+            encoding=self._access.target.charset,
+            socket_timeout=SILENCE_S,
+            connection_timeout=CONNECT_TIMEOUT_S,
+        )
+        with ExitStack() as unless_in:
+            unless_in.callback(client.close)
+            await self._introduce(client)
+            unless_in.pop_all()
+        return client
+
+    async def _introduce(self, client: _Client) -> None:
         target, login = self._access.target, self._access.login
         if not isinstance(login, PasswordLogin):
             raise TransportError("login_refused", host=target.host, user=target.user)
-        client = _Client(
-            encoding=target.charset, socket_timeout=SILENCE_S, connection_timeout=CONNECT_TIMEOUT_S
-        )
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 await client.connect(target.host, target.port)
@@ -217,19 +226,13 @@ class FtpSession:
                 await client.login(target.user, login.password)
                 await self._learn(client)
         except aioftp.StatusCodeError as error:
-            client.close()
             if str(error.received_codes[-1]) in {"530", "532", "430", "332"}:
                 raise TransportError("login_refused", host=target.host, user=target.user) from error
             raise TransportError("unreachable", host=target.host, detail="FTP") from error
         except (OSError, ValueError, aioftp.AIOFTPException) as error:
-            client.close()
             silent = isinstance(error, TimeoutError)
             detail = str(error) or ("" if silent else type(error).__name__)
             raise TransportError("unreachable", host=target.host, detail=detail) from error
-        except BaseException:
-            client.close()
-            raise
-        return client
 
     async def _learn(self, client: _Client) -> None:
         """What the server can do, and that names are in the node's charset."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -50,11 +50,10 @@ class KeptConnections:
             TransportError: as whatever connects.
         """
         connection = await self._take(access) or await self._open(access)
-        try:
+        async with AsyncExitStack() as unless_well:
+            unless_well.push_async_callback(self._close, connection)
             yield connection.transport
-        except BaseException:
-            await self._close(connection)
-            raise
+            unless_well.pop_all()
         self._keep(access, connection)
 
     async def close(self) -> None:

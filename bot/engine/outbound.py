@@ -149,8 +149,7 @@ class Outbound:
             async with self._at_pace(pace):
                 try:
                     await self._send(message, newest)
-                except Exception:
-                    # The owner's TaskGroup holds the whole bot: an edit that fails must not end it.
+                except Exception:  # the loop of edits: one that fails must not end the whole bot
                     log.exception("edit_failed", message=message.message)
 
     @asynccontextmanager

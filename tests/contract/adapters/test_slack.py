@@ -277,6 +277,7 @@ async def test_a_press_that_could_not_be_taken_is_tried_again(desk: Desk) -> Non
     pressed = desk.service.messages[CHANNEL, str(card.message)]
     await desk.service.deliver(desk.service.press(LEADER, pressed, "승인"))
     await until(lambda: desk.received)
+    assert len(desk.received) == 1
 
 
 async def test_the_line_is_dialled_again_when_it_drops_and_when_slack_asks(desk: Desk) -> None:

@@ -47,6 +47,7 @@ async def test_a_line_whose_tickets_lapse_is_begun_anew(slack: SlackService) -> 
     with suppress(asyncio.CancelledError):
         await line
     await until(lambda: slack.connected == 0)
+    assert slack.calls_of("apps.connections.open") >= asked + 2
 
 
 async def findings(settings: SlackSettings) -> dict[str, Finding]:

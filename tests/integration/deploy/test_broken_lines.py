@@ -154,7 +154,9 @@ async def test_a_host_key_that_has_changed_is_refused_before_the_plan(
     site = Site(fleet=lab.nodes(1, web=False), folder=tmp_path)
     site.fleet.nodes[0].sshd.restart(new_host_keys=True)
     async with site.open():
+        before = site.digests()
         answer = await site.refused(application("2.0.0"))
+        assert site.digests() == before
         require_told(answer, "was01", "호스트 키", "다시 등록", "변경된 것은 없습니다")
         require_discreet(site)
         tell("계획 전: 호스트 키가 바뀐 서버", site, answer)

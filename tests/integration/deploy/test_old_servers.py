@@ -51,7 +51,9 @@ async def test_a_password_that_has_changed_is_told_before_the_plan(
     wrong = fleet.nodes[0].sshd.password_login.model_copy(update={"password": "wr0ng-Secret"})
     site = Site(fleet=fleet, folder=tmp_path, logins={"was01": wrong})
     async with site.open():
+        before = site.digests()
         answer = await site.refused(application("2.0.0"))
+        assert site.digests() == before
         require_told(answer, "was01", "인증 정보가 거부", "암호나 키가 바뀌었는지")
         require_discreet(site, "wr0ng-Secret")
         tell("계획 전: 암호가 바뀐 계정", site, answer)

@@ -10,7 +10,7 @@ import pytest
 
 from bot.core.domain.job import JobState
 from tests.fakes.durable import Running
-from tests.fakes.engine import DEPLOY
+from tests.fakes.engine import DEPLOY, words_of
 
 pytestmark = pytest.mark.xdist_group("dbos")
 EVENTS, DELIVERIES = 1000, 4
@@ -46,6 +46,8 @@ async def test_why_an_approved_job_did_not_begin_outlives_an_outage(tmp_path: Pa
         await bot.ended(job)
         messenger.down = False
         await bot.until(lambda: messenger.all(f"{job.job_id}:final"))
+        (told,) = messenger.all(f"{job.job_id}:final")
+        assert job.plan.wire.agent in words_of(told.now)
 
 
 async def test_a_messenger_that_is_away_holds_up_no_other_job_of_the_system(tmp_path: Path):

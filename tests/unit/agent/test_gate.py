@@ -94,13 +94,16 @@ def test_nobody_is_ever_in_anothers_way_and_everybody_gets_a_turn(wishes: list[W
 
 async def test_steps_of_one_job_at_different_nodes_run_side_by_side() -> None:
     gate, together = Gate(), asyncio.Barrier(3)
+    met: list[str] = []
 
     async def step(node: str) -> None:
         async with gate.turn(lock="L", job_id="J", places={node}):
             await together.wait()
+            met.append(node)
 
     async with asyncio.timeout(20):
         await asyncio.gather(*(step(node) for node in ("n1", "n2", "n3")))
+    assert sorted(met) == ["n1", "n2", "n3"]
 
 
 async def test_a_job_that_waits_is_not_overtaken_by_the_one_that_it_waits_for() -> None:

@@ -89,4 +89,5 @@ async def test_is_closed_when_nobody_comes_back(tmp_path: Path) -> None:
     async with asyncio.timeout(10):
         while node.inside:
             await asyncio.sleep(0.01)
+    assert (node.logins, node.inside) == (1, 0)
     await kept.close()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.slack.inbound import Bot, Said, clean_text, read
+from adapters.slack.inbound import Bot, Heard, Said, clean_text, read
 
 BOT = Bot(user_id="U0BOT", bot_id="B0BOT", team_id="T1")
 
@@ -77,4 +77,5 @@ def test_a_person_of_a_shared_channel_is_their_own_workspaces() -> None:
 def test_no_payload_is_an_error(
     kind: str, body: dict[str, object], event: object, action: object
 ) -> None:
-    read({**body, "type": kind, "event": event, "actions": [action]}, BOT)
+    heard = read({**body, "type": kind, "event": event, "actions": [action]}, BOT)
+    assert heard is None or isinstance(heard, Heard)
