@@ -85,6 +85,10 @@ class Door:
             asked = AsyncBoltRequest(body=body.decode("utf-8"), headers=dict(request.headers))
         except _UNREADABLE:
             return web.Response(status=HTTPStatus.BAD_REQUEST)
+        if asked.body.get("type") == "event_callback" and not isinstance(
+            asked.body.get("event"), dict
+        ):
+            return web.Response(status=HTTPStatus.BAD_REQUEST)  # Bolt looks into it unasked
         return await to_aiohttp_response(await self.app.async_dispatch(asked))
 
     async def _answer(self, body: Mapping[str, object]) -> BoltResponse:

@@ -17,8 +17,11 @@ from bot.app.adapters import Mounted
 from bot.app.settings import GuardiaSettings
 from bot.app.wiring import Bot, open_bot
 from bot.core.errors import ConfigurationError
+from bot.core.ports import Adapter
 
 log = structlog.get_logger(__name__)
+
+_AGAIN_S = 5.0  # before a messenger's line that has ended is begun anew
 
 
 async def serve(settings: GuardiaSettings) -> None:
@@ -34,7 +37,7 @@ async def serve(settings: GuardiaSettings) -> None:
     async with open_bot(settings) as bot:
         runner = web.AppRunner(_application(bot), access_log=None)
         await runner.setup()
-        tasks = [asyncio.create_task(each.run(bot.workflows.receive)) for each in bot.adapters]
+        tasks = [asyncio.create_task(_keep_running(each, bot)) for each in bot.adapters]
         try:
             await _listen(runner, settings)
             log.info("serving", host=settings.server.host, port=settings.server.port)
@@ -44,6 +47,17 @@ async def serve(settings: GuardiaSettings) -> None:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await runner.cleanup()
+
+
+async def _keep_running(adapter: Adapter, bot: Bot) -> None:
+    """One messenger for as long as the bot serves: the others go on, whatever ends its line."""
+    while True:
+        try:
+            await adapter.run(bot.workflows.receive)
+            log.error("adapter_ended", adapter=adapter.name)
+        except Exception:  # the adapter loop: what ends one line must not go unsaid, nor stay ended
+            log.exception("adapter_ended", adapter=adapter.name)
+        await asyncio.sleep(_AGAIN_S)
 
 
 def _application(bot: Bot) -> web.Application:

@@ -121,6 +121,9 @@ async def test_a_genuine_event_sent_again_and_again_is_one_event(house: House) -
         b"\xff\xfe",
         b"1",
         b"[" * 200_000,
+        b'{"type":"event_callback","event":null}',
+        b'{"type":"event_callback","event":[{}]}',
+        b'{"type":"event_callback"}',
         b'{"type":"event_callback","event":' * 20_000,
         b'{"type":"event_callback","event":{"type":"message","user":"U0DEV","channel":"C0OPS",'
         b'"ts":"999999999999.000001","text":"x"}}',
