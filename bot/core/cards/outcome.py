@@ -14,7 +14,8 @@ from agent.wire.operations import LogFindings, ReplaceFiles, RestoreBackup
 from bot.core.cards.fleet import LARGE, fate_counts, node_sections, version_rows
 from bot.core.cards.nodes import Fate, NodeStory, stories
 from bot.core.cards.observations import observation_sections, started_section
-from bot.core.cards.readings import health_sections, health_summary, status_sections
+from bot.core.cards.probes import health_sections, health_summary, is_probing, status_sections
+from bot.core.cards.readings import changed_sections, reading_sections, reading_summary
 from bot.core.cards.recovery import manual_sections, unlock_sections
 from bot.core.cards.wording import (
     approval_words,
@@ -74,18 +75,15 @@ def final_report(
         whole: nothing is left out, however many nodes need hands; for a page, not for a chat.
     """
     made = (
-        _reading(job, texts)
+        _reading(job, texts, whole=whole)
         if job.plan.risk is Risk.READ
         else _change(job, texts, past=past or Past(), whole=whole)
     )
     return replace(made, link=page_link(job, texts, console_url))
 
 
-def _reading(job: Job, texts: Texts) -> Report:
-    known = stories(job)
-    probing = job.plan.action == "check_infra_health"
-    sections = health_sections(job, texts) if probing else status_sections(job, texts)
-    summary, tone = health_summary(job, texts, probing=probing)
+def _reading(job: Job, texts: Texts, *, whole: bool) -> Report:
+    summary, tone = _looked(job, texts)
     if job.state is JobState.CANCELLED:
         summary, tone = texts.say("cards.final.summary.cancelled_read"), Tone.NEUTRAL
     title = texts.say("cards.final.title.read", plan=texts.note(job.plan.title))
@@ -96,10 +94,24 @@ def _reading(job: Job, texts: Texts) -> Report:
         sections=(
             Notice(text=summary, tone=tone),
             *(Notice(text=texts.note(warning)) for warning in job.plan.warnings),
-            *(sections if known else ()),
+            *_found(job, texts, whole=whole),
         ),
         footer=footer(job, texts, _ended(job)),
     )
+
+
+def _looked(job: Job, texts: Texts) -> tuple[str, Tone]:
+    if is_probing(job):
+        probing = job.plan.action == "check_infra_health"
+        return health_summary(job, texts, probing=probing)
+    return reading_summary(job, texts)
+
+
+def _found(job: Job, texts: Texts, *, whole: bool) -> list[Section]:
+    if not is_probing(job):
+        return reading_sections(job, texts, whole=whole)
+    probing = job.plan.action == "check_infra_health"
+    return health_sections(job, texts) if probing else status_sections(job, texts)
 
 
 def _change(job: Job, texts: Texts, *, past: Past, whole: bool) -> Report:
@@ -112,6 +124,7 @@ def _change(job: Job, texts: Texts, *, past: Past, whole: bool) -> Report:
     sections += manual_sections(job, texts, whole=whole)
     if any(story.fate is not Fate.UNTOUCHED for story in stories(job)):
         sections += node_sections(job, texts, past)
+    sections += changed_sections(job, texts, whole=whole)
     sections += observation_sections(job, texts)
     if job.state is JobState.SUCCEEDED:
         sections += started_section(job, texts)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from bot.core.cards.readings import exhibit_sections
 from bot.core.cards.timing import Schedule, approve_buttons, timing_words
 from bot.core.cards.wording import (
     approval_words,
@@ -122,6 +123,9 @@ def _sections(
     ]
     if plan.restart:
         sections.append(_titled("restart", [texts.note(plan.restart)], texts))
+    if plan.exhibits:
+        sections += [Paragraph(text=texts.say("cards.plan.exhibits"))]
+        sections += exhibit_sections(plan, texts)
     if plan.outline:
         sections.append(_titled("outline", _numbered(plan.outline, texts), texts))
     if plan.undo:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agent.wire.plan import NodeRun, Step
+from bot.core.cards.answers import has_readings
+from bot.core.cards.readings import running_sections
 from bot.core.cards.wording import (
     between,
     footer,
@@ -19,6 +21,7 @@ from bot.core.cards.wording import (
     step_label,
 )
 from bot.core.domain.job import TERMINAL, Job, JobState, StepRecord, StepState
+from bot.core.domain.plan import Risk
 from bot.core.domain.report import (
     Button,
     ButtonStyle,
@@ -106,6 +109,8 @@ def _sections(job: Job, records: Records, *, texts: Texts, now: datetime) -> lis
         sections.append(Notice(text=texts.say("cards.progress.cancelling")))
     if job.state is JobState.QUEUED:
         sections.append(Paragraph(text=texts.say("cards.progress.queued")))
+    if job.plan.risk is Risk.READ and has_readings(job):
+        sections += running_sections(job, texts)
     view = _View(records=records, texts=texts, now=now)
     if all(len(run.steps) == 1 for run in runs) or len(runs) > _NODES_IN_FULL:
         return [*sections, *_fleet(runs, view)]

@@ -35,11 +35,11 @@ def day_and_clock(at: datetime) -> str:
 def size_of(size: int) -> str:
     """Bytes as people write them."""
     value = float(size)
-    for unit in ("B", "KB", "MB"):
+    for unit in ("B", "KB", "MB", "GB"):
         if value < 1024:
             return f"{size} B" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1024
-    return f"{value:.1f} GB"
+    return f"{value:.1f} TB"
 
 
 def took(elapsed_ms: int, texts: Texts) -> str:

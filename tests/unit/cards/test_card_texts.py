@@ -42,11 +42,20 @@ from tests.fakes.planning import (
     deploy_request,
     deployment_of,
     job_of,
-    node_of,
     pair,
     ran,
     request_for,
-    target_of,
+)
+from tests.fakes.read_jobs import (
+    asking_with_exhibits,
+    difference,
+    disks_of_two,
+    few_resources,
+    health_of_three,
+    one_busy,
+    sessions_of_one,
+    sixty_resources,
+    stale_files,
 )
 from tests.fakes.report_text import as_text
 from tests.fakes.told_jobs import (
@@ -227,22 +236,41 @@ def rollback_asked() -> Report:
 
 
 def health() -> Report:
-    action = action_of("check_infra_health")
-    assert action is not None
-    nodes = [node_of(number) for number in (1, 2, 3)]
-    plan = action.plan(request_for(target_of([*nodes, node_of(4, connected=False)])))
-    assert isinstance(plan, Plan)
-    answers = [(12, 3, 200), (14, None, None), (11, 4, 200)]
-    records = tuple(
-        replace(
-            ran([run.steps[0].step_id])[0],
-            result=NodeProbe(
-                node_id=run.node_id, ssh_ms=ssh, service_ms=service, health_status=status
-            ),
-        )
-        for run, (ssh, service, status) in zip(plan.wire.runs(), answers, strict=True)
-    )
-    return final_report(_read(job_of(plan, JobState.SUCCEEDED, steps=records)), texts=KO)
+    return final_report(health_of_three(), texts=KO)
+
+
+def resources_of_one() -> Report:
+    return final_report(one_busy(), texts=KO)
+
+
+def resources_of_three() -> Report:
+    return final_report(few_resources(), texts=KO)
+
+
+def resources_of_sixty() -> Report:
+    return final_report(sixty_resources(), texts=KO)
+
+
+def resources_of_sixty_en() -> Report:
+    return final_report(sixty_resources(), texts=load_texts("en"))
+
+
+def resources_so_far() -> Report:
+    job = sixty_resources(answered=45, state=JobState.RUNNING)
+    return progress_card(replace(job, ended_at=None), texts=KO, now=NOW + timedelta(minutes=4))
+
+
+def disks() -> Report:
+    return final_report(disks_of_two(), texts=KO)
+
+
+def sessions() -> Report:
+    return final_report(sessions_of_one(), texts=KO)
+
+
+def exhibits() -> Report:
+    job = asking_with_exhibits({0: stale_files(70), 1: difference()})
+    return plan_card(job, approvers=[LEADER], texts=KO, now=NOW)
 
 
 def status() -> Report:
@@ -313,6 +341,14 @@ CARDS: list[Callable[[], Report]] = [
     rollback_asked,
     rollback_stopped,
     health,
+    resources_of_one,
+    resources_of_three,
+    resources_of_sixty,
+    resources_of_sixty_en,
+    resources_so_far,
+    disks,
+    sessions,
+    exhibits,
     status,
     question,
     refused,

@@ -1,0 +1,144 @@
+"""Tables of what nodes answered to a probe: the health page and the service state.
+
+Owns: what counts as well, and the order: what is wrong comes first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agent.wire.operations import NodeProbe, Result, ServiceState
+from agent.wire.plan import NodeRun
+from bot.core.cards.wording import outcome_words, records_of
+from bot.core.domain.job import Job, StepRecord, StepState
+from bot.core.domain.report import Section, Table, Tone
+from bot.core.texts import Texts
+
+_GOOD_HTTP = range(200, 400)
+_PROBES = frozenset({"probe_node", "service_status"})
+
+
+def is_probing(job: Job) -> bool:
+    """Whether all that the job does is to probe; other looks answer with readings."""
+    return {step.operation.kind for step in job.plan.wire.steps()} <= _PROBES
+
+
+def health_summary(job: Job, texts: Texts, *, probing: bool) -> tuple[str, Tone]:
+    """How many nodes are well, and the tone of that."""
+    runs = job.plan.wire.runs()
+    bad = [run.node_id for run in runs if not _well(job, run)]
+    good = len(runs) - len(bad)
+    kind = "health" if probing else "status"
+    if not bad:
+        return texts.say(f"cards.reading.{kind}_all", count=good), Tone.GOOD
+    said = texts.say(
+        f"cards.reading.{kind}_some", good=good, bad=len(bad), nodes=", ".join(bad[:10])
+    )
+    return said, Tone.BAD
+
+
+def _well(job: Job, run: NodeRun) -> bool:
+    answers = _answers(job, run)
+    records = _records(job, run)
+    probe = _probe(answers)
+    if any(record.state is not StepState.SUCCEEDED for record in records) or probe is None:
+        return False
+    state = next((answer for answer in answers if isinstance(answer, ServiceState)), None)
+    return _answers_well(probe) and (state is None or (state.running and state.port_open))
+
+
+def _answers_well(probe: NodeProbe) -> bool:
+    healthy = probe.health_status is not None and probe.health_status in _GOOD_HTTP
+    return probe.ssh_ms is not None and probe.service_ms is not None and healthy
+
+
+def health_sections(job: Job, texts: Texts) -> list[Section]:
+    names = ("node", "result", "ssh", "service", "health_page", "remark")
+    rows = [
+        (
+            run.node_id,
+            _verdict(job, run, texts),
+            *_probe_cells(_probe(_answers(job, run)), texts),
+            _remark(job, run, texts),
+        )
+        for run in _worst_first(job)
+    ]
+    return [_table(names, rows, texts)]
+
+
+def status_sections(job: Job, texts: Texts) -> list[Section]:
+    names = ("node", "result", "process", "port", "health_page", "remark")
+    rows = []
+    for run in _worst_first(job):
+        answers = _answers(job, run)
+        state = next((answer for answer in answers if isinstance(answer, ServiceState)), None)
+        health = _probe_cells(_probe(answers), texts)[2]
+        row = (run.node_id, _verdict(job, run, texts), *_state_cells(state, texts), health)
+        rows.append((*row, _remark(job, run, texts)))
+    return [_table(names, rows, texts)]
+
+
+def _table(names: tuple[str, ...], rows: Sequence[tuple[str, ...]], texts: Texts) -> Table:
+    columns = tuple(texts.say(f"cards.column.{name}") for name in names)
+    return Table(columns=columns, rows=tuple(rows), folded=len(rows) > 30)
+
+
+def _worst_first(job: Job) -> list[NodeRun]:
+    return sorted(job.plan.wire.runs(), key=lambda run: _well(job, run))
+
+
+def _verdict(job: Job, run: NodeRun, texts: Texts) -> str:
+    return texts.say("cards.reading.well" if _well(job, run) else "cards.reading.unwell")
+
+
+def _probe_cells(probe: NodeProbe | None, texts: Texts) -> tuple[str, str, str]:
+    if probe is None:
+        return ("-", "-", "-")
+    silent = texts.say("cards.reading.silent")
+    return (
+        silent if probe.ssh_ms is None else f"{probe.ssh_ms} ms",
+        silent if probe.service_ms is None else f"{probe.service_ms} ms",
+        silent if probe.health_status is None else f"HTTP {probe.health_status}",
+    )
+
+
+def _state_cells(state: ServiceState | None, texts: Texts) -> tuple[str, str]:
+    if state is None:
+        return ("-", "-")
+    process = texts.say("cards.reading.running" if state.running else "cards.reading.stopped")
+    port = texts.say("cards.reading.open" if state.port_open else "cards.reading.closed")
+    return (f"{process} (pid {state.pid})" if state.pid else process, port)
+
+
+def _remark(job: Job, run: NodeRun, texts: Texts) -> str:
+    records = _records(job, run)
+    bad = next((record for record in records if record.state is not StepState.SUCCEEDED), None)
+    if bad is None:
+        return _diagnosis(_probe(_answers(job, run)), texts)
+    if bad.state in {StepState.PENDING, StepState.SKIPPED, StepState.RUNNING}:
+        return texts.say("cards.reading.not_asked")
+    return outcome_words(bad, texts)
+
+
+def _diagnosis(probe: NodeProbe | None, texts: Texts) -> str:
+    if probe is None:
+        return texts.say("cards.reading.not_asked")
+    if _answers_well(probe):
+        return ""
+    if probe.ssh_ms is None:
+        return texts.say("cards.reading.no_login")
+    missing = "no_service" if probe.service_ms is None else "no_health"
+    return texts.say(f"cards.reading.{missing}")
+
+
+def _records(job: Job, run: NodeRun) -> list[StepRecord]:
+    known = records_of(job)
+    return [known[step.step_id] for step in run.steps if step.step_id in known]
+
+
+def _answers(job: Job, run: NodeRun) -> list[Result]:
+    return [record.result for record in _records(job, run) if record.result is not None]
+
+
+def _probe(answers: list[Result]) -> NodeProbe | None:
+    return next((answer for answer in answers if isinstance(answer, NodeProbe)), None)
