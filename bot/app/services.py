@@ -36,6 +36,7 @@ from cmdb.jobs import SqlJobStore
 from cmdb.locks import SqlLockStore
 from cmdb.messengers import SqlIdentityLinks
 from cmdb.people import SqlDirectory
+from cmdb.samples import SqlSampleStore
 from intents.chain import build_parser
 from intents.corrections import CorrectingParser
 from intents.guides import GuideFinder
@@ -122,4 +123,5 @@ def _stores(foundation: Foundation) -> Stores:
         guides=SqlGuideStore(engine),
         calendar=SqlCalendarStore(engine),
         identities=SqlIdentityLinks(engine),
+        samples=SqlSampleStore(engine),
     )

@@ -24,11 +24,13 @@ from bot.core.lifecycle import has_ended
 from bot.core.recovery import littered, touched, undo_steps
 from bot.engine.admission import Admission
 from bot.engine.chronicle import Chronicle
+from bot.engine.enclosures import enclosures
 from bot.engine.evidence import with_log
 from bot.engine.execution import Execution, records_of
 from bot.engine.outbound import Outbound
 from bot.engine.past import past_of
 from bot.engine.requests import ApprovalRequests
+from bot.engine.samples import keep_samples
 from bot.engine.services import Services
 
 log = structlog.get_logger(__name__)
@@ -185,6 +187,7 @@ class Conductor:
             job = await self._requests.move(job, to)
         if job.state not in _KEEPS_LOCK:
             await self._release(job)
+        await keep_samples(job, self._stores.samples, now=self._now())
         return job.state
 
     async def _remember(self, job: Job) -> None:
@@ -242,10 +245,14 @@ class Conductor:
         )
         files, texts = self._stores.files, self._services.texts
         report = await with_log(report, job, files=files, texts=texts)
+        logged = len(report.files)
+        made = await enclosures(job, self._services)
+        report = replace(report, files=(*report.files, *made))
         if job.progress is not None and job.plan.risk is Risk.READ:
             await self._outbound.edit(replace(report, files=()), job.progress)
             if report.files:
-                told = replace(plain_report(texts.say("messengers.log")), files=report.files)
+                said = texts.say("messengers.log" if logged else "messengers.enclosed")
+                told = replace(plain_report(said), files=report.files)
                 await self._outbound.post(told, job.conversation, key=f"{job_id}:log")
             return
         await self._close_progress(job)

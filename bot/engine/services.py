@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from nacl.signing import SigningKey
 
+from bot.core.check_ports import SampleStore
 from bot.core.deploy_ports import CalendarStore, SourceRepository
 from bot.core.guide_ports import GuideSearch, GuideStore
 from bot.core.messenger_ports import IdentityLinks
@@ -62,6 +63,7 @@ class Stores:
     guides: GuideStore
     calendar: CalendarStore
     identities: IdentityLinks
+    samples: SampleStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,6 +60,7 @@ from tests.fakes.messengers import MemoryIdentityLinks
 from tests.fakes.parser import ScriptedParser
 from tests.fakes.planning import NOW, SYSTEM, behind, node_of
 from tests.fakes.pool import Scripted, ScriptedPool
+from tests.fakes.samples import MemorySamples
 from tests.fakes.stores import MemoryAudit, MemoryDialogues, MemoryDirectory, MemoryInventory
 from tests.fakes.stores import MemoryJobs as Jobs
 
@@ -247,6 +248,7 @@ class World:
     guides: MemoryGuides = field(default_factory=MemoryGuides)
     calendar: MemoryCalendar = field(default_factory=MemoryCalendar)
     sources: MemorySources = field(default_factory=MemorySources)
+    samples: MemorySamples = field(default_factory=MemorySamples)
     settings: EngineSettings = field(default_factory=lambda: EngineSettings(agent_patience_s=0))
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     inventory: MemoryInventory = field(default_factory=two_behind_one)
@@ -278,6 +280,7 @@ class World:
                 guides=self.guides,
                 calendar=self.calendar,
                 identities=self.identities or MemoryIdentityLinks(self.directory),
+                samples=self.samples,
             ),
             clock=self.clock,
             texts=TEXTS,

@@ -8,7 +8,6 @@ from datetime import timedelta
 
 import pytest
 
-from agent.wire.operations import NodeProbe
 from agent.wire.plan import Step
 from agent.wire.seal import open_grant
 from bot.core.domain.decision import Effect, Stage
@@ -17,6 +16,7 @@ from bot.core.domain.people import Role
 from bot.core.errors import OperationError
 from tests.fakes.engine import DEV, HEALTH, LEADER, TEXTS, World, words_of
 from tests.fakes.pool import Scripted
+from tests.fakes.read_jobs import healthy
 
 LOCK = "MOEF-BUDGET"
 
@@ -320,7 +320,7 @@ async def test_one_bad_node_spoils_no_others_answer():
     job = await a_check(world)
     await world.conductor.begin(job.job_id)
     first, second, *_ = steps_of(job)
-    probe = NodeProbe(node_id=second.node_id, ssh_ms=7, service_ms=8, health_status=200)
+    probe = healthy(7, 8)
     world.agents.script(first.step_id, Scripted(state="failed", code="connect_failed"))
     world.agents.script(second.step_id, Scripted(result=probe))
     ids = [step.step_id for step in steps_of(job)]
