@@ -16,7 +16,7 @@ from nacl.signing import VerifyKey
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from agent.wire.messages import PlanOrder, StepOrder
-from agent.wire.operations import effect_of
+from agent.wire.operations import effect_of, is_dangerous
 from agent.wire.plan import Environment, Grant, NodeAccess, NodeTarget, Step, WirePlan
 from agent.wire.seal import SealError, open_access, open_grant
 
@@ -26,7 +26,8 @@ CLOCK_DIFFERENCE = timedelta(minutes=15)
 class GuardPolicy(BaseModel):
     """What the owner of this agent allows, independent of the bot.
 
-    ``approval_environments``: changes there need somebody else's signed approval.
+    ``approval_environments``: changes there need somebody else's signed approval. What is
+    dangerous needs one with a one-time code everywhere, whatever is said here.
     ``allowed_hosts``: networks (CIDR) that targets must lie in; empty: any host.
     """
 
@@ -47,7 +48,7 @@ class GuardPolicy(BaseModel):
 class Refusal:
     """No, and why. ``code`` is one of: digest_mismatch, signature_invalid, wrong_agent,
     wrong_job, expired, step_unknown, host_not_allowed, access_missing, target_mismatch,
-    approval_missing, stale_token. ``detail`` says what it was about."""
+    approval_missing, code_missing, stale_token. ``detail`` says what it was about."""
 
     code: str
     detail: str = ""
@@ -92,16 +93,19 @@ class Guard:
 
     def _check_approval(self, plan: WirePlan, grant: Grant, step: Step) -> Refusal | None:
         target = plan.target(step.node_id)
-        if target is None or effect_of(step.operation) == "read":
+        dangerous = is_dangerous(step.operation)
+        if target is None or (effect_of(step.operation) == "read" and not dangerous):
             return None
-        if target.env not in self.policy.approval_environments:
+        if target.env not in self.policy.approval_environments and not dangerous:
             return None
         # The plan's requester counts too: a grant must not rename who asked.
         requesters = {grant.requested_by, plan.requested_by}
-        others = {approval.person_id for approval in grant.approvals} - requesters
-        if grant.basis == "approval" and others:
-            return None
-        return Refusal(code="approval_missing", detail=target.env)
+        others = [each for each in grant.approvals if each.person_id not in requesters]
+        if grant.basis != "approval" or not others:
+            return Refusal(code="approval_missing", detail=target.env)
+        if dangerous and not any(each.one_time_code for each in others):
+            return Refusal(code="code_missing", detail=target.env)
+        return None
 
     def _check_target(self, order: PlanOrder, grant: Grant, step: Step) -> Admission | Refusal:
         target = order.plan.target(step.node_id)

@@ -159,6 +159,7 @@ def approval_row(approval: Approval) -> ApprovalRow:
         stage=approval.stage,
         at=approval.at,
         run_at=approval.run_at,
+        one_time_code=approval.one_time_code,
         seal=approval.seal,
     )
 
@@ -174,6 +175,7 @@ def _approval_of(row: ApprovalRow) -> Approval:
         stage=row.stage,
         at=row.at,
         run_at=row.run_at,
+        one_time_code=row.one_time_code,
         seal=row.seal,
     )
 

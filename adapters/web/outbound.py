@@ -125,6 +125,7 @@ def _button(button: Button) -> Json:
         "label": button.label,
         "style": button.style.value,
         "confirm": button.confirm,
+        **({"opens": button.opens} if button.opens else {}),
     }
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from adapters.web.adapter import WebAdapter
+from bot.app.web.act import Approve
 from bot.app.web.identity import IdentityPages
 from bot.app.web.link_pages import LinkPages, LinkParts
 from bot.app.web.links import SignedLinks
@@ -27,12 +28,13 @@ class Console:
     account: IdentityPages
     behind_links: LinkPages | None
 
-    def attach(self, app: web.Application, receive: Receiver) -> None:
-        """Add every route; what people press and drop goes to ``receive``."""
+    def attach(self, app: web.Application, receive: Receiver, approve: Approve) -> None:
+        """Add every route; what people press and drop goes to ``receive``, what they approve with
+        a code to ``approve``."""
         self.jobs.attach(app)
         self.account.attach(app)
         if self.behind_links is not None:
-            self.behind_links.attach(app, receive)
+            self.behind_links.attach(app, receive, approve)
 
 
 def open_console(
@@ -53,7 +55,9 @@ def open_console(
         texts=services.texts,
         clock=clock,
     )
-    account = IdentityPages(jobs.frame, stores.identities, audit=stores.audit, clock=clock)
+    account = IdentityPages(
+        jobs.frame, stores.identities, audit=stores.audit, clock=clock, codes=links is not None
+    )
     if links is None:
         return Console(jobs=jobs, account=account, behind_links=None)
     parts = LinkParts(
@@ -64,6 +68,8 @@ def open_console(
         directory=services.directory,
         inventory=services.inventory,
         files=stores.files,
+        codes=stores.codes,
+        audit=stores.audit,
         clock=clock,
         max_bytes=max_upload_bytes,
     )

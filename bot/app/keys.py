@@ -1,6 +1,7 @@
 """The bot's own keys, each in a file that only its owner reads.
 
-Owns: making and reading the signing key and the web secret. Nothing here leaves the machine.
+Owns: making and reading the signing key, the web secret and the key of one-time codes. Nothing
+here leaves the machine.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from nacl.encoding import HexEncoder
 from nacl.signing import SigningKey
 
 from bot.core.errors import ConfigurationError
+
+_CODES_KEY_BYTES = 32
 
 
 def signing_key(folder: Path) -> SigningKey:
@@ -33,6 +36,25 @@ def signing_key(folder: Path) -> SigningKey:
 def web_secret(folder: Path) -> str:
     """What signs the sessions of the web room."""
     return _keep(folder / "web.secret", secrets.token_urlsafe(32))
+
+
+def codes_key(folder: Path) -> bytes:
+    """What the secrets of people's one-time codes are encrypted with in the database. All
+    replicas need the same.
+
+    Raises:
+        ConfigurationError: the file does not hold a key.
+    """
+    text = _keep(folder / "codes.key", secrets.token_hex(_CODES_KEY_BYTES))
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) != _CODES_KEY_BYTES:
+        raise ConfigurationError(
+            "settings", file=folder / "codes.key", key="codes.key", problem="not 64 hex digits"
+        )
+    return key
 
 
 def _keep(file: Path, fresh: str) -> str:

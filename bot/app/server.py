@@ -67,7 +67,7 @@ def _application(bot: Bot) -> web.Application:
     for adapter in bot.adapters:
         if isinstance(adapter, Mounted):
             adapter.attach(application)
-    bot.console.attach(application, bot.workflows.receive)
+    bot.console.attach(application, bot.workflows.receive, bot.workflows.approve)
     return application
 
 

@@ -20,6 +20,7 @@ from bot.app import keys
 from bot.app.local_model import LocalModels, classifier_of
 from bot.app.repositories import repositories_of
 from bot.app.settings import GuardiaSettings
+from bot.core.messenger_ports import ConsoleLinks
 from bot.core.ports import Adapter, AgentPool, Clock
 from bot.core.texts import Texts, load_texts
 from bot.engine.archive import FileLimits
@@ -28,6 +29,7 @@ from bot.engine.services import EngineSettings, Services, Stores
 from cmdb.approvals import SqlApprovalStore
 from cmdb.audit import ChainedAuditLog
 from cmdb.calendar import SqlCalendarStore
+from cmdb.codes import SqlOneTimeCodes
 from cmdb.dialogues import SqlDialogueStore
 from cmdb.guides import SqlGuideStore
 from cmdb.history import SqlHistoryStore
@@ -82,7 +84,12 @@ class Foundation:
 
 
 def services_of(
-    foundation: Foundation, models: LocalModels, *, adapters: Sequence[Adapter], agents: AgentPool
+    foundation: Foundation,
+    models: LocalModels,
+    *,
+    adapters: Sequence[Adapter],
+    agents: AgentPool,
+    links: ConsoleLinks | None,
 ) -> Services:
     """The ports, filled; the classifier begins to warm up."""
     settings, texts, model = foundation.settings, foundation.texts, models.language
@@ -110,6 +117,7 @@ def services_of(
     )
 
 
+        links=links,
 def _stores(foundation: Foundation) -> Stores:
     engine = foundation.engine
     return Stores(
@@ -125,3 +133,4 @@ def _stores(foundation: Foundation) -> Stores:
         identities=SqlIdentityLinks(engine),
         samples=SqlSampleStore(engine),
     )
+        codes=SqlOneTimeCodes(engine, keys.codes_key(foundation.settings.data_dir / "keys")),

@@ -110,6 +110,9 @@ class OneTimeCodes(Protocol):
     async def check(self, person_id: str, code: str, *, now: datetime) -> CodeVerdict:
         """Take a code. One that was good is used up, atomically over all replicas."""
 
+    async def forget(self, person_id: str) -> bool:
+        """Drop the person's device, and what has begun. False: there was nothing."""
+
 
 # --- live output ---------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from agent.wire.operations import is_dangerous
 from bot.core.domain.decision import (
     Approval,
     Decision,
@@ -41,11 +42,18 @@ class Asked:
     environments: tuple[str, ...]
 
 
+def needs_code(plan: Plan) -> bool:
+    """Whether a yes to this plan counts only with the one-time code of who says it."""
+    if plan.risk is Risk.DANGER:
+        return True
+    return any(is_dangerous(step.operation) for step in plan.wire.steps())
+
+
 def asked_of(plan: Plan) -> Asked:
-    """What a plan asks of policy."""
+    """What a plan asks of policy. Its risk is what its steps are, whatever its maker says."""
     return Asked(
         action=plan.action,
-        risk=plan.risk,
+        risk=Risk.DANGER if needs_code(plan) else plan.risk,
         institution=plan.institution,
         environments=plan.environments,
     )
@@ -65,6 +73,25 @@ def decide(asked: Asked, actor: Actor, rules: Sequence[Rule]) -> Decision:
     if _must_be_approved(asked):
         return RequireApproval(rule="risk", stages=FALLBACK_STAGES)
     return Permit(rule=matching[0].rule_id)
+
+
+def may_ever_ask(action: str, risks: Iterable[Risk], actor: Actor, rules: Sequence[Rule]) -> bool:
+    """Whether there is any place at which this person may ask for this verb, in any of its forms.
+
+    It says what is worth showing them, and permits nothing.
+    """
+    named = frozenset(name for rule in rules for name in rule.institutions)
+    places = named | {""} if actor.all_institutions else actor.institutions
+    return any(
+        not isinstance(decide(_at(action, risk, place, env), actor, rules), Deny)
+        for risk in risks
+        for place in places
+        for env in Environment
+    )
+
+
+def _at(action: str, risk: Risk, institution: str, env: Environment) -> Asked:
+    return Asked(action=action, risk=risk, institution=institution, environments=(env.value,))
 
 
 def _must_be_approved(asked: Asked) -> bool:
@@ -169,8 +196,10 @@ def eligible(job: Job, people: Iterable[Actor]) -> tuple[Actor, ...]:
 
 
 def still_stands(job: Job, people: Iterable[Actor]) -> bool:
-    """Whether the given approvals still suffice with the rights that people have now."""
+    """Whether the given approvals still suffice with the rights that people have now, each given
+    with a one-time code where the plan needs one."""
     now_eligible = {person.person_id: person for person in eligible(job, people)}
+    coded = needs_code(job.plan)
     for index, stage in enumerate(job.stages):
         ayes = {
             approval.person_id
@@ -178,6 +207,7 @@ def still_stands(job: Job, people: Iterable[Actor]) -> bool:
             if approval.stage == index
             and approval.verdict is Verdict.APPROVE
             and approval.plan_digest == job.plan.digest
+            and (approval.one_time_code or not coded)
             and approval.person_id in now_eligible
             and now_eligible[approval.person_id].role in stage.roles
         }

@@ -45,5 +45,7 @@ class ApprovalSeal:
             "stage": approval.stage,
             "at": approval.at.timestamp(),
             "run_at": approval.run_at.timestamp() if approval.run_at else None,
+            # Left out where there was none: verdicts from before there were codes stay genuine.
+            **({"one_time_code": True} if approval.one_time_code else {}),
         }
         return hmac.new(self._key, canonical_json(covered), hashlib.sha256).hexdigest()

@@ -6,6 +6,7 @@ stored once, bound to the digest of the plan it was given for. Runs nothing.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,10 +17,11 @@ from bot.core.domain.decision import Approval, Verdict
 from bot.core.domain.job import Job, JobState
 from bot.core.domain.people import Actor
 from bot.core.errors import GuardiaError, UserError
-from bot.core.policy import may_decide, open_stage
+from bot.core.policy import may_decide, needs_code, open_stage
 from bot.core.redaction import redact
 from bot.engine.approval_seal import ApprovalSeal
 from bot.engine.chronicle import Chronicle
+from bot.engine.code_desk import CodeDesk
 from bot.engine.follow_up import NOTHING, FollowUp
 from bot.engine.identities import Identities
 from bot.engine.naming import event_key_of, thread_of
@@ -39,15 +41,25 @@ CANCEL = "cancel"
 # card that offered what the calendar forbids by now is shown anew.
 _LOOK_AGAIN = frozenset({"already_spoken", "frozen", "window_closed"})
 _AHEAD = timedelta(days=366)
+Follow = Callable[[FollowUp, str], Awaitable[None]]  # with a name by which twice is once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Word:
-    """What a pressed button says."""
+    """What a pressed button says. ``code``: the one-time code that was entered with it."""
 
     verdict: Verdict
     digest: str
     run_at: datetime | None = None
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    """What came of a click. ``refused``: it does not count, and why."""
+
+    follow_up: FollowUp
+    refused: GuardiaError | None = None
 
 
 class Approvals:
@@ -61,22 +73,43 @@ class Approvals:
         self._timetable = Timetable(services)
         self._seal = ApprovalSeal(services.signer)
         self._identities = Identities(services, chronicle)
+        self._desk = CodeDesk(services)
 
     async def press(self, click: Click) -> FollowUp:
         """Take one click, and say which job has to look at it."""
+        answer = await self._answer(click, None)
+        if answer.refused is not None:
+            await self._tell(click, answer.refused)
+        return answer.follow_up
+
+    async def approve(self, click: Click, code: str, *, follow: Follow) -> None:
+        """Take a yes from our own page, with the one-time code of who gives it. ``follow`` is told
+        what it leads to. Whoever is refused is told on the page, not in the conversation.
+
+        Raises:
+            GuardiaError: it does not count, and why.
+        """
+        answer = await self._answer(click, code)
+        key = event_key_of(click.conversation.adapter, click.event_id)
+        await follow(answer.follow_up, f"code:{key}")
+        if answer.refused is not None:
+            raise answer.refused
+
+    async def _answer(self, click: Click, code: str | None) -> _Answer:
         actor = await self._services.directory.find(click.sender)
         try:
             if actor is None:
                 raise self._identities.unknown(click.sender)
             if not is_proved(click.sender, self._services.adapters):
                 raise UserError("sender_unverified")
-            return await self._judge(click, actor)
+            return _Answer(follow_up=await self._judge(click, actor, code))
         except GuardiaError as error:
-            await self._refuse(click, actor, error)
+            await self._record_refusal(click, actor, error)
             again = error.code in _LOOK_AGAIN
-            return FollowUp(wake=error.values["job"]) if again else NOTHING
+            follow_up = FollowUp(wake=error.values["job"]) if again else NOTHING
+            return _Answer(follow_up=follow_up, refused=error)
 
-    async def _judge(self, click: Click, actor: Actor) -> FollowUp:
+    async def _judge(self, click: Click, actor: Actor, code: str | None) -> FollowUp:
         job_id, _, rest = click.value.partition(":")
         job = await self._services.stores.jobs.load(job_id)
         if job is None or not actor.may_see(job.plan.institution):
@@ -89,7 +122,8 @@ class Approvals:
             if (click.button == "approve_at") != (run_at is not None):
                 raise UserError("button_unknown")
             verdict = _VERDICTS[click.button]
-            await self._decide(job, actor, _Word(verdict=verdict, digest=digest, run_at=run_at))
+            word = _Word(verdict=verdict, digest=digest, run_at=run_at, code=code)
+            await self._decide(job, actor, word)
         else:
             raise UserError("button_unknown")
         return FollowUp(wake=job.job_id)
@@ -107,6 +141,9 @@ class Approvals:
         if refused is not None:
             raise UserError(refused, job=job.job_id, who=_decided_by(job))
         await self._require_open(job, word, now)
+        coded = word.verdict is Verdict.APPROVE and needs_code(job.plan)
+        if coded:  # last: a code that is used up in vain makes its person wait for the next
+            await self._desk.take(job, actor, word.code)
         await self._chronicle.record(
             AuditKind.APPROVAL,
             actor.person_id,
@@ -115,6 +152,7 @@ class Approvals:
             digest=word.digest,
             role=actor.role.value,
             **({"run_at": word.run_at.isoformat()} if word.run_at else {}),
+            **({"one_time_code": True} if coded else {}),
         )
         approval = Approval(
             job_id=job.job_id,
@@ -126,6 +164,7 @@ class Approvals:
             stage=open_stage(job) or 0,
             at=now,
             run_at=word.run_at,
+            one_time_code=coded,
         )
         stored = await self._services.stores.approvals.add_approval(self._seal.close(approval))
         if not stored:
@@ -161,7 +200,7 @@ class Approvals:
         code = "already_spoken" if spoken else "already_decided"
         raise UserError(code, job=job.job_id, who=_decided_by(now))
 
-    async def _refuse(self, click: Click, actor: Actor | None, error: GuardiaError) -> None:
+    async def _record_refusal(self, click: Click, actor: Actor | None, error: GuardiaError) -> None:
         who = actor.person_id if actor else f"{click.sender.adapter}:{click.sender.user_id}"
         await self._chronicle.record(
             AuditKind.REFUSAL,
@@ -170,7 +209,11 @@ class Approvals:
             code=error.code,
             value=click.value[:100],
         )
-        report = refusal_report(error, texts=self._services.texts, only_for=click.sender.user_id)
+
+    async def _tell(self, click: Click, error: GuardiaError) -> None:
+        report = self._desk.invitation(error, click) or refusal_report(
+            error, texts=self._services.texts, only_for=click.sender.user_id
+        )
         key = event_key_of(click.conversation.adapter, click.event_id)
         await self._outbound.post(report, thread_of(click.conversation), key=f"{key}:refusal")
 

@@ -225,7 +225,10 @@ class Execution:
             basis="approval" if job.stages else "rule",
             approvals=tuple(
                 ApprovalRecord(
-                    person_id=approval.person_id, role=approval.role.value, at=approval.at
+                    person_id=approval.person_id,
+                    role=approval.role.value,
+                    at=approval.at,
+                    one_time_code=approval.one_time_code,
                 )
                 for approval in self._seal.genuine(job.approvals)
                 if approval.verdict is Verdict.APPROVE

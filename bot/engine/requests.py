@@ -18,9 +18,10 @@ from bot.core.domain.plan import Risk
 from bot.core.domain.report import Paragraph, Report
 from bot.core.errors import OperationError
 from bot.core.lifecycle import has_ended
-from bot.core.policy import eligible, open_stage
+from bot.core.policy import eligible, needs_code, open_stage
 from bot.engine.approval_seal import ApprovalSeal
 from bot.engine.chronicle import Chronicle
+from bot.engine.code_desk import CodeDesk
 from bot.engine.outbound import Outbound
 from bot.engine.services import Services
 from bot.engine.timetable import Timetable
@@ -40,6 +41,7 @@ class ApprovalRequests:
         self._outbound = outbound
         self._seal = ApprovalSeal(services.signer)
         self._timetable = Timetable(services)
+        self._desk = CodeDesk(services)
 
     async def open(self, job_id: str) -> JobState:
         """A planned job either waits for approval from now on or is queued."""
@@ -160,6 +162,7 @@ class ApprovalRequests:
             now=now,
             console_url=self._services.settings.console_url,
         )
+        card = self._desk.opening(card, job.card) if needs_code(job.plan) else card
         # Whoever is not asked any more is told by the job's other messages.
         echo = job.state is not JobState.AWAITING_APPROVAL
         try:

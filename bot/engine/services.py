@@ -11,10 +11,9 @@ from datetime import timedelta
 
 from nacl.signing import SigningKey
 
-from bot.core.check_ports import SampleStore
 from bot.core.deploy_ports import CalendarStore, SourceRepository
 from bot.core.guide_ports import GuideSearch, GuideStore
-from bot.core.messenger_ports import IdentityLinks
+from bot.core.messenger_ports import ConsoleLinks, IdentityLinks
 from bot.core.ports import (
     Action,
     Adapter,
@@ -66,6 +65,7 @@ class Stores:
     samples: SampleStore
 
 
+    codes: OneTimeCodes
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """The ports, filled."""
@@ -83,3 +83,5 @@ class Services:
     texts: Texts
     signer: SigningKey
     settings: EngineSettings
+    scripts: ScriptBook | None = None
+    links: ConsoleLinks | None = None  # None where nobody has said how browsers reach our pages

@@ -133,6 +133,11 @@ class Workflows:
             await DBOS.start_workflow_async(self._take, payload)
         self._taken.add(key)  # only now: it would be lost, had this failed
 
+    async def approve(self, click: Click, code: str) -> None:
+        """As ``Approvals.approve``, in no workflow: a code must lie in no table. Whoever is cut
+        off enters the next one."""
+        await self._approvals.approve(click, code, follow=self._follow)
+
     # --- talk ------------------------------------------------------------------------------
 
     async def _overhear(self, chat: Chat) -> None:
@@ -163,13 +168,16 @@ class Workflows:
         except StepGaveUpError:
             await self._step("apologise", self._apologise, payload, patient=True)
             return
-        for job_id in filter(None, follow_up.values()):
+        await self._follow(FollowUp(**follow_up), key)
+
+    async def _follow(self, follow_up: FollowUp, key: str) -> None:
+        for job_id in filter(None, (follow_up.start, follow_up.wake)):
             # Also before waking: starting twice is once, and a job may not have come to life yet.
             with SetWorkflowID(f"job:{job_id}"):
                 await DBOS.start_workflow_async(self._job, job_id)
-        if follow_up["wake"] is not None:
+        if follow_up.wake is not None:
             await DBOS.send_async(
-                f"job:{follow_up['wake']}", "look", _WAKE, idempotency_key=f"{key}:wake"
+                f"job:{follow_up.wake}", "look", _WAKE, idempotency_key=f"{key}:wake"
             )
 
     async def _handle(self, payload: dict[str, Any]) -> dict[str, str | None]:
@@ -371,12 +379,9 @@ def _verdict(states: list[str]) -> bool | None:
 def configure(
     *, system_database_url: str, executor_id: str, version: str = APPLICATION_VERSION
 ) -> None:
-    """Tell DBOS where it keeps its own state. Before ``Workflows`` are made.
-
-    Args:
-        system_database_url: a database of its own, apart from the application's.
-        executor_id: names this replica; its interrupted workflows are taken up at its launch.
-    """
+    """Tell DBOS where it keeps its own state: a database of its own, apart from the application's.
+    Before ``Workflows`` are made. ``executor_id`` names this replica; its interrupted workflows
+    are taken up at its launch."""
     config: DBOSConfig = {
         "name": "guardia",
         "system_database_url": system_database_url,

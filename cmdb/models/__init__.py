@@ -40,6 +40,7 @@ from cmdb.models.people import (
     PersonRow,
     RuleRow,
     SignInRow,
+    OneTimeCodeRow,
 )
 from cmdb.models.readings import (
     LimitRow,
@@ -85,6 +86,7 @@ __all__ = [
     "RoomMemberRow",
     "RoomMessageRow",
     "RoomRow",
+    "OneTimeCodeRow",
     "RuleRow",
     "SampleRow",
     "SignInRow",

@@ -51,6 +51,7 @@ class ApprovalRow(Table, table=True):
     stage: int
     at: datetime = instant()
     run_at: datetime | None = maybe_instant()
+    one_time_code: bool = False
     seal: str = ""
 
 

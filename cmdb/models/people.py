@@ -1,12 +1,14 @@
 """The tables of people, rules, agents and what lets them in.
 
-Owns: people and how messengers name them, policy rules, enrolled agents, single-use codes.
+Owns: people and how messengers name them, policy rules, enrolled agents, single-use codes, and
+the devices that make one-time codes.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 
+from sqlalchemy import Text
 from sqlmodel import Field
 
 from cmdb.models.table import Json, Table, instant, json_column, maybe_instant
@@ -69,3 +71,17 @@ class SignInRow(Table, table=True):
     person_id: str = Field(primary_key=True)
     code_digest: str = Field(unique=True)
     until: datetime = instant()
+
+
+class OneTimeCodeRow(Table, table=True):
+    """A person's device. Secrets are encrypted: ``secret`` is the one that its person has
+    confirmed by a code, ``pending`` one that waits for that."""
+
+    __tablename__ = "one_time_codes"
+
+    person_id: str = Field(primary_key=True)
+    secret: str | None = Field(default=None, sa_type=Text)
+    pending: str | None = Field(default=None, sa_type=Text)
+    last_step: int = -1  # the time step of the last code that was taken
+    wrong: int = 0
+    locked_until: datetime | None = maybe_instant()

@@ -15,12 +15,15 @@ from pydantic import SecretStr
 
 from adapters.web.adapter import WebAdapter
 from adapters.web.settings import WebSettings
+from bot.app.web.act import Approve
 from bot.app.web.link_pages import LinkPages, LinkParts
 from bot.app.web.links import SignedLinks
 from bot.app.web.pages import ConsolePages
+from bot.core.domain.conversation import Click
 from bot.core.domain.room import Room
 from bot.core.ports import Clock, Directory, FileStore, Inventory, Receiver
 from bot.core.texts import load_texts
+from tests.fakes.codes import MemoryOneTimeCodes
 from tests.fakes.engine import FakeClock, two_behind_one
 from tests.fakes.estate_stores import MemoryDirectory
 from tests.fakes.files import MemoryFileStore
@@ -32,9 +35,14 @@ SECRET = "a secret of the tests only"
 MAX_BYTES = 1 << 22
 
 
+async def _nobody_approves(_: Click, __: str) -> None:
+    raise AssertionError("nothing is approved with a code here")
+
+
 @dataclass(frozen=True, kw_only=True)
 class ConsoleParts:
-    """What the pages stand on; several servers on the same are replicas."""
+    """What the pages stand on; several servers on the same are replicas. ``approve``: who takes
+    what is approved with a one-time code."""
 
     directory: Directory = field(default_factory=lambda: MemoryDirectory(()))
     jobs: MemoryJobs = field(default_factory=MemoryJobs)
@@ -43,13 +51,15 @@ class ConsoleParts:
     memory: MemoryMessengerMemory = field(default_factory=MemoryMessengerMemory)
     audit: MemoryAudit = field(default_factory=MemoryAudit)
     clock: Clock = field(default_factory=FakeClock)
+    codes: MemoryOneTimeCodes = field(default_factory=MemoryOneTimeCodes)
+    approve: Approve = _nobody_approves
 
 
 class ConsoleServer:
     """``start`` before ``links`` are asked for: an address has a port."""
 
     def __init__(self, parts: ConsoleParts) -> None:
-        self._parts = parts
+        self.parts = parts
         self._browsers: dict[str, aiohttp.ClientSession] = {}
         self._port = 0
 
@@ -59,17 +69,17 @@ class ConsoleServer:
 
     @property
     def links(self) -> SignedLinks:
-        return SignedLinks(self.url, SECRET, self._parts.clock)
+        return SignedLinks(self.url, SECRET, self.parts.clock)
 
     async def start(self, receive: Receiver, app: web.Application | None = None) -> None:
         """Serve our pages, and whatever ``app`` serves already."""
         app = web.Application() if app is None else app
-        people = [person.person_id for person in await self._parts.directory.people()]
+        people = [person.person_id for person in await self.parts.directory.people()]
         room = self._room(people)
         room.attach(app)
         console = self._console(room)
         console.attach(app)
-        self._link_pages(console).attach(app, receive)
+        self._link_pages(console).attach(app, receive, self.parts.approve)
         self._runner = web.AppRunner(app, shutdown_timeout=1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
@@ -100,6 +110,13 @@ class ConsoleServer:
         async with browser.get(address) as response:
             return response.status, await response.text()
 
+    async def enter(self, person_id: str, address: str, code: str) -> tuple[int, str]:
+        """Open the page, enter a one-time code, and send it."""
+        status, page = await self.open(person_id, address)
+        if status != 200:
+            return status, page
+        return await self.answer(person_id, address, {"form": form_of(page), "code": code})
+
     async def press(self, person_id: str, address: str) -> int:
         """Open the page and press its one button."""
         status, page = await self.open(person_id, address)
@@ -109,10 +126,16 @@ class ConsoleServer:
 
     async def send(self, person_id: str, address: str, values: Mapping[str, str]) -> int:
         """Send these values as our page's form would."""
+        return (await self.answer(person_id, address, values))[0]
+
+    async def answer(
+        self, person_id: str, address: str, values: Mapping[str, str]
+    ) -> tuple[int, str]:
+        """As ``send``, with the page that comes back."""
         browser = await self.browser(person_id)
         headers = {"Origin": self.url, "Sec-Fetch-Site": "same-origin"}
         async with browser.post(address, data=dict(values), headers=headers) as response:
-            return response.status
+            return response.status, await response.text()
 
     async def drop(
         self, person_id: str, address: str, files: Mapping[str, bytes], *, text: str = ""
@@ -149,26 +172,26 @@ class ConsoleServer:
         return WebAdapter(
             settings=WebSettings(sign_in="cards", secret=SecretStr(SECRET)),
             rooms=MemoryRooms([Room(room_id="ops", name="운영", members=tuple(people))]),
-            files=self._parts.files,
-            directory=self._parts.directory,
-            audit=self._parts.audit,
+            files=self.parts.files,
+            directory=self.parts.directory,
+            audit=self.parts.audit,
             sign_in=None,
             texts=load_texts("ko"),
-            clock=self._parts.clock,
+            clock=self.parts.clock,
         )
 
     def _console(self, room: WebAdapter) -> ConsolePages:
         return ConsolePages(
             door=room.door,
-            jobs=self._parts.jobs,
-            history=self._parts.jobs,
-            directory=self._parts.directory,
+            jobs=self.parts.jobs,
+            history=self.parts.jobs,
+            directory=self.parts.directory,
             texts=load_texts("ko"),
-            clock=self._parts.clock,
+            clock=self.parts.clock,
         )
 
     def _link_pages(self, console: ConsolePages) -> LinkPages:
-        parts = self._parts
+        parts = self.parts
         return LinkPages(
             console.frame,
             LinkParts(
@@ -179,6 +202,8 @@ class ConsoleServer:
                 directory=parts.directory,
                 inventory=parts.inventory,
                 files=parts.files,
+                codes=parts.codes,
+                audit=parts.audit,
                 clock=parts.clock,
                 max_bytes=MAX_BYTES,
             ),

@@ -40,8 +40,8 @@ from bot.core.domain.report import (
     Table,
 )
 from bot.core.errors import OperationError
-from bot.core.messenger_ports import IdentityLinks
-from bot.core.ports import AgentPool, Capabilities, FileStore, Receiver
+from bot.core.messenger_ports import ConsoleLinks, IdentityLinks
+from bot.core.ports import Action, AgentPool, Capabilities, FileStore, Receiver
 from bot.core.texts import load_texts
 from bot.engine.approvals import Approvals
 from bot.engine.chronicle import Chronicle
@@ -55,6 +55,7 @@ from cmdb.rules import DEFAULT_RULES
 from intents.guides import GuideFinder
 from tests.fakes.calendars import MemoryCalendar, MemorySources
 from tests.fakes.files import MemoryFileStore
+from tests.fakes.codes import MemoryOneTimeCodes
 from tests.fakes.guides import MemoryGuides
 from tests.fakes.messengers import MemoryIdentityLinks
 from tests.fakes.parser import ScriptedParser
@@ -258,12 +259,15 @@ class World:
 
     def __post_init__(self) -> None:
         if isinstance(self.agents, ScriptedPool):
+    codes: MemoryOneTimeCodes = field(default_factory=MemoryOneTimeCodes)
+    links: ConsoleLinks | None = None
+    more_actions: Mapping[str, Action] = field(default_factory=dict)  # before the catalogue's own
             self.agents.script("fingerprint_files", _nothing_there)
         self.events = itertools.count(1)
         self.services = Services(
             adapters={self.messenger.name: self.messenger},
             parser=self.parser,
-            action_of=action_of,
+            action_of=lambda name: self.more_actions.get(name) or action_of(name),
             inventory=self.inventory,
             directory=self.directory,
             agents=self.agents,
@@ -285,12 +289,14 @@ class World:
             clock=self.clock,
             texts=TEXTS,
             signer=self.signer,
+                codes=self.codes,
             settings=self.settings,
         )
         self.chronicle = Chronicle(self.audit, self.clock)
         self.outbound = Outbound(
             self.services.adapters,
             spawn=self._spawn,
+            links=self.links,
             edit_interval_s=0.005,
             shape=self.shape,
             retry_s=0.005,

@@ -53,6 +53,8 @@ class JandiDriver:
                 memory=parts.memory,
                 audit=parts.audit,
                 clock=parts.clock,
+                codes=parts.codes,
+                approve=parts.approve,
             )
         )
         self._again: Callable[[], Awaitable[Heard]] | None = None

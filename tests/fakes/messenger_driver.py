@@ -11,21 +11,24 @@ To plug in: write ``tests/fakes/<name>_driver.py`` with a class ``<Name>Driver(D
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from bot.core.domain.conversation import Click
 from bot.core.domain.people import ExternalId
 from bot.core.messenger_ports import ConsoleLinks
 from bot.core.ports import Adapter, Clock, FileStore, Receiver
 from bot.core.texts import Texts, load_texts
 from cmdb.rules import DEFAULT_RULES
+from tests.fakes.codes import MemoryOneTimeCodes
 from tests.fakes.engine import PEOPLE, FakeClock
 from tests.fakes.estate_stores import MemoryDirectory
 from tests.fakes.files import MemoryFileStore
 from tests.fakes.messengers import MemoryIdentityLinks, MemoryMessengerMemory
 from tests.fakes.stores import MemoryAudit, MemoryJobs
 
+Approve = Callable[[Click, str], Awaitable[None]]
 # Who speaks in the stories: ``stranger`` is in the messenger, and nobody here knows them.
 VOICES = ("dev", "operator", "leader", "pm", "auditor", "outsider", "stranger")
 STRANGER = "stranger"
@@ -44,9 +47,15 @@ class Parts:
     memory: MemoryMessengerMemory = field(default_factory=MemoryMessengerMemory)
     audit: MemoryAudit = field(default_factory=MemoryAudit)
     jobs: MemoryJobs = field(default_factory=MemoryJobs)
+    codes: MemoryOneTimeCodes = field(default_factory=MemoryOneTimeCodes)
+    approvals: list[Approve] = field(default_factory=list)  # the story's world, once it is up
 
     def __post_init__(self) -> None:
         self.links = MemoryIdentityLinks(self.directory)
+
+    async def approve(self, click: Click, code: str) -> None:
+        """A yes with a one-time code goes to the story's world."""
+        await self.approvals[-1](click, code)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -81,6 +81,8 @@ class TeamsDriver:
                 memory=parts.memory,
                 audit=parts.audit,
                 clock=parts.clock,
+                codes=parts.codes,
+                approve=parts.approve,
             )
         )
         self.links = PageLinks(self._pages)

@@ -81,8 +81,12 @@ export class Card {
   }
 
   button(button) {
+    const label = { class: "action", "data-style": button.style, testid: `button-${button.button}` };
+    const page = button.opens ? new URL(button.opens, location.href) : null;
+    // What needs a page of ours is finished there; it asks by itself.
+    if (page && ["http:", "https:"].includes(page.protocol)) return el("a", { ...label, href: page.href, target: "_blank", rel: "noopener" }, button.label);
     return el("button", {
-      type: "button", class: "action", "data-style": button.style, testid: `button-${button.button}`,
+      type: "button", ...label,
       onclick: (event) => (button.confirm ? this.confirm(button, event.currentTarget) : this.press(button)),
     }, button.label);
   }

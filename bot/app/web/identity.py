@@ -16,15 +16,23 @@ from bot.core.texts import Texts
 
 
 class IdentityPages:
-    """``/me``: GET shows, POST issues a code."""
+    """``/me``: GET shows, POST issues a code. ``codes``: whether there is a page of one-time codes
+    to go on to."""
 
     def __init__(
-        self, frame: Frame, identities: IdentityLinks, *, audit: AuditSink, clock: Clock
+        self,
+        frame: Frame,
+        identities: IdentityLinks,
+        *,
+        audit: AuditSink,
+        clock: Clock,
+        codes: bool = False,
     ) -> None:
         self._frame = frame
         self._identities = identities
         self._audit = audit
         self._clock = clock
+        self._codes = codes
 
     def attach(self, app: web.Application) -> None:
         """Add its routes."""
@@ -37,7 +45,9 @@ class IdentityPages:
 
     async def _show(self, request: web.Request, texts: Texts) -> web.StreamResponse:
         person = await self._frame.signed_in(request)
-        return self._frame.render(request, "me.html", texts, person=person, code="")
+        return self._frame.render(
+            request, "me.html", texts, person=person, code="", codes=self._codes
+        )
 
     async def _issue(self, request: web.Request, texts: Texts) -> web.StreamResponse:
         person = await self._frame.signed_in(request)
@@ -55,5 +65,6 @@ class IdentityPages:
             texts,
             person=person,
             code=code,
+            codes=self._codes,
             minutes=int(CODE_LIFE.total_seconds() // 60),
         )

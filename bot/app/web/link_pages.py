@@ -9,13 +9,16 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from bot.app.web.act import ActPage, Presses
+from bot.app.web.act import ActPage, Approve, Presses
+from bot.app.web.code_pages import CodePages
 from bot.app.web.download import DownloadPage
 from bot.app.web.frame import Frame
 from bot.app.web.links import SignedLinks
 from bot.app.web.upload import UploadPage
+from bot.core.check_ports import OneTimeCodes
 from bot.core.messenger_ports import MessengerMemory
 from bot.core.ports import (
+    AuditSink,
     Clock,
     Directory,
     FileStore,
@@ -37,16 +40,28 @@ class LinkParts:
     directory: Directory
     inventory: Inventory
     files: FileStore
+    codes: OneTimeCodes
+    audit: AuditSink
     clock: Clock
     max_bytes: int
 
 
 class LinkPages:
-    """Act, upload, download."""
+    """Act, upload, download, and the account's one-time codes."""
 
     def __init__(self, frame: Frame, parts: LinkParts) -> None:
         presses = Presses(memory=parts.memory, clock=parts.clock)
-        self._act = ActPage(frame, parts.links, presses, jobs=parts.jobs, directory=parts.directory)
+        self._act = ActPage(
+            frame,
+            parts.links,
+            presses,
+            jobs=parts.jobs,
+            directory=parts.directory,
+            codes=parts.codes,
+        )
+        self._codes = CodePages(
+            frame, parts.links, parts.codes, audit=parts.audit, clock=parts.clock
+        )
         self._upload = UploadPage(
             frame,
             parts.links,
@@ -63,8 +78,10 @@ class LinkPages:
             history=parts.history,
         )
 
-    def attach(self, app: web.Application, receive: Receiver) -> None:
-        """Add every route; what people press and drop goes to ``receive``."""
-        self._act.attach(app, receive)
+    def attach(self, app: web.Application, receive: Receiver, approve: Approve) -> None:
+        """Add every route; what people press and drop goes to ``receive``, what they approve with
+        a code to ``approve``."""
+        self._act.attach(app, receive, approve)
+        self._codes.attach(app)
         self._upload.attach(app, receive)
         self._download.attach(app)

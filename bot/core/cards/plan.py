@@ -35,6 +35,7 @@ from bot.core.domain.report import (
     Table,
     Tone,
 )
+from bot.core.policy import needs_code
 from bot.core.texts import Texts
 
 FILES_SHOWN = 200
@@ -109,6 +110,8 @@ def _sections(
     sections: list[Section] = [_decisions(job, texts)] if job.approvals else []
     if _waits(job) and not approvers:
         sections.append(Notice(text=texts.say("cards.plan.nobody"), tone=Tone.BAD))
+    if _waits(job) and needs_code(plan):
+        sections.append(Notice(text=texts.say("codes.needed")))
     facts = list(_facts(job, approvers, texts=texts, now=now))
     if when is not None:
         facts.insert(-_IDENTIFIERS, (texts.say("cards.fact.when"), when))

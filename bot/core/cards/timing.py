@@ -12,6 +12,7 @@ from bot.core.cards.wording import SEOUL
 from bot.core.domain.calendar import Timing
 from bot.core.domain.job import Job, JobState
 from bot.core.domain.report import Button, ButtonStyle
+from bot.core.policy import needs_code
 from bot.core.redaction import redact
 from bot.core.texts import Texts
 
@@ -72,7 +73,9 @@ def timing_words(job: Job, schedule: Schedule, *, texts: Texts, now: datetime) -
 
 
 def approve_buttons(job: Job, schedule: Schedule, texts: Texts) -> tuple[Button, ...]:
-    """Approve now, or for the next opening, or both; neither, where it never opens."""
+    """Approve now, or for the next opening, or both; neither, where it never opens. A yes that
+    takes a one-time code is not asked for twice: the page for the code shows the plan again."""
+    coded = needs_code(job.plan)
     value = f"{job.job_id}:{job.plan.digest}"
     title = texts.note(job.plan.title)
     timing = schedule.timing
@@ -84,19 +87,20 @@ def approve_buttons(job: Job, schedule: Schedule, texts: Texts) -> tuple[Button,
                 value=value,
                 label=texts.say("cards.button.approve"),
                 style=ButtonStyle.PRIMARY,
-                confirm=texts.say("cards.button.approve_confirm", plan=title),
+                confirm="" if coded else texts.say("cards.button.approve_confirm", plan=title),
             )
         )
     if timing.opens_at is not None:
         local = timing.opens_at.astimezone(SEOUL)
         time = moment(timing.opens_at, texts)
+        confirm = texts.say("cards.button.approve_at_confirm", plan=title, time=time)
         buttons.append(
             Button(
                 button="approve_at",
                 value=f"{value}:{stamp(timing.opens_at)}",
                 label=texts.say("cards.button.approve_at", time=f"{local:%m-%d %H:%M}"),
                 style=ButtonStyle.PLAIN if timing.open else ButtonStyle.PRIMARY,
-                confirm=texts.say("cards.button.approve_at_confirm", plan=title, time=time),
+                confirm="" if coded else confirm,
             )
         )
     return tuple(buttons)

@@ -124,9 +124,10 @@ def listed(names: Sequence[str], limit: int, texts: Texts) -> str:
 
 
 def approval_words(approval: Approval, texts: Texts) -> str:
-    """Who said what, when."""
+    """Who said what, when, and whether with a one-time code."""
+    coded = "_with_code" if approval.one_time_code else ""
     return texts.say(
-        f"cards.verdict.{approval.verdict.value}",
+        f"cards.verdict.{approval.verdict.value}{coded}",
         name=approval.name,
         role=texts.say(f"role.{approval.role.value}"),
         time=clock(approval.at),

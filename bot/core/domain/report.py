@@ -85,13 +85,18 @@ class ButtonStyle(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Button:
-    """``button`` and ``value`` come back in the Click. ``confirm``: ask once more before it."""
+    """``button`` and ``value`` come back in the Click. ``confirm``: ask once more before it.
+
+    ``opens``: a page of ours on which the press is finished. A messenger that can opens it; a
+    press that comes back instead is answered with the way there.
+    """
 
     button: str
     value: str
     label: str
     style: ButtonStyle = ButtonStyle.PLAIN
     confirm: str = ""
+    opens: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

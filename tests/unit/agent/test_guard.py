@@ -13,8 +13,9 @@ from nacl.signing import SigningKey
 from pydantic import ValidationError
 
 from agent.guard import Admission, Guard, GuardPolicy, Refusal
+from agent.wire.checks import EndBackend, EndSession, RunScript
 from agent.wire.messages import PlanOrder, StepOrder
-from agent.wire.operations import FingerprintFiles, StopService
+from agent.wire.operations import FingerprintFiles, Operation, StopService, is_dangerous
 from agent.wire.plan import ApprovalRecord, SignedGrant, WirePlan
 from agent.wire.seal import seal_access
 from tests.fakes.agent import AGENT, JOB, NOW, Site, a_plan, a_step, a_target, step_order
@@ -212,3 +213,49 @@ def test_hosts_lie_in_the_allowed_networks(
 def test_a_policy_with_a_network_that_is_none_is_refused() -> None:
     with pytest.raises(ValidationError):
         GuardPolicy(allowed_hosts=("not-a-network",))
+
+
+# --- what is dangerous --------------------------------------------------------------------------
+
+CODED = OTHERS.model_copy(update={"one_time_code": True})
+OWN_CODE = MINE.model_copy(update={"one_time_code": True})
+DANGERS: dict[str, Operation] = {
+    "end_session": EndSession(pid=24817, started=4242),
+    "end_backend": EndBackend(pid=4711, started=NOW),
+    "a site's dangerous script": RunScript(
+        script="drop-cache", sha256="a" * 64, risk="danger", arguments=()
+    ),
+}
+ENVIRONMENTS = ("prod", "stage", "dev")
+
+
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+@pytest.mark.parametrize("danger", DANGERS)
+@pytest.mark.parametrize(
+    ("basis", "approvals", "expected"),
+    [
+        ("approval", (CODED,), "ok"),
+        ("approval", (OTHERS, CODED), "ok"),
+        ("approval", (OTHERS,), "code_missing"),
+        ("approval", (OTHERS, OWN_CODE), "code_missing"),
+        ("approval", (OWN_CODE,), "approval_missing"),
+        ("approval", (), "approval_missing"),
+        ("rule", (), "approval_missing"),
+        ("rule", (CODED,), "approval_missing"),
+    ],
+)
+def test_what_is_dangerous_needs_somebody_elses_code_everywhere(
+    guard: Guard,
+    tmp_path: Path,
+    env: str,
+    danger: str,
+    basis: str,
+    approvals: tuple[ApprovalRecord, ...],
+    expected: str,
+) -> None:
+    assert is_dangerous(DANGERS[danger])
+    plan = a_plan(a_target(tmp_path, env=env), (a_step("end", DANGERS[danger]),))
+    order = SITE.order(plan, SITE.grant(plan, basis=basis, approvals=approvals))
+    lax = replace(guard, policy=GuardPolicy(approval_environments=()))
+    for each in (guard, lax):
+        assert code(ask(each, order, "end")) == expected

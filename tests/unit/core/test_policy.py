@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from agent.wire.checks import EndSession
 from bot.core.domain.decision import (
     Approval,
     Deny,
@@ -19,17 +20,19 @@ from bot.core.domain.decision import (
 )
 from bot.core.domain.job import JobState
 from bot.core.domain.people import Actor, Role
-from bot.core.domain.plan import Risk
+from bot.core.domain.plan import Plan, Risk
 from bot.core.policy import (
     FALLBACK_STAGES,
     Asked,
+    asked_of,
     decide,
     eligible,
     may_decide,
+    needs_code,
     open_stage,
     still_stands,
 )
-from tests.fakes.values import NOW, a_job, a_person
+from tests.fakes.values import NOW, a_job, a_person, a_plan, a_run, a_wire_plan
 
 PERMIT_ALL = Rule(rule_id="all", effect=Effect.PERMIT)
 
@@ -162,3 +165,56 @@ def test_the_requester_is_never_among_those_who_may_approve() -> None:
     job = waiting_job()
     own = a_person("u032", role=Role.PART_LEADER)
     assert eligible(job, [own, LEADER]) == (LEADER,)
+
+
+# --- what is dangerous --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("environment", ["prod", "stage", "dev"])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        PERMIT_ALL,
+        Rule(
+            rule_id="this",
+            effect=Effect.PERMIT,
+            roles=(Role.DEVELOPER,),
+            actions=("kill_session",),
+            risks=("danger",),
+            environments=("prod", "stage", "dev"),
+        ),
+    ],
+    ids=["a rule for everything", "a rule for just that"],
+)
+def test_danger_waits_for_approval_in_every_environment_whatever_a_site_permits(
+    rule: Rule, environment: str
+) -> None:
+    wanted = asked(action="kill_session", risk=Risk.DANGER, environments=(environment,))
+    decision = decide(wanted, a_person("u032"), [rule])
+    assert decision == RequireApproval(rule="risk", stages=FALLBACK_STAGES)
+
+
+def a_dangerous_plan(*, claims: Risk = Risk.DANGER) -> Plan:
+    run = a_run("was01", [EndSession(pid=24817, started=4242)])
+    return a_plan(a_wire_plan(run, action="kill_session"), risk=claims)
+
+
+@pytest.mark.parametrize("claims", list(Risk))
+def test_a_plan_is_as_dangerous_as_its_steps(claims: Risk) -> None:
+    plan = a_dangerous_plan(claims=claims)
+    assert needs_code(plan)
+    assert asked_of(plan).risk is Risk.DANGER
+
+
+def test_a_plan_of_ordinary_steps_needs_no_code() -> None:
+    assert not needs_code(a_plan())
+    assert asked_of(a_plan()).risk is Risk.CHANGE
+    assert needs_code(a_plan(risk=Risk.DANGER))
+
+
+def test_without_its_code_a_yes_to_something_dangerous_does_not_stand() -> None:
+    job = waiting_job(plan=a_dangerous_plan())
+    said = an_approval(LEADER, job.plan.digest)
+    assert not still_stands(replace(job, approvals=(said,)), [LEADER])
+    coded = replace(said, one_time_code=True)
+    assert still_stands(replace(job, approvals=(coded,)), [LEADER])
