@@ -14,13 +14,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.lab.postgres import initdb_arguments, postgres_programs, server_arguments
+
+__all__ = ["postgres_programs", "scratch_postgres"]
+
 START_S = 120
-
-
-def postgres_programs() -> Path | None:
-    """The newest installed server's programs; None: there is none."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    return found[-1].parent if found else None
 
 
 @contextmanager
@@ -33,12 +31,7 @@ def scratch_postgres(programs: Path) -> Iterator[str]:
             os.chown(folder, owner.pw_uid, owner.pw_gid)
         data = folder / "data"
         subprocess.run(
-            [
-                *_as_owner(),
-                str(programs / "initdb"),
-                *("-D", str(data), "-U", "guardia", "--auth=trust", "--no-sync"),
-                *("--encoding=UTF8", "--locale=C.UTF-8"),
-            ],
+            [*_as_owner(), *initdb_arguments(programs, data, owner="guardia", auth="trust")],
             check=True,
             capture_output=True,
             cwd=folder,
@@ -51,10 +44,10 @@ def scratch_postgres(programs: Path) -> Iterator[str]:
 
 def _serve(programs: Path, folder: Path, data: Path) -> Iterator[str]:
     port = _free_port()
-    options = ["-h", "127.0.0.1", "-p", str(port), "-k", str(folder), "-c", "fsync=off"]
+    start = server_arguments(programs, data, host="127.0.0.1", port=port, sockets=folder)
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(
-            [*_as_owner(), str(programs / "postgres"), "-D", str(data), *options],
+            [*_as_owner(), *start],
             stdout=log,
             stderr=log,
             cwd=folder,

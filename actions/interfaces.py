@@ -1,0 +1,103 @@
+"""The verbs ``fetch_mes_qc``, ``link_tx_tracker`` and ``esb_channel_monitor``: what systems hand
+each other.
+
+Owns: their plans: which nodes are asked, for which day, by which limits. Pure.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+from actions.database import nodes_with
+from actions.nodes import target_of
+from actions.reading import reading_plan
+from agent.wire.checks import ReadChannels, ReadQuality, ReadTransactions
+from agent.wire.operations import Operation
+from bot.core.domain.plan import Plan, Risk
+from bot.core.errors import UserError
+from bot.core.ports import ActionRequest
+
+
+class FetchMesQc:
+    """One day's quality rows."""
+
+    action_id = "fetch_mes_qc"
+    risk = Risk.READ
+    needs = frozenset({"system"})
+    reaches_nodes = True
+
+    def survey(self, request: ActionRequest) -> Sequence[Operation]:
+        return []
+
+    def plan(self, request: ActionRequest) -> Plan:
+        """A look at every database of the target.
+
+        Raises:
+            UserError: ``date_malformed``, ``no_database``, ``node_not_connected``.
+        """
+        look = ReadQuality(date=_date(request))
+        nodes = nodes_with(request, lambda profile: profile.database is not None)
+        return reading_plan(request, self.action_id, lambda node: [look], nodes=nodes)
+
+
+class LinkTxTracker:
+    """Failed and stuck transactions between systems."""
+
+    action_id = "link_tx_tracker"
+    risk = Risk.READ
+    needs = frozenset({"system"})
+    reaches_nodes = True
+
+    def survey(self, request: ActionRequest) -> Sequence[Operation]:
+        return []
+
+    def plan(self, request: ActionRequest) -> Plan:
+        """A look at every database of the target.
+
+        Raises:
+            UserError: ``no_database``, ``node_not_connected``.
+        """
+        limits = target_of(request).limits_of
+        nodes = nodes_with(request, lambda profile: profile.database is not None)
+        return reading_plan(
+            request,
+            self.action_id,
+            lambda node: [ReadTransactions(stuck_minutes=limits(node.node_id).stuck_minutes)],
+            nodes=nodes,
+        )
+
+
+class EsbChannelMonitor:
+    """Queue depths and listeners."""
+
+    action_id = "esb_channel_monitor"
+    risk = Risk.READ
+    needs = frozenset({"system"})
+    reaches_nodes = True
+
+    def survey(self, request: ActionRequest) -> Sequence[Operation]:
+        return []
+
+    def plan(self, request: ActionRequest) -> Plan:
+        """A look at every broker of the target.
+
+        Raises:
+            UserError: ``no_queue``, ``node_not_connected``.
+        """
+        limits = target_of(request).limits_of
+        nodes = nodes_with(request, lambda profile: profile.queue is not None, code="no_queue")
+        return reading_plan(
+            request,
+            self.action_id,
+            lambda node: [ReadChannels(depth=limits(node.node_id).queue)],
+            nodes=nodes,
+        )
+
+
+def _date(request: ActionRequest) -> dt.date:
+    """A day of the calendar, and nothing that merely looks like one."""
+    try:
+        return dt.date.fromisoformat(str(request.params.get("date", "")))
+    except ValueError as error:
+        raise UserError("date_malformed") from error
