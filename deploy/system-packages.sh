@@ -6,17 +6,21 @@
 set -euo pipefail
 declare -A needed=(
     [chromium]=/usr/bin/chromium
+    [cron]=/usr/bin/crontab
     [default-jre-headless]=/usr/bin/java
     [faketime]=/usr/bin/faketime
     [fonts-noto-cjk]=/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc
     [g++]=/usr/bin/g++
     [git]=/usr/bin/git
+    [iputils-ping]=/usr/bin/ping
     [libtomcat10-java]=/usr/share/java/tomcat10-catalina.jar
     [nginx]=/usr/sbin/nginx
     [openssh-client]=/usr/bin/ssh
     [openssh-server]=/usr/sbin/sshd
+    [openssl]=/usr/bin/openssl
     [postgresql]=/usr/share/postgresql-common/pg_wrapper
     [rsync]=/usr/bin/rsync
+    [sudo]=/usr/sbin/visudo
     [tomcat10-common]=/usr/share/tomcat10/bin/catalina.sh
     [vsftpd]=/usr/sbin/vsftpd
     [wrk]=/usr/bin/wrk

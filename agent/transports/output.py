@@ -46,6 +46,15 @@ class BoundedBytes:
             return clean(head + tail, charset)
         return f"{clean(head, charset)}\n[... {self._dropped} bytes ...]\n{clean(tail, charset)}"
 
+    def exact(self, charset: str) -> bool:
+        """Whether ``text`` says every byte, so that writing it back would change nothing."""
+        self._trim()
+        body = bytes(self._head + self._tail)
+        try:
+            return not self._dropped and clean(body, charset).encode(charset) == body
+        except UnicodeEncodeError:  # the mark of a byte that could not be decoded
+            return False
+
     def _trim(self) -> None:
         excess = len(self._tail) - self._half
         if excess > 0:

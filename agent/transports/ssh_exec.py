@@ -208,6 +208,7 @@ class _Exec(asyncssh.SSHClientSession[bytes]):
             status=self.status,
             stdout=self._stdout.text(charset),
             stderr=self._stderr.text(charset),
+            exact=self._stdout.exact(charset),
         )
 
     def _heard(self) -> None:

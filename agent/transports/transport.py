@@ -21,12 +21,14 @@ OnOutput = Callable[[str], Awaitable[None]]
 class Output:
     """What a command said. Text is decoded, free of control characters, and bounded.
 
-    ``status`` is None when a signal ended the command or it never reported one.
+    ``status`` is None when a signal ended the command or it never reported one. ``exact``: the
+    text of ``stdout`` says every byte of it, nothing was left out or replaced.
     """
 
     status: int | None
     stdout: str
     stderr: str
+    exact: bool = True
 
     def lines(self) -> tuple[str, ...]:
         """Both streams, line by line, without empty lines."""

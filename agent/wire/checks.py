@@ -79,7 +79,8 @@ class RecordBaseline(WireModel):
     """Keep the watched files' digests, as they are now, as what they should be."""
 
     kind: Literal["record_baseline"] = "record_baseline"
-    expected: Annotated[tuple[tuple[AbsolutePath, Sha256 | None], ...], Field(max_length=100)]
+    # watched files and system binaries, as the survey has seen them
+    expected: Annotated[tuple[tuple[AbsolutePath, Sha256 | None], ...], Field(max_length=200)]
 
 
 class CompareBaseline(WireModel):
@@ -113,11 +114,12 @@ class RegisterCron(WireModel):
     """One line of a template in our marked block of the account's crontab. Twice is once.
 
     ``before``: SHA-256 of the crontab that the plan was made for; another one is refused.
+    ``cron`` None takes the template's line out: only to undo what this plan has put in.
     """
 
     kind: Literal["register_cron"] = "register_cron"
     template: CronTemplate
-    cron: CronExpression
+    cron: CronExpression | None
     before: Sha256
 
 
@@ -252,9 +254,14 @@ class StaleLogs(WireModel):
 
 
 class CronPreview(WireModel):
-    """The crontab's digest now and what would change, line by line (``+``, ``-``, blank)."""
+    """The crontab's digest now and what would change, line by line (``+``, ``-``, blank).
+
+    ``after``: its digest then. ``was``: the schedule that the template has now, where it has one.
+    """
 
     kind: Literal["cron_preview"] = "cron_preview"
     before: Sha256
     diff: tuple[str, ...]
     already: bool
+    after: Sha256
+    was: CronExpression | None = None

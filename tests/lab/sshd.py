@@ -41,6 +41,8 @@ class SshdOptions:
 
     ``legacy``: only SHA-1 key exchange, CBC ciphers, and host keys ``ssh-rsa`` or ``ssh-dss``.
     ``without``: commands that its PATH lacks. ``lines``: more of sshd_config, before ours.
+    ``private``: (folder of the lab, place) that its sessions see there instead of the machine's
+    own, by a mount namespace; root only. A place below /run gets an empty /run around it.
     """
 
     host_keys: tuple[KeyKind, ...] = ("ed25519", "rsa")
@@ -51,6 +53,7 @@ class SshdOptions:
     clock_offset_s: int = 0
     log_level: str = "VERBOSE"
     lines: tuple[str, ...] = ()
+    private: tuple[tuple[Path, str], ...] = ()
 
     @property
     def kinds(self) -> tuple[KeyKind, ...]:
@@ -119,7 +122,7 @@ class Sshd(Part):
         self._prepare()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [SSHD, "-D", "-e", "-f", self.folder / "config"],
+                [*self._namespace(), SSHD, "-D", "-e", "-f", self.folder / "config"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -185,6 +188,27 @@ class Sshd(Part):
             self._make_login_key()
             self._make_host_keys()
         (self.folder / "config").write_text("\n".join(self._configuration()) + "\n", "ascii")
+
+    def _namespace(self) -> list[str | Path]:
+        """What runs the server where its private folders lie over the machine's own."""
+        if not self.options.private:
+            return []
+        if not self.ground.account.switch:
+            raise Unavailable("private folders need root: only root can mount")
+        lines = ["#!/bin/sh", "set -e"]
+        if any(place.startswith("/run/") for _, place in self.options.private):
+            lines += ["mount -t tmpfs -o mode=755 tmpfs /run", "mkdir /run/sshd"]
+        for folder, place in self.options.private:
+            if place.startswith("/run/"):
+                lines.append(f"mkdir -p {place}")
+            lines.append(f"mount --bind {folder} {place}")
+        script = self.folder / "private.sh"
+        script.write_text("\n".join([*lines, 'exec "$@"']) + "\n", "ascii")
+        script.chmod(0o755)
+        unshare = ["unshare", "--mount", "--propagation", "private", "--"]
+        if subprocess.run([*unshare, "true"], check=False, capture_output=True).returncode:
+            raise Unavailable("this machine gives no mount namespace (CAP_SYS_ADMIN)")
+        return [*unshare, script]
 
     def _make_login_key(self) -> None:
         _new_key(self.key_file, "ed25519")
