@@ -1,8 +1,9 @@
 """The parser that the bot is given: every way of understanding that exists, and their agreement.
 
-Owns: who is asked, in which order, and that a source which is away stops nobody. Rules read the
-text first; the classifier is always heard; the model only where its word can change something.
-Whoever names the action, target and parameters are read from the text by the rules' code.
+Owns: who is asked, in which order, and that a source which is away stops nobody. A command is read
+by its grammar and by nobody else. Any other text is first read by the rules; the classifier is
+always heard; the model only where its word can change something. Whoever names the action, target
+and parameters are read from the text by the rules' code.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from bot.core.domain.intent import NONE, Choice, Clarification, Intent, Source, 
 from bot.core.texts import Texts, load_texts
 from intents.agreement import Decision, Heard, Kind, Stance, decide, labelled, wants_model
 from intents.classifier import Classifier
+from intents.command import CommandGrammar
 from intents.proposal import Proposal, Proposer
 from intents.rules import RuleParser
 from intents.several import choice_key
@@ -31,6 +33,7 @@ class Chain:
         model: Proposer | None = None,
     ) -> None:
         self._rules = rules
+        self._commands = CommandGrammar(texts)
         self._texts = texts
         self._classifier = classifier
         self._model = model
@@ -42,6 +45,9 @@ class Chain:
 
     async def parse(self, utterance: Utterance) -> Intent | Clarification | None:
         """See ``IntentParser``."""
+        commanded = self._commands.read(utterance)
+        if commanded is not None:
+            return commanded
         heard = self._rules.hear(utterance)
         if heard.stance is Stance.FINAL:
             return heard.answer

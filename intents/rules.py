@@ -31,7 +31,7 @@ from intents.merge import completed
 from intents.phrase import LONGEST, Phrase, read_phrase, squeeze
 from intents.resolve import Slots, read_slots, settle_nodes
 from intents.scenes import called_by_id, scene_of
-from intents.schema import CATALOGUE, missing, validated
+from intents.schema import CATALOGUE, missing, spec_of, validated
 from intents.several import choice_key, two_wishes
 from intents.verbs import Verdict, decide, operation_for
 
@@ -268,7 +268,8 @@ def _intent(reading: _Reading, utterance: Utterance) -> tuple[Intent, frozenset[
     if action in _WITHOUT_LAYER:
         selector, doubtful = replace(selector, layer=None), doubtful - {"layer"}
     params, unfit = _params(action, reading, utterance)
-    if "layer" in CATALOGUE[action].needs:  # a default must not stand in for what was said
+    spec = spec_of(action)
+    if spec and "layer" in spec.needs:  # a default must not stand in for what was said
         doubtful |= unfit
     intent = Intent(
         action=action,

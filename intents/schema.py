@@ -164,6 +164,12 @@ class Cancel(Params):
     task: Slug
 
 
+class Help(Params):
+    """``about``: one command by its id, or ``/sm`` for all of them."""
+
+    about: Text | None = None
+
+
 class Refusal(Params):
     """``cancelled``: the person withdrew what they were being asked about. ``refused``: the text
     tried to be more than a request, and the person is told so."""
@@ -220,7 +226,7 @@ CATALOGUE: Mapping[str, ActionSpec] = {
     "list_schedules": ActionSpec(),
     "list_tasks": ActionSpec(),
     "cancel_task": ActionSpec(params=Cancel),
-    "help": ActionSpec(),
+    "help": ActionSpec(params=Help),
     "none": ActionSpec(params=Refusal),
 }
 

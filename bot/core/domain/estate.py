@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from agent.wire.plan import NodeTarget
+from agent.wire.scripts import ScriptSpec
 from bot.core.domain.limits import Limits
 
 
@@ -38,6 +39,7 @@ class SystemEntry:
     name: str
     code: str  # unique, e.g. MOEF-BUDGET
     aliases: tuple[str, ...] = ()
+    agent: str = field(default="", compare=False)  # whose scripts it may ask for; "": not said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,7 @@ class Vocabulary:
     systems: tuple[SystemEntry, ...] = ()
     nodes: tuple[NodeEntry, ...] = ()
     srs: tuple[SrEntry, ...] = ()
+    scripts: tuple[ScriptSpec, ...] = ()  # those of the agents of these systems, for ``/sm``
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
