@@ -241,7 +241,11 @@ def _order(row: NodeRow) -> tuple[int, int, int, str]:
 
 def _system_of(row: SystemRow) -> SystemEntry:
     return SystemEntry(
-        institution=row.institution, name=row.name, code=row.code, aliases=tuple(row.aliases)
+        institution=row.institution,
+        name=row.name,
+        code=row.code,
+        aliases=tuple(row.aliases),
+        agent=row.agent,
     )
 
 

@@ -1,4 +1,4 @@
-"""The commands about one system: freeze, window, rollout, limits, repository.
+"""The commands about one system: freeze, window, rollout, limits, repository, profile.
 
 Owns: their arguments. What they do is in ``bot.app.commands``.
 """
@@ -11,6 +11,7 @@ from datetime import datetime
 from bot.app.cli_arguments import Groups, add_command, add_group, instant
 from bot.app.commands import freezes, systems
 from bot.app.commands.limits import LimitOrder, change_limits
+from bot.app.commands.profiles import show_profile
 from bot.app.settings import GuardiaSettings
 from bot.app.wiring import SystemClock
 from bot.core.domain.estate import Environment
@@ -31,6 +32,9 @@ def add_system_commands(groups: Groups[argparse.ArgumentParser]) -> None:
     rollout.add_argument("--settle", type=int, metavar="S", help="seconds for open requests")
     _add_limits(groups)
     _add_repositories(add_group(groups, "repository", "git repositories of systems"))
+    profiles = add_group(groups, "profile", "what checks may touch on a node: show")
+    profile = add_command(profiles, "show", _profile_show, "say it as profiles.toml does")
+    profile.add_argument("node", metavar="NODE")
 
 
 def _add_freezes(group: Groups[argparse.ArgumentParser]) -> None:
@@ -166,6 +170,10 @@ async def _repository_clear(parsed: argparse.Namespace, settings: GuardiaSetting
 
 async def _repository_check(parsed: argparse.Namespace, settings: GuardiaSettings) -> int:
     return _said(await systems.check_repository(settings, parsed.code, parsed.ref))
+
+
+async def _profile_show(parsed: argparse.Namespace, settings: GuardiaSettings) -> int:
+    return _said(await show_profile(settings, parsed.node))
 
 
 def _said(*lines: str) -> int:

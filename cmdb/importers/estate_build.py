@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from agent.wire.plan import BalancerSpec, NodeTarget, ServiceSpec
+from agent.wire.profile import NodeProfile
 from bot.core.domain.estate import (
     BalancerMember,
     InstitutionEntry,
@@ -37,6 +38,7 @@ from cmdb.importers.estate_rows import (
     SrLine,
     SystemLine,
 )
+from cmdb.importers.profile_files import NodePlace, ProfileEntry, profile_of
 from cmdb.people import PersonRecord
 
 
@@ -53,6 +55,7 @@ class EstateLines:
     balancers: tuple[BalancerLine, ...]
     rooms: tuple[RoomLine, ...]
     channels: tuple[ChannelLine, ...]
+    profiles: tuple[ProfileEntry, ...] = ()
 
 
 def build_estate(lines: EstateLines) -> Estate:
@@ -78,6 +81,7 @@ def build_estate(lines: EstateLines) -> Estate:
                 systems[(row.institution, row.system)],
                 connections.get(row.node_id),
                 members[row.node_id],
+                lines.profiles,
             )
             for row in lines.servers
         ),
@@ -95,7 +99,11 @@ def build_estate(lines: EstateLines) -> Estate:
 
 def _system_of(row: SystemLine) -> SystemRecord:
     entry = SystemEntry(
-        institution=row.institution, name=row.system, code=row.code, aliases=row.aliases
+        institution=row.institution,
+        name=row.system,
+        code=row.code,
+        aliases=row.aliases,
+        agent=row.agent,
     )
     return SystemRecord(
         entry=entry,
@@ -128,8 +136,10 @@ def _node_of(
     system: SystemLine,
     reached: ConnectionLine | None,
     members: Sequence[BalancerMember],
+    profiles: Sequence[ProfileEntry],
 ) -> NodeRecord:
     place = reached or row
+    named = NodePlace(node_id=row.node_id, system=system.code, layer=row.layer, env=row.env)
     entry = NodeEntry(
         node_id=row.node_id,
         institution=row.institution,
@@ -149,7 +159,7 @@ def _node_of(
         service=place.service,
         service_port=place.service_port,
         agent=system.agent,
-        wire=None if reached is None else _wire_of(row, reached),
+        wire=None if reached is None else _wire_of(row, reached, profile_of(profiles, named)),
         balancers=tuple(sorted(members, key=lambda one: (one.web_node_id, one.device))),
     )
     return NodeRecord(
@@ -162,7 +172,7 @@ def _node_of(
     )
 
 
-def _wire_of(row: ServerLine, reached: ConnectionLine) -> NodeTarget:
+def _wire_of(row: ServerLine, reached: ConnectionLine, profile: NodeProfile) -> NodeTarget:
     by_ftp = reached.transfer == "ftp"
     balancer = None
     if reached.balancer_home is not None and reached.upstream_file is not None:
@@ -191,6 +201,7 @@ def _wire_of(row: ServerLine, reached: ConnectionLine) -> NodeTarget:
         charset=reached.charset,
         transfer=reached.transfer,
         legacy=reached.legacy,
+        profile=profile,
     )
 
 

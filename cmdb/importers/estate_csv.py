@@ -3,7 +3,8 @@
 Owns: reading and checking the files as one whole: with a single finding nothing is imported.
 ``read_estate`` needs no database; ``import_estate`` stores what it returns. Optional are the files
 that say how nodes are reached (connections.csv, balancers.csv) and which rooms of our own there
-are (rooms.csv), which system a channel is about (channels.csv), and the guides (guides/*.md).
+are (rooms.csv), which system a channel is about (channels.csv), what checks may touch
+(profiles.toml), and the guides (guides/*.md).
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from cmdb.importers.estate_rows import (
 )
 from cmdb.importers.estate_store import ImportCounts, import_estate
 from cmdb.importers.guide_files import read_guides
+from cmdb.importers.profile_files import read_profiles
 
 __all__ = [
     "Estate",
@@ -73,7 +75,12 @@ def read_estate(folder: Path) -> Estate:
         _check_references(files, findings)
         check_reach(files, findings)
     guides, faults = read_guides(folder, {row.institution for row in files.institutions.rows()})
-    findings += [Finding(file=f, line=n, column=c, problem=p) for f, n, c, p in faults]
+    profiles, wrong = read_profiles(
+        folder,
+        {row.code for row in files.systems.rows()},
+        {row.node_id for row in files.connections.rows()},
+    )
+    findings += [Finding(file=f, line=n, column=c, problem=p) for f, n, c, p in (*faults, *wrong)]
     if findings:
         raise ConfigurationError(
             "estate_invalid",
@@ -92,6 +99,7 @@ def read_estate(folder: Path) -> Estate:
             balancers=files.balancers.rows(),
             rooms=files.rooms.rows(),
             channels=files.channels.rows(),
+            profiles=profiles,
         )
     )
     return replace(estate, guides=guides)

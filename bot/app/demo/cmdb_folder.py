@@ -19,8 +19,10 @@ from agent.wire.plan import (
     ServiceSpec,
 )
 from bot.app.demo.demo_settings import AGENT
+from bot.app.demo.node_profile import profile_of
 from bot.app.demo.nodes import BALANCED, BALANCER, DATA, LOOPBACK, LiveNode
 from bot.app.demo.repository import FOLDER
+from cmdb.importers.profile_files import profile_table
 
 KNOWN_SUCCESS = "Server startup in"
 WATCH_S = 3  # short, so that the demo stays quick
@@ -57,6 +59,7 @@ def target_of(node: LiveNode) -> NodeTarget:
             watch_s=0 if layout.balances else WATCH_S,
         ),
         balancer=balancer if layout.balances else None,
+        profile=profile_of(layout),
     )
 
 
@@ -91,6 +94,8 @@ def write_cmdb_folder(
         folder / "channels.csv",
         [{"adapter": "web", "channel": _ROOMS[0][0], "system": SYSTEM}],
     )
+    profiles = (profile_table(target.node_id, target.profile) for target in targets)
+    (folder / "profiles.toml").write_text("\n".join(profiles), "utf-8")
     records = (
         NodeAccess(target=target, login=logins[target.node_id]).model_dump_json()
         for target in targets

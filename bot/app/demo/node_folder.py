@@ -6,17 +6,20 @@ are left as they are. Must not start anything.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
 
 from bot.app.demo.nodes import LOOPBACK, POOL_MAX, LiveNode, NodeLayout
 from bot.app.demo.packages import FIRST, application_files
 
+OLD_LOG_DAYS = (40, 65, 120)  # one to compress, more than one to delete at the usual 90
 _PACKAGE = resources.files("bot.app.demo")
 _NGINX = """\
 worker_processes 1;
@@ -62,6 +65,7 @@ def prepare_application(node: LiveNode) -> None:
         f"node.id={node.node_id}\nserver.port={node.service_port}\n"
         f"datasource.pool.max={POOL_MAX[node.node_id]}\n",
     )
+    _write_old_logs(layout)
     if not any(layout.deploy_path.iterdir()):
         for path, content in application_files(FIRST).items():
             target_file = layout.deploy_path / path
@@ -86,6 +90,20 @@ def prepare_balancer(node: LiveNode, members: Sequence[LiveNode]) -> None:
     if _members_in(layout.upstream_file) != wanted:
         servers = "".join(f"    server {member.member};\n" for member in members)
         _write(layout.upstream_file, f"upstream budget_was {{\n{servers}}}\n")
+
+
+def _write_old_logs(layout: NodeLayout) -> None:
+    """Logs of past months, once: what clearing up is shown with."""
+    logs = layout.service_home / "logs"
+    if any(logs.glob("catalina.*.log")):
+        return
+    now = datetime.now(UTC)
+    for days in OLD_LOG_DAYS:
+        day = now - timedelta(days=days)
+        lines = [f"{day:%Y-%m-%d} {n // 60:02}:{n % 60:02}:00 INFO request {n}" for n in range(900)]
+        file = logs / f"catalina.{day:%Y-%m-%d}.log"
+        _write(file, "\n".join(lines) + "\n")
+        os.utime(file, (day.timestamp(), day.timestamp()))
 
 
 def _members_in(upstream_file: Path) -> set[str]:
