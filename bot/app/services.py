@@ -114,10 +114,10 @@ def services_of(
             agent_patience_s=settings.agents.patience_s,
             console_url=settings.console_url,
         ),
+        links=links,
     )
 
 
-        links=links,
 def _stores(foundation: Foundation) -> Stores:
     engine = foundation.engine
     return Stores(
@@ -132,5 +132,5 @@ def _stores(foundation: Foundation) -> Stores:
         calendar=SqlCalendarStore(engine),
         identities=SqlIdentityLinks(engine),
         samples=SqlSampleStore(engine),
-    )
         codes=SqlOneTimeCodes(engine, keys.codes_key(foundation.settings.data_dir / "keys")),
+    )

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from nacl.signing import SigningKey
 
+from bot.core.check_ports import OneTimeCodes, SampleStore, ScriptBook
 from bot.core.deploy_ports import CalendarStore, SourceRepository
 from bot.core.guide_ports import GuideSearch, GuideStore
 from bot.core.messenger_ports import ConsoleLinks, IdentityLinks
@@ -63,9 +64,9 @@ class Stores:
     calendar: CalendarStore
     identities: IdentityLinks
     samples: SampleStore
-
-
     codes: OneTimeCodes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """The ports, filled."""

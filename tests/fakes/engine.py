@@ -54,8 +54,8 @@ from bot.engine.waiting import Waiting
 from cmdb.rules import DEFAULT_RULES
 from intents.guides import GuideFinder
 from tests.fakes.calendars import MemoryCalendar, MemorySources
-from tests.fakes.files import MemoryFileStore
 from tests.fakes.codes import MemoryOneTimeCodes
+from tests.fakes.files import MemoryFileStore
 from tests.fakes.guides import MemoryGuides
 from tests.fakes.messengers import MemoryIdentityLinks
 from tests.fakes.parser import ScriptedParser
@@ -256,12 +256,12 @@ class World:
     signer: SigningKey = field(default_factory=SigningKey.generate)
     shape: Shape | None = None
     identities: IdentityLinks | None = None
-
-    def __post_init__(self) -> None:
-        if isinstance(self.agents, ScriptedPool):
     codes: MemoryOneTimeCodes = field(default_factory=MemoryOneTimeCodes)
     links: ConsoleLinks | None = None
     more_actions: Mapping[str, Action] = field(default_factory=dict)  # before the catalogue's own
+
+    def __post_init__(self) -> None:
+        if isinstance(self.agents, ScriptedPool):
             self.agents.script("fingerprint_files", _nothing_there)
         self.events = itertools.count(1)
         self.services = Services(
@@ -285,18 +285,18 @@ class World:
                 calendar=self.calendar,
                 identities=self.identities or MemoryIdentityLinks(self.directory),
                 samples=self.samples,
+                codes=self.codes,
             ),
             clock=self.clock,
             texts=TEXTS,
             signer=self.signer,
-                codes=self.codes,
             settings=self.settings,
+            links=self.links,
         )
         self.chronicle = Chronicle(self.audit, self.clock)
         self.outbound = Outbound(
             self.services.adapters,
             spawn=self._spawn,
-            links=self.links,
             edit_interval_s=0.005,
             shape=self.shape,
             retry_s=0.005,
