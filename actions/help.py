@@ -1,6 +1,7 @@
 """The verb ``help``: what this person may ask, with sentences that work.
 
-Owns: which examples which role is shown. The sentences are in the catalogue.
+Owns: which examples which role is shown; of the checks and cures those that the rules let this
+person have. The sentences are in the catalogue.
 """
 
 from __future__ import annotations
@@ -26,6 +27,18 @@ EXAMPLES: dict[Role, tuple[str, ...]] = {
     Role.PM: ("approve", *_LOOKS, "list_tasks", *_ROOM),
     Role.AUDITOR: ("server_info", "list_tasks", *_ROOM),
 }
+# Of the checks and cures, what is asked for most, by the sentence that asks for it.
+CHECKS = {
+    "resources": "monitor_resources",
+    "disk": "check_disk_space",
+    "layers": "check_internal_was_status",
+    "logs": "collect_target_logs",
+    "database": "check_db_status",
+    "certificates": "ssl_expiry_detector",
+    "integrity": "config_integrity_check",
+    "clear": "backup_and_clear",
+    "backup": "backup_db",
+}
 
 
 class Help:
@@ -33,7 +46,7 @@ class Help:
 
     action_id = "help"
     risk = Risk.READ
-    needs: frozenset[str] = frozenset()
+    needs = frozenset({"permitted"})
     reaches_nodes = False
 
     def __init__(self, texts: Texts) -> None:
@@ -46,9 +59,9 @@ class Help:
         """The answer itself."""
         say = self._texts.say
         role = request.actor.role
-        rows = tuple(
-            (say(f"help.label.{name}"), say(f"help.example.{name}")) for name in EXAMPLES[role]
-        )
+        checks = [name for name, action in CHECKS.items() if action in request.permitted]
+        names = [*EXAMPLES[role], *checks, *(["commands"] if checks else [])]
+        rows = tuple((say(f"help.label.{name}"), say(f"help.example.{name}")) for name in names)
         return Report(
             title=say("help.title"),
             summary=say("help.summary", name=request.actor.name, role=say(f"role.{role.value}")),

@@ -213,8 +213,33 @@ class WebAdapter:
         person = await self._door.signed_in(request)
         room = await self._room(person, request.match_info["room"])
         message = await self._composed(await read_model(request, _Post), person, room)
+        stored, error = await self._said(message, person)
+        return self._delivery_response(stored, error, new=stored.message_id == message.message_id)
+
+    async def say(self, person: Actor, room_id: str, text: str, *, client_id: str) -> None:
+        """Say this in the room as that person, who has asked for it on a page of ours. The same
+        ``client_id`` says it once.
+
+        Raises:
+            RequestError: it is too long, or no room of that person.
+            GuardiaError: it is said, and could not be handed to the bot.
+        """
+        room = await self._room(person, room_id)
+        message = await self._composed(_Post(text=text, client_id=client_id), person, room)
+        _, error = await self._said(message, person)
+        if error is not None:
+            raise error
+
+    async def rooms_of(self, person: Actor) -> tuple[Room, ...]:
+        """The rooms in which this person may speak."""
+        return await self._rooms.rooms(person.person_id)
+
+    async def _said(
+        self, message: RoomMessage, person: Actor
+    ) -> tuple[RoomMessage, GuardiaError | None]:
+        """Put it into its room and hand it to the bot: as it stands there, and what went wrong."""
         root = await self._root(message, person)
-        key = f"post:{room.room_id}:{person.person_id}:{message.body['client_id']}"
+        key = f"post:{message.room}:{person.person_id}:{message.body['client_id']}"
         stored = await self._rooms.put(message, key=key)
         self._hub.wake(stored.room)
         if is_addressed(str(stored.body.get("text", ""))):
@@ -223,8 +248,7 @@ class WebAdapter:
         # attempt may have ended between the store and the bot.
         event = to_inbound(stored, bot_thread=thread_is_the_bots(root))
         error = await self._deliver(event)
-        stored = await self._mark_delivery(stored, error)
-        return self._delivery_response(stored, error, new=stored.message_id == message.message_id)
+        return await self._mark_delivery(stored, error), error
 
     async def _composed(self, post: _Post, person: Actor, room: Room) -> RoomMessage:
         text = clean_text(post.text)

@@ -11,12 +11,14 @@ from aiohttp import web
 
 from adapters.web.adapter import WebAdapter
 from bot.app.web.act import Approve
+from bot.app.web.checks import CheckPages
 from bot.app.web.identity import IdentityPages
 from bot.app.web.link_pages import LinkPages, LinkParts
 from bot.app.web.links import SignedLinks
 from bot.app.web.pages import ConsolePages
 from bot.core.messenger_ports import MessengerMemory
 from bot.core.ports import Receiver
+from bot.engine.commands import Commands
 from bot.engine.services import Services
 
 
@@ -26,6 +28,7 @@ class Console:
 
     jobs: ConsolePages
     account: IdentityPages
+    checks: CheckPages
     behind_links: LinkPages | None
 
     def attach(self, app: web.Application, receive: Receiver, approve: Approve) -> None:
@@ -33,6 +36,7 @@ class Console:
         a code to ``approve``."""
         self.jobs.attach(app)
         self.account.attach(app)
+        self.checks.attach(app)
         if self.behind_links is not None:
             self.behind_links.attach(app, receive, approve)
 
@@ -58,8 +62,9 @@ def open_console(
     account = IdentityPages(
         jobs.frame, stores.identities, audit=stores.audit, clock=clock, codes=links is not None
     )
+    checks = CheckPages(jobs.frame, room, Commands(services), inventory=services.inventory)
     if links is None:
-        return Console(jobs=jobs, account=account, behind_links=None)
+        return Console(jobs=jobs, account=account, checks=checks, behind_links=None)
     parts = LinkParts(
         links=links,
         memory=memory,
@@ -73,4 +78,5 @@ def open_console(
         clock=clock,
         max_bytes=max_upload_bytes,
     )
-    return Console(jobs=jobs, account=account, behind_links=LinkPages(jobs.frame, parts))
+    behind_links = LinkPages(jobs.frame, parts)
+    return Console(jobs=jobs, account=account, checks=checks, behind_links=behind_links)

@@ -36,10 +36,12 @@ from cmdb.history import SqlHistoryStore
 from cmdb.inventory import SqlInventory
 from cmdb.jobs import SqlJobStore
 from cmdb.locks import SqlLockStore
+from cmdb.macros import SqlMacroStore
 from cmdb.messengers import SqlIdentityLinks
 from cmdb.people import SqlDirectory
 from cmdb.samples import SqlSampleStore
 from intents.chain import build_parser
+from intents.command_book import BOOK
 from intents.corrections import CorrectingParser
 from intents.guides import GuideFinder
 
@@ -100,6 +102,7 @@ def services_of(
         adapters={each.name: each for each in adapters},
         parser=CorrectingParser(parser),
         action_of={action.action_id: action for action in actions_in(texts)}.get,
+        commands=BOOK,
         inventory=SqlInventory(foundation.engine),
         directory=foundation.directory,
         agents=agents,
@@ -132,5 +135,6 @@ def _stores(foundation: Foundation) -> Stores:
         calendar=SqlCalendarStore(engine),
         identities=SqlIdentityLinks(engine),
         samples=SqlSampleStore(engine),
+        macros=SqlMacroStore(engine),
         codes=SqlOneTimeCodes(engine, keys.codes_key(foundation.settings.data_dir / "keys")),
     )

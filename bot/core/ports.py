@@ -139,6 +139,7 @@ class ActionRequest:
     now: datetime
     guides: GuideAnswer | None = None  # for verbs that need them
     seen: tuple[Job, ...] = ()  # this person's own reads of late, newest first: "seen" in needs
+    permitted: frozenset[str] = frozenset()  # commands this person may have: "permitted" in needs
     scripts: tuple[ScriptSpec, ...] = ()  # those of the target's agent: "scripts" in needs
 
 

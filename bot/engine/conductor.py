@@ -27,6 +27,7 @@ from bot.engine.chronicle import Chronicle
 from bot.engine.enclosures import enclosures
 from bot.engine.evidence import with_log
 from bot.engine.execution import Execution, records_of
+from bot.engine.macros import with_keep_button
 from bot.engine.outbound import Outbound
 from bot.engine.past import past_of
 from bot.engine.requests import ApprovalRequests
@@ -248,6 +249,7 @@ class Conductor:
         logged = len(report.files)
         made = await enclosures(job, self._services)
         report = replace(report, files=(*report.files, *made))
+        report = with_keep_button(report, job, texts)
         if job.progress is not None and job.plan.risk is Risk.READ:
             await self._outbound.edit(replace(report, files=()), job.progress)
             if report.files:

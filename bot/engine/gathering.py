@@ -5,15 +5,15 @@ Owns: filling an ``ActionRequest`` with what its action says that it needs. Deci
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.core.domain.estate import Target
+from bot.core.domain.estate import Target, Vocabulary
 from bot.core.domain.intent import Intent
 from bot.core.domain.job import Job
 from bot.core.domain.people import Actor
 from bot.core.ports import Action, ActionRequest
+from bot.engine.commands import Commands
 from bot.engine.knowledge import Knowledge
 from bot.engine.reply import Reply
 from bot.engine.services import Services
@@ -22,8 +22,6 @@ from bot.engine.sourcing import Sourcing
 # How far back a person's own looks are handed to an action, which judges itself what is too old:
 # so it can say "that was too long ago" rather than "you have never looked".
 SEEN = timedelta(minutes=30)
-# The verb that shows what another one acts on; all others show it themselves.
-_SHOWN_BY: Mapping[str, str] = {"kill_session": "list_sessions"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +42,7 @@ class Gathering:
         self._history = services.stores.history
         self._knowledge = knowledge
         self._sourcing = sourcing
+        self._commands = Commands(services)
 
     async def request(
         self, asking: Asking, intent: Intent, action: Action, target: Target | None
@@ -71,11 +70,16 @@ class Gathering:
             now=asking.at,
             guides=guides,
             seen=await self._seen(asking, action),
+            permitted=await self._permitted(asking, action),
         )
+
+    async def _permitted(self, asking: Asking, action: Action) -> frozenset[str]:
+        if "permitted" not in action.needs:
+            return frozenset()
+        return frozenset(await self._commands.permitted(asking.actor, Vocabulary()))
 
     async def _seen(self, asking: Asking, action: Action) -> tuple[Job, ...]:
         if "seen" not in action.needs:
             return ()
-        shown_by = _SHOWN_BY.get(action.action_id, action.action_id)
-        since = asking.at - SEEN
-        return await self._history.reads_of(asking.actor.person_id, shown_by, since=since)
+        person, since = asking.actor.person_id, asking.at - SEEN
+        return await self._history.reads_of(person, action.action_id, since=since)

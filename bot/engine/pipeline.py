@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.core.cards import plain_report, question_report, refusal_report
+from bot.core.command_text import is_command
 from bot.core.domain.audit import AuditKind
 from bot.core.domain.conversation import Click, Command, ConversationRef, Mention
 from bot.core.domain.decision import Deny, RequireApproval
@@ -22,19 +23,22 @@ from bot.core.domain.people import Actor
 from bot.core.domain.plan import Plan, Risk
 from bot.core.domain.report import Report, Tone
 from bot.core.errors import GuardiaError, OperationError, UserError
-from bot.core.policy import Asked, asked_of, decide
+from bot.core.policy import asked_of, decide
 from bot.core.ports import Action, ActionRequest
 from bot.engine.chronicle import Chronicle
+from bot.engine.commands import Commands, Reader
 from bot.engine.context import Surroundings
 from bot.engine.corrections import OpenPlans, carried
 from bot.engine.follow_up import NOTHING, FollowUp
 from bot.engine.gathering import Asking, Gathering
 from bot.engine.identities import Identities
 from bot.engine.knowledge import Knowledge
+from bot.engine.macros import Macros, Saying
 from bot.engine.naming import SEOUL, event_key_of, job_id_of, thread_of
 from bot.engine.outbound import Outbound
 from bot.engine.questions import question_for
 from bot.engine.reply import Reply
+from bot.engine.rights import require_right
 from bot.engine.services import Services
 from bot.engine.sourcing import Sourcing, source_detail
 from bot.engine.survey import Surveyor
@@ -82,6 +86,8 @@ class Pipeline:
         self._sourcing = Sourcing(services)
         self._gathering = Gathering(services, self._knowledge, self._sourcing)
         self._identities = Identities(services, chronicle)
+        self._commands = Commands(services)
+        self._macros = Macros(services, chronicle)
 
     async def handle(self, message: Mention | Command) -> FollowUp:
         """Take one addressed message, and say what it leads to."""
@@ -128,13 +134,21 @@ class Pipeline:
             files=[f"{file.name} {file.digest}" for file in files],
             channel=request.thread.channel,
         )
+        text = await self._words(request)
+        if text is None:
+            return NOTHING
+        return await self._understand(request, text)
+
+    async def _understand(self, request: Request, text: str) -> FollowUp:
+        files = request.message.files if isinstance(request.message, Mention) else ()
         vocabulary = await self._services.inventory.vocabulary(request.actor)
+        vocabulary = self._commands.with_scripts(vocabulary, text)
         pending = await self._pending(request)
         kept = files or (pending.files if pending else ())
         planned = await self._plans.waiting(request.thread, request.actor, now=request.at)
         parsed = await self._services.parser.parse(
             Utterance(
-                text=_text_of(request.message),
+                text=text,
                 now=request.at.astimezone(SEOUL),
                 vocabulary=vocabulary,
                 files=tuple(file.name for file in kept),
@@ -147,7 +161,8 @@ class Pipeline:
             if parsed.partial is not None and not self._may_take(request, parsed.partial):
                 await self._ask_confirmation(request)
                 return NOTHING
-            parsed = await self._knowledge.offered(parsed, _text_of(request.message), request.actor)
+            if not is_command(text):
+                parsed = await self._knowledge.offered(parsed, text, request.actor)
             partial = replace(parsed.partial or Intent(action=NONE), files=kept)
             await self._ask(request, replace(parsed, partial=partial))
             return NOTHING
@@ -159,6 +174,21 @@ class Pipeline:
             return NOTHING
         meant = await self._surroundings.complete(parsed, request.thread, request.actor)
         return await self._act(request, replace(meant, files=kept), vocabulary)
+
+    async def _words(self, request: Request) -> str | None:
+        """What is to be understood; None: it was about kept commands, and is answered."""
+        saying = Saying(
+            text=_text_of(request.message),
+            actor=request.actor,
+            thread=request.thread,
+            at=request.at,
+            proved=request.proved,
+        )
+        told = await self._macros.answer(saying)
+        if told is None:
+            return await self._macros.command(saying) or saying.text
+        await request.reply.say(told)
+        return None
 
     async def _leave_alone(self, request: Request, intent: Intent | None) -> None:
         if intent is not None and intent.params.get("refused"):
@@ -217,6 +247,11 @@ class Pipeline:
             await request.reply.say(answer)
             await self._done_asking(request)
             return FollowUp(wake=woken)
+        if self._commands.knows(intent):
+            reader = Reader(actor=request.actor, thread=request.thread, vocabulary=vocabulary)
+            await request.reply.say(await self._commands.answer(intent, reader))
+            await self._done_asking(request)
+            return NOTHING
         action = self._services.action_of(intent.action)
         if action is None:
             raise UserError("not_yet", action=intent.action)
@@ -258,7 +293,9 @@ class Pipeline:
         self, request: Request, intent: Intent, action: Action, target: Target | None
     ) -> str | None:
         if target is not None:
-            await self._may_ask(request, action, target, changes="files" in action.needs)
+            await require_right(
+                self._services, request.actor, action, target, changes="files" in action.needs
+            )
             if action.reaches_nodes:
                 await self._surveyor.await_online(target)
         asking = Asking(
@@ -272,7 +309,7 @@ class Pipeline:
         operations = action.survey(asked)
         if target is not None and operations:
             # Nobody's servers are looked at for a change that this person cannot have.
-            await self._may_ask(request, action, target, changes=True)
+            await require_right(self._services, request.actor, action, target, changes=True)
             looking = self._texts.say("working.survey", count=len(target.nodes))
             await request.reply.say(plain_report(looking, tone=Tone.RUNNING))
             facts = await self._surveyor.look(request.key, request.actor, target, operations)
@@ -281,30 +318,7 @@ class Pipeline:
         if isinstance(outcome, Report):
             await request.reply.say(outcome)
             return None
-        return await self._store(request, asked, outcome)
-
-    async def _may_ask(
-        self, request: Request, action: Action, target: Target, *, changes: bool
-    ) -> None:
-        """Before a server is looked at: may this person ask for this verb here at all?
-
-        The plan is decided again when it is made; an action's own risk is its highest, so its
-        milder forms count here too: reading, unless it is known that something ``changes``.
-        """
-        rules = await self._services.directory.rules()
-        denials = []
-        for risk in {Risk.CHANGE if changes else Risk.READ, action.risk}:
-            asked = Asked(
-                action=action.action_id,
-                risk=risk,
-                institution=target.system.institution,
-                environments=tuple(env.value for env in target.environments),
-            )
-            decision = decide(asked, request.actor, rules)
-            if not isinstance(decision, Deny):
-                return
-            denials.append(decision)
-        raise UserError(denials[0].code, action=action.action_id)
+        return await self._store(request, asked, self._commands.named(outcome, intent))
 
     # --- plan to job -----------------------------------------------------------------------
 

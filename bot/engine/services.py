@@ -11,8 +11,9 @@ from datetime import timedelta
 
 from nacl.signing import SigningKey
 
-from bot.core.check_ports import OneTimeCodes, SampleStore, ScriptBook
+from bot.core.check_ports import MacroStore, OneTimeCodes, SampleStore, ScriptBook
 from bot.core.deploy_ports import CalendarStore, SourceRepository
+from bot.core.domain.command import CommandBook
 from bot.core.guide_ports import GuideSearch, GuideStore
 from bot.core.messenger_ports import ConsoleLinks, IdentityLinks
 from bot.core.ports import (
@@ -65,6 +66,7 @@ class Stores:
     identities: IdentityLinks
     samples: SampleStore
     codes: OneTimeCodes
+    macros: MacroStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,7 @@ class Services:
     adapters: Mapping[str, Adapter]
     parser: IntentParser
     action_of: Callable[[str], Action | None]
+    commands: CommandBook  # what ``/sm`` takes, but for sites' scripts
     inventory: Inventory
     directory: Directory
     agents: AgentPool

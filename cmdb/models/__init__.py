@@ -29,6 +29,9 @@ from cmdb.models.jobs import (
     LockRow,
     StepRow,
 )
+from cmdb.models.macros import (
+    MacroRow,
+)
 from cmdb.models.messengers import (
     IdentityCodeRow,
     MessengerMemoryRow,
@@ -80,6 +83,7 @@ __all__ = [
     "JobRow",
     "LimitRow",
     "LockRow",
+    "MacroRow",
     "MessengerMemoryRow",
     "NodeRow",
     "OneTimeCodeRow",

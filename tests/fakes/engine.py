@@ -30,15 +30,7 @@ from bot.core.domain.estate import (
 from bot.core.domain.intent import Intent, Selector
 from bot.core.domain.job import Job
 from bot.core.domain.people import Actor, ExternalId, Role
-from bot.core.domain.report import (
-    Checklist,
-    Facts,
-    Lines,
-    Notice,
-    Paragraph,
-    Report,
-    Table,
-)
+from bot.core.domain.report import Report
 from bot.core.errors import OperationError
 from bot.core.messenger_ports import ConsoleLinks, IdentityLinks
 from bot.core.ports import Action, AgentPool, Capabilities, FileStore, Receiver
@@ -52,15 +44,18 @@ from bot.engine.requests import ApprovalRequests
 from bot.engine.services import EngineSettings, Services, Stores
 from bot.engine.waiting import Waiting
 from cmdb.rules import DEFAULT_RULES
+from intents.command_book import BOOK
 from intents.guides import GuideFinder
 from tests.fakes.calendars import MemoryCalendar, MemorySources
 from tests.fakes.codes import MemoryOneTimeCodes
 from tests.fakes.files import MemoryFileStore
 from tests.fakes.guides import MemoryGuides
+from tests.fakes.macros import MemoryMacros
 from tests.fakes.messengers import MemoryIdentityLinks
 from tests.fakes.parser import ScriptedParser
 from tests.fakes.planning import NOW, SYSTEM, behind, node_of
 from tests.fakes.pool import Scripted, ScriptedPool
+from tests.fakes.report_text import words_of
 from tests.fakes.samples import MemorySamples
 from tests.fakes.stores import MemoryAudit, MemoryDialogues, MemoryDirectory, MemoryInventory
 from tests.fakes.stores import MemoryJobs as Jobs
@@ -167,24 +162,6 @@ class FakeMessenger:
             raise OperationError("chat_unavailable", adapter=self.name)
 
 
-def words_of(report: Report) -> str:
-    """Everything a reader of the report sees, as text."""
-    words = [report.title, report.summary, report.footer]
-    for section in report.sections:
-        match section:
-            case Paragraph(text=text) | Notice(text=text):
-                words.append(text)
-            case Facts(rows=rows):
-                words += itertools.chain.from_iterable(rows)
-            case Table(columns=columns, rows=rows):
-                words += [*columns, *itertools.chain.from_iterable(rows)]
-            case Checklist(rows=rows):
-                words += [part for row in rows for part in (row.label, row.detail)]
-            case Lines(lines=lines):
-                words += lines
-    return "\n".join(words)
-
-
 def _nothing_there(step: Step) -> Scripted:
     operation = step.operation
     assert isinstance(operation, FingerprintFiles)
@@ -250,6 +227,7 @@ class World:
     calendar: MemoryCalendar = field(default_factory=MemoryCalendar)
     sources: MemorySources = field(default_factory=MemorySources)
     samples: MemorySamples = field(default_factory=MemorySamples)
+    macros: MemoryMacros = field(default_factory=MemoryMacros)
     settings: EngineSettings = field(default_factory=lambda: EngineSettings(agent_patience_s=0))
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     inventory: MemoryInventory = field(default_factory=two_behind_one)
@@ -268,6 +246,7 @@ class World:
             adapters={self.messenger.name: self.messenger},
             parser=self.parser,
             action_of=lambda name: self.more_actions.get(name) or action_of(name),
+            commands=BOOK,
             inventory=self.inventory,
             directory=self.directory,
             agents=self.agents,
@@ -285,6 +264,7 @@ class World:
                 calendar=self.calendar,
                 identities=self.identities or MemoryIdentityLinks(self.directory),
                 samples=self.samples,
+                macros=self.macros,
                 codes=self.codes,
             ),
             clock=self.clock,

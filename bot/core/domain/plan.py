@@ -77,4 +77,6 @@ class Plan:
     mapping: Note | None = None  # how an archive's folders were laid onto the deploy path
     source: Note | None = None  # the commit that the files are, where they come from a repository
     exhibits: tuple[tuple[str, Reading], ...] = ()  # by node: what the plan rests on, shown with it
+    command: str = ""  # the request as ``/sm`` takes it; empty: it is no command
     workbook: bool = False  # the answer goes out as a workbook, too
+    layers: tuple[tuple[str, str], ...] = ()  # (node id, layer), where the answer names one
