@@ -27,6 +27,8 @@ from agent.executor import Executor
 from agent.identity import Identity, IdentityError, load_identity, new_identity, save_identity
 from agent.ledger import Ledger
 from agent.link import Backoff, Link
+from agent.operations.baselines import Baselines
+from agent.scripts import ScriptShelf
 from agent.settings import AgentSettings, SettingsError, load_settings
 from agent.transports.kept import KeptConnections
 from agent.transports.reach import connect
@@ -105,7 +107,8 @@ async def _serve(settings: AgentSettings) -> None:
     identity = await _unless(stop, _obtain_identity(settings, address))
     if identity is None:
         return
-    link = Link(identity, address)
+    shelf = ScriptShelf(settings.scripts)
+    link = Link(identity, address, scripts=shelf.announced)
     ledger = Ledger(settings.state_dir / "ledger.sqlite")
     servers = KeptConnections(connect)
     try:
@@ -117,6 +120,8 @@ async def _serve(settings: AgentSettings) -> None:
             blobs=link,
             policy=settings.guard,
             devices=settings.devices,
+            scripts=shelf,
+            baselines=Baselines(settings.state_dir / "baselines"),
             connect=servers.connect,
         )
         _log.info("serving", agent=settings.name, bot=settings.bot_url, version=__version__)

@@ -28,11 +28,22 @@ from agent.devices import Device
 from agent.gate import Gate
 from agent.guard import Admission, Guard, GuardPolicy, Refusal
 from agent.ledger import Ledger, LedgerError, StepEntry
-from agent.operations.context import BlobSource, OperationFailed, StepContext, Verified
+from agent.operations.baselines import Baselines
+from agent.operations.context import (
+    Allow,
+    BlobSource,
+    OperationFailed,
+    StepContext,
+    Verified,
+)
 from agent.operations.registry import Handler, handler_of
+from agent.scripts import ScriptError, ScriptShelf
+from agent.transports.database import Database, OpenDatabase, open_database
 from agent.transports.output import plain
 from agent.transports.transport import Connect, Transport, TransportError
 from agent.verdict import Verdict, failed_transport, internal, judge, outcome_of, place, refused
+from agent.voice import Voice
+from agent.wire.checks import RunScript
 from agent.wire.messages import PlanOrder, StepCancel, StepOrder, StepOutcome, StepProgress
 from agent.wire.operations import Done, DrainDevice, Result, effect_of
 from agent.wire.plan import Step, WirePlan
@@ -59,6 +70,7 @@ class _Running:
 
     plan_digest: str
     reports: list[Report]
+    voices: list[Voice] = field(default_factory=list)
     task: asyncio.Task[StepOutcome] | None = None
     stop: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -92,6 +104,9 @@ class Executor:
     policy: GuardPolicy
     connect: Connect
     devices: Mapping[str, Device] = field(default_factory=dict)
+    baselines: Baselines | None = None
+    scripts: ScriptShelf = field(default_factory=ScriptShelf)
+    databases: OpenDatabase = open_database
     now: Callable[[], datetime] = utc_now
     _running: dict[Key, _Running] = field(default_factory=dict, init=False)
     _gate: Gate = field(default_factory=Gate, init=False)
@@ -106,9 +121,12 @@ class Executor:
         await asyncio.to_thread(self.ledger.forget, self.now() - _KEPT)
         await asyncio.to_thread(self.ledger.keep_order, digest, order, self.now())
 
-    async def run(self, order: StepOrder, report: Report) -> StepOutcome:
+    async def run(
+        self, order: StepOrder, report: Report, voice: Voice | None = None
+    ) -> StepOutcome:
         """Run the step, or answer with what is known of it: one step never runs twice at once,
-        and a finished one never again. A cancelled caller does not stop the step."""
+        and a finished one never again. A cancelled caller does not stop the step. What it says
+        while it runs goes to ``voice``."""
         key = (order.job_id, order.step_id)
         running = self._running.get(key)
         if running is None:
@@ -120,6 +138,8 @@ class Executor:
             return outcome_of(order, refused("step_conflict", order.step_id))
         else:
             running.reports.append(report)
+        if voice is not None:
+            running.voices.append(voice)
         assert running.task is not None  # noqa: S101  set above, before anybody could look
         return await asyncio.shield(running.task)
 
@@ -167,6 +187,8 @@ class Executor:
             return self._no(order, known, Refusal(code="plan_unknown", detail=order.job_id))
         async with self._turn(delivered.plan, order.step_id):
             admission = await self._admit(delivered, order)
+            if isinstance(admission, Admission):
+                admission = self._as_registered(admission)
             if isinstance(admission, Refusal):
                 return self._no(order, known, admission)
             if known is None and running.stop.is_set():
@@ -197,6 +219,17 @@ class Executor:
         if effect_of(admission.step.operation) == "change":
             token = admission.grant.fencing_token
             await asyncio.to_thread(self.ledger.raise_fence, scope, token)
+        return admission
+
+    def _as_registered(self, admission: Admission) -> Admission | Refusal:
+        """What a site's script may do is its own registration's to say, not the plan's: the
+        guard has believed the plan's word for its risk."""
+        operation = admission.step.operation
+        if isinstance(operation, RunScript):
+            try:
+                self.scripts.registered(operation)
+            except ScriptError as error:
+                return Refusal(code=error.code, detail=" ".join(error.values.values()))
         return admission
 
     def _no(self, order: StepOrder, known: StepEntry | None, refusal: Refusal) -> StepOutcome:
@@ -272,7 +305,7 @@ class Executor:
         operation = asyncio.ensure_future(work.handler.run(context, work.step.operation))
         stopped = asyncio.ensure_future(work.running.stop.wait())
         waiting: set[asyncio.Future[Any]] = {operation}
-        if work.handler.stoppable:
+        if work.handler.may_stop(work.step.operation):
             waiting.add(stopped)
         try:
             await asyncio.wait(
@@ -292,6 +325,9 @@ class Executor:
     def _context(self, work: _Work, earlier: dict[str, Result]) -> StepContext:
         def server() -> AbstractAsyncContextManager[Transport]:
             return self.connect(work.admission.access)
+
+        def database() -> AbstractAsyncContextManager[Database]:
+            return self.databases(work.admission.access)
 
         reported = float("-inf")
 
@@ -316,4 +352,26 @@ class Executor:
             earlier=earlier,
             report=report,
             devices=self.devices,
+            baselines=self.baselines,
+            allow=self._turns(work),
+            database=database,
+            queue=work.admission.access.queue,
+            scripts=self.scripts,
+            voices=work.running.voices,
         )
+
+    def _turns(self, work: _Work) -> Allow:
+        """What may be done only so often at a node, whoever asks."""
+
+        async def allow(name: str, most: int, within: timedelta) -> bool:
+            now = self.now()
+            return await asyncio.to_thread(
+                self.ledger.take_turn,
+                f"{name} {work.step.node_id}",
+                step=(work.plan.job_id, work.step.step_id),
+                most=most,
+                since=now - within,
+                at=now,
+            )
+
+        return allow

@@ -1,14 +1,12 @@
 """The agent's one session with the bot, over as many lines as it takes.
 
-Owns: coming back for ever, resuming, the life of running steps across lines, and the asking for
-pieces of files. Knows the executor only as ``Orders``; judges no order and runs none itself.
+Owns: coming back for ever, resuming, the life of running steps across lines, and the pace of what
+they say. Knows the executor only as ``Orders``; judges no order and runs none itself.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,31 +15,36 @@ from typing import Protocol
 import structlog
 
 from agent import __version__
+from agent.blobs import BlobRequests
 from agent.dial import Address, BotRefusedError, Line, LineError, introduce, open_line
 from agent.identity import Identity
 from agent.ledger import LedgerError
+from agent.voice import Voice
 from agent.wire.codec import fits
 from agent.wire.handshake import HandshakeError, new_nonce
 from agent.wire.messages import (
     Beat,
     BlobChunk,
-    BlobRequest,
     Envelope,
     Hello,
     Message,
     PlanOrder,
+    ScriptsAnnounced,
     StepCancel,
     StepOrder,
     StepOutcome,
+    StepOutput,
     StepProgress,
 )
+from agent.wire.scripts import ScriptSpec
 from agent.wire.session import Session, SessionError
 
 _INBOX = 256  # orders that may wait; more, and the session begins anew
 _OUTBOX = 512  # unacknowledged messages of ours
-_BLOBS = 8  # pieces asked for at once; the bot serves 32
 _SETTLED_S = 2.0  # a line that held so long was no failure
 _PROGRESS_S = 0.2  # between two reports of one step
+_SPOKEN = 24  # unacknowledged messages, beyond which output waits in its step's voice
+_REST_S = 5.0  # for the last of a step's output, before its outcome
 _FLUSH_S = 3.0  # at the end: how long to wait until the bot has the last outcomes
 
 _log = structlog.get_logger(__name__)
@@ -58,8 +61,11 @@ class Orders(Protocol):
             LedgerError: it could not be kept.
         """
 
-    async def run(self, order: StepOrder, report: Callable[[StepProgress], None]) -> StepOutcome:
-        """Run a step, or answer from the ledger what is known of it."""
+    async def run(
+        self, order: StepOrder, report: Callable[[StepProgress], None], voice: Voice
+    ) -> StepOutcome:
+        """Run a step, or answer from the ledger what is known of it; what it says while it runs
+        goes to ``voice``."""
 
     async def cancel(self, order: StepCancel) -> None:
         """Stop a step where nothing is left half done."""
@@ -84,33 +90,32 @@ class Backoff:
 class _Running:
     task: asyncio.Task[None]
     session: Session | None  # the one that asked last: only it is told
+    voice: Voice
     quiet_until: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    request: BlobRequest
-    answer: asyncio.Future[bytes | None]
 
 
 class Link:
     """Run it once with ``run``; it is the executor's source of file pieces too (``read``)."""
 
     def __init__(
-        self, identity: Identity, address: Address, *, backoff: Backoff | None = None
+        self,
+        identity: Identity,
+        address: Address,
+        *,
+        backoff: Backoff | None = None,
+        scripts: Callable[[], tuple[ScriptSpec, ...]] = tuple,
     ) -> None:
+        """``scripts``: the site's scripts that would run now; it may read files."""
         self._identity = identity
         self._address = address
         self._backoff = backoff or Backoff()
+        self._scripts = scripts
         self._rng = random.SystemRandom()
         self._session: Session | None = None
         self._session_id: str | None = None
-        self._planned: set[str] = set()  # jobs whose plan came in this session
         self._inbox: asyncio.Queue[tuple[Session, Message]] = asyncio.Queue(_INBOX)
         self._running: dict[_StepKey, _Running] = {}
-        self._asked: dict[int, _Asked] = {}
-        self._last_request = 0
-        self._blob_slots = asyncio.Semaphore(_BLOBS)
+        self._blobs = BlobRequests(self._send)
         self._stopping = asyncio.Event()
         self._wake = asyncio.Event()  # there may be something to send
         self._heard = asyncio.Event()  # the bot has said something
@@ -188,14 +193,16 @@ class Link:
         else:
             self._session = Session(heartbeat_s=welcome.heartbeat_s, outbox_limit=_OUTBOX)
             self._session_id = welcome.session_id
-            self._planned.clear()
+            self._blobs.begin_anew()
             self._session.attach(0, _now())
-        _log.info("connected", resumed=welcome.resumed)
+        scripts = await asyncio.to_thread(self._scripts)
+        self._send(ScriptsAnnounced(scripts=scripts))
+        _log.info("connected", resumed=welcome.resumed, scripts=len(scripts))
 
     def _abandon(self) -> None:
         # The next session begins at nothing: the bot asks again, and the ledger answers.
         self._session = self._session_id = None
-        self._planned.clear()
+        self._blobs.begin_anew()
         self._wake.set()
 
     async def _converse(self, line: Line) -> Exception:
@@ -220,7 +227,7 @@ class Link:
             self._wake.set()
             self._heard.set()
             if isinstance(message, BlobChunk):
-                self._answer(message)
+                self._blobs.answer(message)
             elif message is not None:
                 self._queue(session, message)
 
@@ -229,10 +236,11 @@ class Link:
             self._wake.clear()
             if session is not self._session:
                 raise SessionError("abandoned")
+            speaks_at = self._speak(session)
             for frame in session.frames(_now()):
                 await line.send(frame)
             try:
-                async with asyncio.timeout_at(session.beat_due):
+                async with asyncio.timeout_at(min(session.beat_due, speaks_at)):
                     await self._wake.wait()
             except TimeoutError:
                 pass
@@ -266,17 +274,22 @@ class Link:
         except LedgerError as error:
             # Its steps will say so, one by one; what runs already must go on.
             _log.error("plan_not_kept", job=order.plan.job_id, reason=str(error))
-        self._plan_is_known(session, order.plan.job_id)
+        if session is self._session:
+            self._blobs.plan_has_come(order.plan.job_id)
 
     def _start(self, orders: Orders, order: StepOrder, group: asyncio.TaskGroup) -> None:
         key = (order.job_id, order.plan_digest, order.step_id)
         if key in self._running:
             self._running[key].session = self._session
             return
-        task = group.create_task(self._run_step(orders, order, key))
-        self._running[key] = _Running(task, self._session)
+        voice = Voice()
+        voice.wake = self._wake.set
+        task = group.create_task(self._run_step(orders, order, key, voice))
+        self._running[key] = _Running(task, self._session, voice)
 
-    async def _run_step(self, orders: Orders, order: StepOrder, key: _StepKey) -> None:
+    async def _run_step(
+        self, orders: Orders, order: StepOrder, key: _StepKey, voice: Voice
+    ) -> None:
         def report(progress: StepProgress) -> None:
             # The executor may still report when this task has been stopped.
             running = self._running.get(key)
@@ -284,7 +297,8 @@ class Link:
                 self._report(progress, running, self._session)
 
         try:
-            outcome = await orders.run(order, report)
+            outcome = await orders.run(order, report, voice)
+            await self._speak_out(self._running[key], key)
             if self._running[key].session is self._session:
                 self._send(_sendable(outcome))
         finally:
@@ -296,6 +310,37 @@ class Link:
             running.quiet_until = _now() + _PROGRESS_S
             self._send(progress)
 
+    def _speak(self, session: Session) -> float:
+        """Send what steps have said, as far as there is room for it; when to look again."""
+        due = float("inf")
+        for (job_id, _, step_id), running in self._running.items():
+            at = running.voice.due_at() if running.session is session else None
+            while at is not None and at <= _now() and session.unacknowledged < _SPOKEN:
+                self._send_piece(job_id, step_id, running.voice)
+                at = running.voice.due_at()
+            if at is not None and session.unacknowledged < _SPOKEN:
+                due = min(due, at)
+        return due
+
+    def _send_piece(self, job_id: str, step_id: str, voice: Voice) -> None:
+        piece = voice.take()
+        if piece is not None:
+            offset, text = piece
+            self._send(StepOutput(job_id=job_id, step_id=step_id, offset=offset, text=text))
+
+    async def _speak_out(self, running: _Running, key: _StepKey) -> None:
+        """The rest of it before the outcome; what cannot go soon is left out."""
+        try:
+            async with asyncio.timeout(_REST_S):
+                while running.voice.held and (session := running.session) is not None:
+                    if session.attached and session.unacknowledged < _SPOKEN:
+                        self._send_piece(key[0], key[2], running.voice)
+                    else:
+                        self._heard.clear()
+                        await self._heard.wait()
+        except TimeoutError:
+            _log.warning("output_left_out", step=key[2], size=running.voice.held)
+
     def _send(self, message: Message) -> None:
         if self._session is None:
             return
@@ -306,52 +351,9 @@ class Link:
             self._abandon()
         self._wake.set()
 
-    # --- pieces of files ---
-
     async def read(self, job_id: str, sha256: str, offset: int, length: int) -> bytes | None:
-        """A piece of a file that a plan names; empty past its end, None where the bot has no
-        such file. Waits through reconnections: the caller brings the deadline."""
-        async with self._blob_slots:
-            self._last_request += 1
-            request = BlobRequest(
-                request_id=self._last_request,
-                job_id=job_id,
-                sha256=sha256,
-                offset=offset,
-                length=length,
-            )
-            answer: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
-            self._asked[request.request_id] = _Asked(request, answer)
-            try:
-                # Before its plan has come in this session the bot would refuse the piece.
-                if job_id in self._planned:
-                    self._send(request)
-                return await answer
-            finally:
-                del self._asked[request.request_id]
-
-    def _plan_is_known(self, session: Session, job_id: str) -> None:
-        if session is not self._session or job_id in self._planned:
-            return
-        self._planned.add(job_id)
-        for asked in self._asked.values():
-            if asked.request.job_id == job_id:
-                self._send(asked.request)
-
-    def _answer(self, chunk: BlobChunk) -> None:
-        asked = self._asked.get(chunk.request_id)
-        if asked is not None and not asked.answer.done():
-            asked.answer.set_result(_piece(chunk, asked.request.length))
-
-
-def _piece(chunk: BlobChunk, length: int) -> bytes | None:
-    if not chunk.found:
-        return None
-    try:
-        data = base64.b64decode(chunk.data, validate=True)
-    except binascii.Error:
-        return None
-    return data if len(data) <= length else None
+        """See ``BlobRequests.read``."""
+        return await self._blobs.read(job_id, sha256, offset, length)
 
 
 def _sendable(outcome: StepOutcome) -> StepOutcome:

@@ -24,6 +24,7 @@ from pydantic_settings import (
 
 from agent.devices import Devices
 from agent.guard import GuardPolicy
+from agent.scripts import Scripts
 from agent.wire.types import AgentName
 
 PREFIX = "GUARDIA_AGENT__"
@@ -74,6 +75,7 @@ class AgentSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     guard: GuardPolicy = Field(default_factory=GuardPolicy)
     devices: Devices = Field(default_factory=dict)
+    scripts: Scripts = ()
 
     @field_validator("ca_file")
     @classmethod
@@ -117,7 +119,7 @@ def load_settings(config: Path) -> AgentSettings:
         raise SettingsError(f"{config} (or {PREFIX}… in the environment): {error}") from error
 
 
-_PATHS = frozenset({"state_dir", "ca_file", "enrolment_token_file", "token_file"})
+_PATHS = frozenset({"state_dir", "ca_file", "enrolment_token_file", "token_file", "file"})
 
 
 def _rooted(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -131,6 +133,11 @@ def _rooted(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             name: _rooted(device, folder) if isinstance(device, dict) else device
             for name, device in devices.items()
         }
+    scripts = rooted.get("scripts")
+    if isinstance(scripts, list):
+        rooted["scripts"] = [
+            _rooted(script, folder) if isinstance(script, dict) else script for script in scripts
+        ]
     return rooted
 
 

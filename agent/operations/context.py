@@ -6,16 +6,21 @@ answers of a verification. Knows no operation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import Enum
 from typing import Protocol
 
 from agent.devices import Device
-from agent.transports.transport import Transport
+from agent.operations.baselines import Baselines
+from agent.scripts import ScriptShelf
+from agent.transports.database import Database
+from agent.transports.transport import Transport, TransportError
+from agent.voice import Voice
 from agent.wire.operations import Result
-from agent.wire.plan import NodeTarget, WirePlan
+from agent.wire.plan import NodeTarget, ServiceLogin, WirePlan
 
 COMMAND_TIMEOUT_S = 600.0  # of one command; the step's own time is usually shorter
 
@@ -25,6 +30,15 @@ class BlobSource(Protocol):
 
     async def read(self, job_id: str, sha256: str, offset: int, length: int) -> bytes | None:
         """The piece, at most ``length`` bytes; None: there is no such file."""
+
+
+# Whether this step may do what it names, at its node, so often within that time; taken for good.
+Allow = Callable[[str, int, timedelta], Awaitable[bool]]
+
+
+async def never(name: str, most: int, within: timedelta) -> bool:
+    """Where nobody counts, nothing that is counted is allowed."""
+    return False
 
 
 class OperationFailed(Exception):  # noqa: N818  what happened reads better than OperationFailedError
@@ -54,12 +68,22 @@ class Verified(Enum):
     PARTIAL = "partial"  # or not tellable: neither repeat nor trust it
 
 
+def no_database() -> AbstractAsyncContextManager[Database]:
+    """Where nobody has said how to open one.
+
+    Raises:
+        TransportError: ``database_login_missing``.
+    """
+    raise TransportError("database_login_missing")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepContext:
     """One step's world. ``server`` logs in to the step's node, each time it is entered.
 
     ``output``: what servers said on the way, for the page of the job; operations add to it, and
-    it is shown whether the step succeeds or not.
+    it is shown whether the step succeeds or not. ``say`` and ``tell`` are for people who watch
+    while it runs.
     """
 
     job_id: str
@@ -72,3 +96,20 @@ class StepContext:
     report: Callable[[int, int], None]  # done, total
     devices: Mapping[str, Device] = field(default_factory=dict)  # L4 devices, by name
     output: list[str] = field(default_factory=list)
+    allow: Allow = never
+    baselines: Baselines | None = None  # of watched files, on the agent's own disk
+    # The database of the node's profile, by the login sealed with the access, each time anew.
+    database: Callable[[], AbstractAsyncContextManager[Database]] = no_database
+    queue: ServiceLogin | None = None  # the login of the node's broker
+    scripts: ScriptShelf = field(default_factory=ScriptShelf)  # of the site
+    voices: Sequence[Voice] = ()
+
+    def say(self, text: str) -> None:
+        """Let people read this at once; never waits, and leaves out what does not fit."""
+        for voice in self.voices:
+            voice.say(text)
+
+    async def tell(self, text: str) -> None:
+        """As ``say``, and wait a little where there is no room: for output of any length."""
+        for voice in self.voices:
+            await voice.tell(text)

@@ -6,12 +6,20 @@ bastion, is named by its digest, and is run only while it still has that digest.
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter, ValidationError
 
-from agent.wire.types import Sha256, Slug, WireModel
+from agent.wire.types import AbsolutePath, Sha256, Slug, WireModel, printable
 
+_NUMBER = re.compile(r"-?[0-9]{1,15}")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_TEXT: TypeAdapter[str] = TypeAdapter(
+    Annotated[str, Field(min_length=1, max_length=200), printable]
+)
+_PATH: TypeAdapter[str] = TypeAdapter(AbsolutePath)
 ScriptRisk = Literal["read", "change", "danger"]
 
 
@@ -36,3 +44,48 @@ class ScriptSpec(WireModel):
     risk: ScriptRisk
     parameters: Annotated[tuple[ScriptParameter, ...], Field(max_length=20)] = ()
     timeout_s: Annotated[int, Field(ge=1, le=3600)] = 60
+
+
+Misfit = Literal["text", "choice", "number", "least", "most", "path", "date"]
+
+
+def misfit(parameter: ScriptParameter, value: str) -> Misfit | None:
+    """Why the value is none for this parameter; None: it is one. Both ends ask this.
+
+    A text never begins with ``-`` unless it is one of the choices: to the programs that a script
+    hands it on to it would be an option.
+    """
+    if not _is(_TEXT, value) or value != value.strip():
+        return "text"
+    if parameter.choices:
+        return None if value in parameter.choices else "choice"
+    if parameter.kind == "number":
+        return _misfit_number(parameter, value)
+    if parameter.kind == "path":
+        return None if _is(_PATH, value) else "path"
+    if parameter.kind == "date":
+        return None if _is_date(value) else "date"
+    return "text" if value.startswith("-") else None
+
+
+def _misfit_number(parameter: ScriptParameter, value: str) -> Misfit | None:
+    if not _NUMBER.fullmatch(value) or str(int(value)) != value:
+        return "number"
+    if int(value) < (0 if parameter.least is None else parameter.least):
+        return "least"
+    return "most" if parameter.most is not None and int(value) > parameter.most else None
+
+
+def _is(type_: TypeAdapter[str], value: str) -> bool:
+    try:
+        type_.validate_python(value)
+    except ValidationError:
+        return False
+    return True
+
+
+def _is_date(value: str) -> bool:
+    try:
+        return bool(_DATE.fullmatch(value)) and dt.date.fromisoformat(value) is not None
+    except ValueError:
+        return False

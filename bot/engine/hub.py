@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import secrets
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -25,11 +25,14 @@ from agent.wire.messages import (
     Hello,
     Message,
     PlanOrder,
+    ScriptsAnnounced,
     StepCancel,
     StepOutcome,
+    StepOutput,
     StepProgress,
     Welcome,
 )
+from agent.wire.scripts import ScriptSpec
 from agent.wire.session import Session, SessionError
 from bot.core.errors import OperationError
 from bot.core.ports import AgentStore, AuditSink, Clock, Delivery, FileStore
@@ -52,7 +55,8 @@ _log = structlog.get_logger(__name__)
 
 
 class AgentHub:
-    """The ``AgentPool`` of agents that dial in here; mount ``handler`` at GET /agent/v1/link."""
+    """The ``AgentPool`` of agents that dial in here, and the ``ScriptBook`` of what they announce;
+    mount ``handler`` at GET /agent/v1/link."""
 
     def __init__(
         self,
@@ -79,6 +83,18 @@ class AgentHub:
         self._closing = False
         self._knocking = 0
 
+    # --- ScriptBook ---
+
+    def scripts(self, agent: str) -> tuple[ScriptSpec, ...]:
+        """See ``ScriptBook.scripts``."""
+        known = self._agents.get(agent)
+        return () if known is None or known.link is None else known.announced
+
+    def known(self) -> Mapping[str, tuple[ScriptSpec, ...]]:
+        """See ``ScriptBook.known``."""
+        found = {name: self.scripts(name) for name in sorted(self._agents)}
+        return {name: scripts for name, scripts in found.items() if scripts}
+
     # --- AgentPool ---
 
     def online(self, agent: str) -> bool:
@@ -93,7 +109,7 @@ class AgentHub:
 
     async def run_step(
         self, delivery: Delivery, step_id: str
-    ) -> AsyncGenerator[StepProgress | StepOutcome, None]:
+    ) -> AsyncGenerator[StepProgress | StepOutput | StepOutcome, None]:
         """See ``AgentPool.run_step``."""
         plan = delivery.plan
         step = plan.step(step_id)
@@ -111,12 +127,14 @@ class AgentHub:
 
     async def _await_outcome(
         self, agent: RemoteAgent, watch: Watch, delivery: Delivery, step_id: str
-    ) -> AsyncGenerator[StepProgress | StepOutcome, None]:
+    ) -> AsyncGenerator[StepProgress | StepOutput | StepOutcome, None]:
         step = delivery.plan.step(step_id)
         # Never extended: an agent that keeps crashing or reporting must not hold a lock for ever.
         deadline = _now() + (step.timeout_s if step else 0) + self._grace_s
         redelivered = False
         while await _within(watch.event, deadline - _now()):
+            while (piece := watch.next_output()) is not None:
+                yield piece
             progress, outcome, renewed = watch.take()
             if progress is not None:
                 yield progress
@@ -303,6 +321,13 @@ class AgentHub:
                 await self._journal.note_misuse(
                     agent.name, "answer_not_asked_for", step=message.step_id, job=message.job_id
                 )
+        elif isinstance(message, StepOutput):
+            if not await agent.hear(message):
+                await self._journal.note_misuse(
+                    agent.name, "answer_not_asked_for", step=message.step_id, job=message.job_id
+                )
+        elif isinstance(message, ScriptsAnnounced):
+            agent.announced = _by_id(message.scripts)
         elif isinstance(message, BlobRequest):
             if len(agent.blob_requests) >= MAX_BLOB_REQUESTS:
                 raise SessionError("too_many_requests")
@@ -337,6 +362,14 @@ class AgentHub:
         return BlobChunk(
             request_id=request.request_id, found=True, data=base64.b64encode(data).decode()
         )
+
+
+def _by_id(scripts: Sequence[ScriptSpec]) -> tuple[ScriptSpec, ...]:
+    """In order, each id once: the first of two is no worse than the second."""
+    found: dict[str, ScriptSpec] = {}
+    for script in scripts:
+        found.setdefault(script.script, script)
+    return tuple(found[name] for name in sorted(found))
 
 
 def _own_outcome(job_id: str, step_id: str, state: Any, code: str) -> StepOutcome:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -19,10 +19,12 @@ from agent.wire.messages import (
     PlanOrder,
     StepOrder,
     StepOutcome,
+    StepOutput,
     StepProgress,
 )
 from agent.wire.operations import ReplaceFiles, StageFiles
 from agent.wire.plan import WirePlan
+from agent.wire.scripts import ScriptSpec
 from agent.wire.session import Session, SessionError
 from bot.core.ports import Delivery
 
@@ -30,6 +32,8 @@ StepKey = tuple[str, str]  # job id, step id
 _REMEMBERED = 2048  # steps asked, so that a late answer is told from one nobody asked for
 _JOBS = 128  # jobs whose files an agent may ask for
 MAX_BLOB_REQUESTS = 32  # that an agent may have open
+_UNREAD_OUTPUT = 32  # pieces of at most 48 KB of one step
+_READ_WITHIN_S = 1.0
 MAX_UNREAD_BLOBS = 8  # pieces in the outbox, 1.4 MB each
 
 
@@ -46,18 +50,37 @@ class AgentPresence:
 
 @dataclass(slots=True)
 class Watch:
-    """What one waiter has not yet seen of its step. Progress is overwritten, never queued."""
+    """What one waiter has not yet seen of its step. Progress is overwritten, never queued; of
+    output a bounded part waits."""
 
     event: asyncio.Event = field(default_factory=asyncio.Event)
     progress: StepProgress | None = None
     outcome: StepOutcome | None = None
     renewed: bool = False  # a new session: everything has to be ordered again
+    output: deque[StepOutput] = field(default_factory=lambda: deque(maxlen=_UNREAD_OUTPUT))
+    read: asyncio.Event = field(default_factory=asyncio.Event)  # some of it has been
 
     def take(self) -> tuple[StepProgress | None, StepOutcome | None, bool]:
+        """What there is but output, which ``next_output`` gives, and first."""
         seen = self.progress, self.outcome, self.renewed
         self.progress, self.outcome, self.renewed = None, None, False
         self.event.clear()
         return seen
+
+    def next_output(self) -> StepOutput | None:
+        """The oldest piece that nobody has seen."""
+        if not self.output:
+            return None
+        self.read.set()
+        return self.output.popleft()
+
+    async def room(self) -> None:
+        """Until another piece finds its place, but not for long: beyond that the oldest goes."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_READ_WITHIN_S):
+                while len(self.output) == _UNREAD_OUTPUT:
+                    self.read.clear()
+                    await self.read.wait()
 
 
 class Link:
@@ -87,6 +110,7 @@ class RemoteAgent:
         self.link: Link | None = None
         self.arriving = asyncio.Lock()  # one newcomer at a time is weighed against the old link
         self.blob_requests: deque[BlobRequest] = deque()
+        self.announced: tuple[ScriptSpec, ...] = ()
         self._delivered: set[str] = set()  # plan digests, in this session
         self._watches: dict[StepKey, list[Watch]] = {}
         self._asked: OrderedDict[StepKey, None] = OrderedDict()
@@ -97,6 +121,7 @@ class RemoteAgent:
     def renew(self, session: Session, session_id: str) -> None:
         """A session that begins at nothing: whoever waits has to order again."""
         self.session, self.session_id = session, session_id
+        self.announced = ()
         self._delivered.clear()
         self.blob_requests.clear()
         for watch in self._all_watches():
@@ -174,6 +199,15 @@ class RemoteAgent:
                 watch.outcome = message
             else:
                 watch.progress = message
+            watch.event.set()
+        return key in self._asked or key in self._watches
+
+    async def hear(self, piece: StepOutput) -> bool:
+        """As ``take``, for a piece of output; waits a little for a waiter that is behind."""
+        key = (piece.job_id, piece.step_id)
+        for watch in tuple(self._watches.get(key, ())):
+            await watch.room()
+            watch.output.append(piece)
             watch.event.set()
         return key in self._asked or key in self._watches
 

@@ -10,7 +10,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from agent.wire.messages import PlanOrder, StepCancel, StepOrder, StepOutcome, StepProgress
+from agent.voice import Voice
+from agent.wire.messages import (
+    PlanOrder,
+    StepCancel,
+    StepOrder,
+    StepOutcome,
+    StepOutput,
+    StepProgress,
+)
 from agent.wire.operations import Done, Result
 from agent.wire.plan import Step
 from bot.core.ports import Delivery
@@ -18,7 +26,7 @@ from bot.core.ports import Delivery
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scripted:
-    """What a step answers: progress first, then the outcome of these fields."""
+    """What a step answers: progress and output first, then the outcome of these fields."""
 
     state: str = "succeeded"
     code: str = "ok"
@@ -26,6 +34,7 @@ class Scripted:
     lines: tuple[str, ...] = ()
     result: Result | None = None
     progress: tuple[tuple[int, int], ...] = ()
+    said: tuple[str, ...] = ()  # while it runs
     verified: bool = False
     elapsed_ms: int = 1
 
@@ -88,7 +97,7 @@ class ScriptedPool:
 
     async def run_step(
         self, delivery: Delivery, step_id: str
-    ) -> AsyncIterator[StepProgress | StepOutcome]:
+    ) -> AsyncIterator[StepProgress | StepOutput | StepOutcome]:
         job_id = delivery.plan.job_id
         step = delivery.plan.step(step_id)
         if step is None:
@@ -103,6 +112,10 @@ class ScriptedPool:
         answer = Scripted() if surveyed else self._answer(step)
         for done, total in answer.progress:
             yield StepProgress(job_id=job_id, step_id=step_id, done=done, total=total)
+        offset = 0
+        for text in answer.said:
+            yield StepOutput(job_id=job_id, step_id=step_id, offset=offset, text=text)
+            offset += len(text.encode())
         attempt = sum(one.step.step_id == step_id for one in self.ordered)
         yield answer.outcome(job_id, step_id, attempt)
 
@@ -161,7 +174,12 @@ class ScriptedExecutor:
     async def deliver(self, order: PlanOrder) -> None:
         self.delivered.append(order)
 
-    async def run(self, order: StepOrder, report: Callable[[StepProgress], None]) -> StepOutcome:
+    async def run(
+        self,
+        order: StepOrder,
+        report: Callable[[StepProgress], None],
+        voice: Voice | None = None,
+    ) -> StepOutcome:
         self.ordered.append(order)
         if order.plan_digest not in {given.plan.digest() for given in self.delivered}:
             return StepOutcome(
@@ -175,6 +193,8 @@ class ScriptedExecutor:
             if work is not None:
                 await work(order)
             answer = self.answers.get(order.step_id, Scripted())
+            for text in answer.said if voice else ():
+                await voice.tell(text)
             self._known[key] = answer.outcome(order.job_id, order.step_id, 1)
         return self._known[key]
 

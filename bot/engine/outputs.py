@@ -1,0 +1,232 @@
+"""What long steps say, on disk: a file up to a bound, and beyond it the end of what came.
+
+Owns: one folder a job and two files a step. A piece counts once, by its place in all that was
+said; where pieces are missing the text says how much. Must not know what a step does. All disk
+work runs off the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from bot.core.check_ports import OutputPart
+from bot.core.errors import OperationError
+from bot.core.ports import FileStore
+from bot.core.redaction import redact
+
+_JOB = re.compile(r"J[0-9]{6}-[A-Z0-9]{6}")
+_STEP = re.compile(r"[a-z0-9][a-z0-9.-]{0,80}")
+_KEPT_S = 30 * 86_400
+_LINE_READ = 64 * 1024  # bytes of one line that are masked together
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputLimits:
+    """Bytes of one step: of the file, and of the end that is kept beyond it."""
+
+    file_bytes: int = 200 << 20
+    tail_bytes: int = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _State:
+    """``size``: bytes that came; ``end``: up to where in all that was said; ``lost``: what never
+    came; ``beyond``: bytes that came after the file was full; ``given``: the digest of the masked
+    file that was made when ``size`` was ``given_at``."""
+
+    size: int = 0
+    end: int = 0
+    lost: int = 0
+    beyond: int = 0
+    given: str = ""
+    given_at: int = -1
+
+
+class DiskOutputStore:
+    """``OutputStore`` in one folder."""
+
+    def __init__(
+        self, folder: Path, *, files: FileStore, limits: OutputLimits | None = None
+    ) -> None:
+        self._folder = folder
+        self._files = files
+        self._limits = limits or OutputLimits()
+        self._turns: dict[str, asyncio.Lock] = {}
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._sweep()
+
+    async def append(self, job_id: str, step_id: str, *, offset: int, text: str) -> None:
+        """See ``OutputStore.append``.
+
+        Raises:
+            OperationError: it could not be written (``output_not_kept``).
+        """
+        place = self._place(job_id, step_id)
+        async with self._turn(job_id):
+            try:
+                await asyncio.to_thread(place.add, offset, text.encode(errors="replace"))
+            except OSError as error:
+                raise OperationError("output_not_kept", job=job_id) from error
+
+    async def part(self, job_id: str, step_id: str, *, most: int) -> OutputPart | None:
+        """See ``OutputStore.part``."""
+        return await asyncio.to_thread(self._place(job_id, step_id).part, most)
+
+    async def file(self, job_id: str, step_id: str) -> str | None:
+        """See ``OutputStore.file``. Secrets are masked in it, as on the page."""
+        place = self._place(job_id, step_id)
+        async with self._turn(job_id):
+            state = place.state()
+            if state.size == 0:
+                return None
+            if state.given_at == state.size:
+                return state.given
+            with tempfile.TemporaryDirectory(dir=self._folder) as folder:
+                masked = Path(folder) / "masked"
+                await asyncio.to_thread(place.write_masked, masked)
+                digest = await self._files.remember_entry(masked)
+            place.put(replace(state, given=digest, given_at=state.size))
+            return digest
+
+    def _place(self, job_id: str, step_id: str) -> _Place:
+        if not _JOB.fullmatch(job_id) or not _STEP.fullmatch(step_id):
+            raise OperationError("output_not_kept", job=job_id[:20])
+        return _Place(self._folder / job_id / step_id, self._limits)
+
+    def _turn(self, job_id: str) -> asyncio.Lock:
+        """One writer a job; locks that nobody holds are forgotten."""
+        for idle in [key for key, lock in self._turns.items() if not lock.locked()]:
+            if idle != job_id:
+                del self._turns[idle]
+        return self._turns.setdefault(job_id, asyncio.Lock())
+
+    def _sweep(self) -> None:
+        """Old jobs, and what a killed process left behind."""
+        for path in self._folder.iterdir():
+            with suppress(OSError):
+                if path.stat().st_mtime < time.time() - _KEPT_S:
+                    shutil.rmtree(path)
+
+
+class _Place:
+    """The files of one step. Everything here blocks."""
+
+    def __init__(self, stem: Path, limits: OutputLimits) -> None:
+        self._file = stem.with_name(f"{stem.name}.txt")
+        self._tail = stem.with_name(f"{stem.name}.tail")
+        self._state = stem.with_name(f"{stem.name}.json")
+        self._limits = limits
+
+    def state(self) -> _State:
+        try:
+            return _State(**json.loads(self._state.read_bytes()))
+        except (FileNotFoundError, ValueError, TypeError):
+            return _State()
+
+    def put(self, state: _State) -> None:
+        new = self._state.with_suffix(".new")
+        new.write_text(json.dumps(asdict(state)))
+        new.replace(self._state)
+
+    def add(self, offset: int, data: bytes) -> None:
+        state = self.state()
+        if offset + len(data) <= state.end:
+            return
+        data = data[max(0, state.end - offset) :]
+        gap = max(0, offset - state.end)
+        self._file.parent.mkdir(exist_ok=True, mode=0o700)
+        beyond = self._write(_mark(gap) + data if gap else data)
+        state = replace(
+            state,
+            size=state.size + len(data),
+            end=state.end + gap + len(data),
+            lost=state.lost + gap,
+            beyond=state.beyond + beyond,
+        )
+        self.put(state)
+
+    def _write(self, data: bytes) -> int:
+        """How much of it found no place in the file."""
+        with self._file.open("ab") as file:
+            room = max(0, self._limits.file_bytes - file.tell())
+            file.write(data[:room])
+        rest = data[room:]
+        if rest:
+            with self._tail.open("ab") as file:
+                file.write(rest)
+                grown = file.tell()
+            if grown > 2 * self._limits.tail_bytes:  # now and then, so that adding stays cheap
+                self._tail.write_bytes(self._end_of(self._tail, self._limits.tail_bytes))
+        return len(rest)
+
+    def part(self, most: int) -> OutputPart | None:
+        state = self.state()
+        if state.size == 0:
+            return None
+        whole = self._file.stat().st_size
+        if not state.beyond and whole <= 2 * most:
+            text = self._file.read_bytes().decode(errors="replace")
+            return OutputPart(head=text, tail="", left_out=state.lost, size=state.size)
+        with self._file.open("rb") as file:
+            head = _whole_lines(file.read(most), at_end=True)
+        most_of_tail = min(most, self._limits.tail_bytes) if state.beyond else most
+        tail = _whole_lines(self._last(most_of_tail, state), at_end=False)
+        between = whole + state.beyond - len(head) - len(tail)
+        return OutputPart(
+            head=head.decode(errors="replace"),
+            tail=tail.decode(errors="replace"),
+            left_out=state.lost + max(0, between),
+            size=state.size,
+        )
+
+    def _last(self, most: int, state: _State) -> bytes:
+        if not state.beyond:
+            return self._end_of(self._file, most)
+        end = self._end_of(self._tail, most)
+        return self._end_of(self._file, most - len(end)) + end
+
+    def _end_of(self, path: Path, most: int) -> bytes:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - most))
+            return file.read(most)
+
+    def write_masked(self, to: Path) -> None:
+        """The file, and beyond its bound the end, line by line."""
+        with to.open("wb") as out:
+            for line in self._lines():
+                out.write(redact(line.decode(errors="replace")).encode(errors="replace"))
+
+    def _lines(self) -> Iterator[bytes]:
+        with self._file.open("rb") as file:
+            yield from iter(lambda: file.readline(_LINE_READ), b"")
+        beyond = self.state().beyond
+        if not beyond:
+            return
+        end = self._end_of(self._tail, self._limits.tail_bytes)
+        if beyond > len(end):
+            yield _mark(beyond - len(end))
+        yield from end.splitlines(keepends=True)
+
+
+def _mark(gap: int) -> bytes:
+    return f"\n[... {gap} bytes ...]\n".encode()
+
+
+def _whole_lines(data: bytes, *, at_end: bool) -> bytes:
+    """Without the torn line at that end, unless it is all there is; then without a torn
+    character."""
+    if at_end:
+        cut = data.rfind(b"\n") + 1
+        return data[:cut] if cut else data.decode(errors="ignore").encode()
+    cut = data.find(b"\n") + 1
+    return data[cut:] if cut < len(data) else data.decode(errors="ignore").encode()

@@ -1,0 +1,147 @@
+"""What every ``OutputStore`` keeps: on disk, and in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.core.check_ports import OutputStore
+from bot.core.ports import FileStore
+from bot.engine.files import DiskFileStore
+from bot.engine.outputs import DiskOutputStore, OutputLimits
+from tests.fakes.files import MemoryFileStore
+from tests.fakes.outputs import MemoryOutputs
+
+JOB, STEP = "J260401-ABCDEF", "was01.01-run-script"
+
+
+@pytest.fixture(params=["disk", "memory"])
+def both(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[OutputStore, FileStore]:
+    if request.param == "memory":
+        files: FileStore = MemoryFileStore()
+        return MemoryOutputs(files), files
+    files = DiskFileStore(tmp_path / "files")
+    return DiskOutputStore(tmp_path / "outputs", files=files), files
+
+
+@pytest.fixture
+def store(both: tuple[OutputStore, FileStore]) -> OutputStore:
+    return both[0]
+
+
+async def test_has_nothing_of_what_said_nothing(store: OutputStore) -> None:
+    assert await store.part(JOB, STEP, most=100) is None
+    assert await store.file(JOB, STEP) is None
+
+
+async def test_keeps_pieces_in_order_and_each_once(store: OutputStore) -> None:
+    await store.append(JOB, STEP, offset=0, text="하나\n")
+    await store.append(JOB, STEP, offset=7, text="둘\n")
+    await store.append(JOB, STEP, offset=0, text="하나\n")
+    await store.append(JOB, STEP, offset=7, text="둘\n")
+    part = await store.part(JOB, STEP, most=100)
+    assert part is not None
+    assert (part.head, part.tail, part.left_out, part.size) == ("하나\n둘\n", "", 0, 11)
+
+
+async def test_takes_only_the_new_of_a_piece_that_overlaps(store: OutputStore) -> None:
+    await store.append(JOB, STEP, offset=0, text="abc\n")
+    await store.append(JOB, STEP, offset=2, text="c\nd\n")
+    part = await store.part(JOB, STEP, most=100)
+    assert part is not None
+    assert part.head == "abc\nd\n"
+
+
+async def test_counts_what_never_came(store: OutputStore) -> None:
+    await store.append(JOB, STEP, offset=0, text="first\n")
+    await store.append(JOB, STEP, offset=1006, text="last\n")
+    part = await store.part(JOB, STEP, most=100)
+    assert part is not None
+    assert (part.left_out, part.size) == (1000, 11)
+    assert part.head == "first\n\n[... 1000 bytes ...]\nlast\n"
+
+
+async def test_shows_the_beginning_and_the_end_by_whole_lines(store: OutputStore) -> None:
+    lines = [f"line {number:04}\n" for number in range(1000)]
+    await store.append(JOB, STEP, offset=0, text="".join(lines))
+    part = await store.part(JOB, STEP, most=55)
+    assert part is not None
+    assert part.head == "".join(lines[:5])
+    assert part.tail == "".join(lines[-5:])
+    assert part.left_out == 990 * 10
+    assert part.size == 10_000
+
+
+async def test_steps_and_jobs_do_not_mix(store: OutputStore) -> None:
+    await store.append(JOB, "s1", offset=0, text="one\n")
+    await store.append(JOB, "s2", offset=0, text="two\n")
+    await store.append("J260401-ZZZZZZ", "s1", offset=0, text="three\n")
+    found = [await store.part(job, step, most=9) for job, step in ((JOB, "s1"), (JOB, "s2"))]
+    assert [part.head for part in found if part] == ["one\n", "two\n"]
+
+
+async def test_gives_all_of_it_as_a_file(both: tuple[OutputStore, FileStore]) -> None:
+    store, files = both
+    await store.append(JOB, STEP, offset=0, text="하나\n둘\n")
+    digest = await store.file(JOB, STEP)
+    assert digest is not None
+    assert await files.read(digest, 0, 100) == "하나\n둘\n".encode()
+    assert await store.file(JOB, STEP) == digest
+    await store.append(JOB, STEP, offset=11, text="셋\n")
+    again = await store.file(JOB, STEP)
+    assert again not in (None, digest)
+
+
+# --- on disk only ------------------------------------------------------------------------------
+
+
+def _on_disk(folder: Path, **limits: int) -> tuple[DiskOutputStore, DiskFileStore]:
+    files = DiskFileStore(folder / "files")
+    return (
+        DiskOutputStore(folder / "outputs", files=files, limits=OutputLimits(**limits)),
+        files,
+    )
+
+
+async def test_a_new_life_goes_on_where_the_old_one_ended(tmp_path: Path) -> None:
+    await _on_disk(tmp_path)[0].append(JOB, STEP, offset=0, text="one\n")
+    store, _ = _on_disk(tmp_path)
+    await store.append(JOB, STEP, offset=0, text="one\n")
+    await store.append(JOB, STEP, offset=4, text="two\n")
+    part = await store.part(JOB, STEP, most=100)
+    assert part is not None
+    assert part.head == "one\ntwo\n"
+
+
+async def test_the_file_has_a_bound_and_beyond_it_the_end_is_kept(tmp_path: Path) -> None:
+    store, files = _on_disk(tmp_path, file_bytes=1000, tail_bytes=200)
+    lines = [f"line {number:04}\n" for number in range(1000)]
+    for number in range(0, 1000, 10):
+        text = "".join(lines[number : number + 10])
+        await store.append(JOB, STEP, offset=number * 10, text=text)
+    part = await store.part(JOB, STEP, most=100)
+    assert part is not None
+    assert part.head == "".join(lines[:10])
+    assert part.tail.endswith("".join(lines[-9:]))
+    assert part.left_out == 10_000 - len(part.head) - len(part.tail)
+    digest = await store.file(JOB, STEP)
+    assert digest is not None
+    whole = (await files.read(digest, 0, 1 << 20)).decode()
+    assert whole.startswith("".join(lines[:100]))
+    assert whole.endswith("".join(lines[-20:]))
+    assert "[... 8800 bytes ...]" in whole
+    on_disk = sum(
+        path.stat().st_size for path in (tmp_path / "outputs").rglob("*") if path.is_file()
+    )
+    assert on_disk < 2000
+
+
+async def test_the_file_is_masked(tmp_path: Path) -> None:
+    store, files = _on_disk(tmp_path)
+    await store.append(JOB, STEP, offset=0, text="password=hunter2 at 10.20.30.40\n")
+    digest = await store.file(JOB, STEP)
+    assert digest is not None
+    whole = (await files.read(digest, 0, 1000)).decode()
+    assert "hunter2" not in whole
+    assert "30.40" not in whole
