@@ -1,7 +1,7 @@
 """Handing out a file that the bot has made.
 
-Owns: streaming it from the file store, and that no browser ever opens it as a page of ours. Who
-may have it is the caller's.
+Owns: streaming it from the file store, and that no browser ever opens it as a page of ours: only
+what is a picture by its own first bytes is called one. Who may have it is the caller's.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from adapters.web.gate import SECURITY_HEADERS
 from bot.core.ports import FileStore
 
 _PIECE = 256 * 1024
+_BYTES, _PNG = "application/octet-stream", "image/png"
+_PNG_BEGINS = b"\x89PNG\r\n\x1a\n"
 
 
 async def send_download(
@@ -26,7 +28,7 @@ async def send_download(
     """
     piece = await files.read(digest, 0, _PIECE)
     response = web.StreamResponse(headers={**SECURITY_HEADERS, "Cache-Control": "no-store"})
-    response.content_type = "application/octet-stream"
+    response.content_type = _PNG if piece.startswith(_PNG_BEGINS) else _BYTES
     quoted = urllib.parse.quote(name, safe="")
     response.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quoted}"
     await response.prepare(request)

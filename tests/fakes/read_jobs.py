@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from actions.health import CheckInfraHealth
+from actions.logs import CollectTargetLogs
 from actions.resources import CheckDiskSpace, MonitorResources
 from actions.service import ManageService
 from actions.sessions import ListLogins
@@ -214,23 +215,76 @@ def sessions_of_one() -> Job:
 def stale_files(count: int) -> Reading:
     """The very files that a clean-up is about, as a plan shows them."""
     columns = (
-        Column(name="path"),
-        Column(name="size", unit="bytes"),
-        Column(name="treatment", unit="word"),
+        Column(name="clear_file"),
+        Column(name="clear_treatment", unit="word"),
+        Column(name="clear_before", unit="bytes"),
     )
     rows = tuple(
         Row(
             cells=(
-                f"catalina.2026-0{1 + number % 3}-{10 + number % 18}.log",
+                f"/app/budget/logs/catalina.2026-0{1 + number % 3}-{10 + number % 18}.log",
+                "stale_compress" if number % 3 else "stale_delete",
                 (number + 1) * 3_400_000,
-                "compress" if number % 3 else "delete",
             )
         )
         for number in range(count)
     )
     grid = Grid(name="stale_files", columns=columns, rows=rows)
-    facts = (Fact(name="disk", value=88.1, unit="percent", level="warning"),)
+    facts = (
+        Fact(name="stale_files", value=count, unit="count"),
+        Fact(name="clear_used_before", value=88.1, unit="percent", level="warning"),
+    )
     return Reading(level="warning", facts=facts, grids=(grid,))
+
+
+def logs_of_one() -> Job:
+    """Lines of one log of an hour, with what is told of them."""
+    columns = (
+        Column(name="log_hour", unit="instant"),
+        Column(name="log_found", unit="count"),
+        Column(name="log_errors", unit="count"),
+    )
+    hours = Grid(
+        name="log_per_hour",
+        columns=columns,
+        rows=(
+            Row(cells=("2026-04-01T13:00:00+09:00", 1180, 3), level="warning"),
+            Row(cells=("2026-04-01T14:00:00+09:00", 120, 0)),
+        ),
+    )
+    message = "java.sql.SQLTransientConnectionException: HikariPool-1 - Connection is not available"
+    messages = Grid(
+        name="log_per_message",
+        columns=(
+            Column(name="log_found", unit="count"),
+            Column(name="log_message"),
+            Column(name="log_last", unit="instant"),
+        ),
+        rows=(
+            Row(cells=(3, message, "2026-04-01T13:58:11+09:00"), level="warning"),
+            Row(cells=(1297, "GET /budget/list.do # ms", "2026-04-01T14:00:02+09:00")),
+        ),
+    )
+    lines = tuple(
+        f"2026-04-01 13:58:{second:02}.120 INFO  [http-nio-8080-exec-{second}] GET /budget/list.do"
+        if second % 20
+        else f"2026-04-01 13:58:{second:02}.402 ERROR [http-nio-8080-exec-7] {message}"
+        for second in range(60)
+    )
+    facts = (
+        Fact(name="log_name", value="catalina.out"),
+        Fact(name="log_found", value=1300, unit="count"),
+        Fact(name="log_errors", value=3, unit="count", level="warning"),
+        Fact(name="log_read", value=48_200_000, unit="bytes"),
+    )
+    reading = Reading(
+        level="warning",
+        facts=facts,
+        grids=(hours, messages),
+        excerpts=(Excerpt(name="log_lines", lines=lines, more=1240),),
+        remarks=(Remark(code="log_zone_assumed"),),
+    )
+    return read_job(plan_of(CollectTargetLogs(), 1), [reading])
 
 
 def difference() -> Reading:

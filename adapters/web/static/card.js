@@ -63,13 +63,21 @@ export class Card {
     this.link.replaceChildren(el("a", { class: "link", href: url.href, target: "_blank", rel: "noopener", testid: "card-link" }, link.label));
   }
 
-  // What the bot has made goes to the disk, never into a page.
+  // What the bot has made goes to the disk, never into a page; but a picture is shown as well.
   showFiles(files) {
+    const signature = JSON.stringify(files);
     this.files.hidden = files.length === 0;
+    if (signature === this.enclosed) return;
+    this.enclosed = signature;
     const at = `/api/messages/${encodeURIComponent(this.message.id)}/files`;
-    this.files.replaceChildren(...files.map((file) => el("li", {},
-      el("a", { class: "link", href: `${at}/${encodeURIComponent(file.digest)}`, download: file.name, testid: "card-file" },
-        `${file.name} (${bytes(file.size)})`))));
+    this.files.replaceChildren(...files.map((file) => {
+      const href = `${at}/${encodeURIComponent(file.digest)}`;
+      const picture = file.media_type === "image/png"
+        ? el("a", { class: "picture", href, download: file.name }, el("img", { src: href, alt: file.name, testid: "card-picture" }))
+        : null;
+      return el("li", {}, picture,
+        el("a", { class: "link", href, download: file.name, testid: "card-file" }, `${file.name} (${bytes(file.size)})`));
+    }));
   }
 
   showActions(buttons) {

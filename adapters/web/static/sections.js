@@ -7,6 +7,7 @@ import { t } from "./texts.js";
 const NUMBER = /^[+-]?[\d,.]+\s?(B|KB|MB|GB|TB|%|ms|s|초|개|건|일)?$/;
 const CODE = /^(?=.*[/._\d-])[\x21-\x7e]{4,}$/;
 const LONG = 40; // characters that a cell holds on one line
+const CROWDED = 34; // characters that a row holds on a phone
 const BAD_LINE = /\b(SEVERE|ERROR|FATAL)\b|^Caused by:/;
 const HEADING = "■ ";
 const STATE_ICONS = {
@@ -61,7 +62,9 @@ function table(data, key, folds) {
   const body = data.rows.map((row) =>
     el("tr", {}, row.map((text, column) => el("td", { class: cellClass(text, column), "data-label": data.columns[column] }, rich(text)))));
   const wide = data.rows.some((row) => row.some((text) => text.length > LONG));
-  const grid = el("div", { class: "table-scroll", "data-columns": wide || data.columns.length > 4 ? "many" : data.columns.length > 3 ? "some" : "few", tabIndex: 0, role: "region", "aria-label": data.title || null },
+  const widest = data.columns.map((name, column) => Math.max(name.length, ...data.rows.map((row) => (row[column] ?? "").length)));
+  const crowded = data.columns.length > 2 && widest.reduce((sum, length) => sum + length, 0) > CROWDED;
+  const grid = el("div", { class: "table-scroll", "data-columns": wide || data.columns.length > 4 ? "many" : data.columns.length > 3 || crowded ? "some" : "few", tabIndex: 0, role: "region", "aria-label": data.title || null },
     el("table", {}, el("thead", {}, head), el("tbody", {}, body)));
   if (!data.folded) return el("section", { class: "section" }, heading(data.title), grid);
   return fold(data.title, t("card.fold_open", { count: data.rows.length }), grid, { key, folds, open: false });

@@ -79,23 +79,30 @@ def reasons(answer: NodeAnswer, texts: Texts, *, most: int = _REASONS) -> list[s
         if fact.level != "normal"
     ]
     told += remarks(answer, texts)
+    told = told or rows_words(answer, texts)
     if len(told) <= most:
         return told
     return [*told[:most], texts.say("reading.more_reasons", count=len(told) - most)]
 
 
 def remarks(answer: NodeAnswer, texts: Texts, *, normal: bool = False) -> list[str]:
-    """What is said of it in sentences: what failed, what it remarks, which rows are bad."""
-    told = failures(answer, texts)
-    for _, reading in answer.readings:
-        told += [
-            remark_words(remark, texts)
-            for remark in reading.remarks
-            if normal or remark.level != "normal"
-        ]
-        if not any(remark.level != "normal" for remark in reading.remarks):
-            told += [said for grid in reading.grids if (said := _bad_rows(grid, texts))]
-    return told
+    """What is said of it in sentences: what failed, and what it remarks."""
+    return failures(answer, texts) + [
+        remark_words(remark, texts)
+        for _, reading in answer.readings
+        for remark in reading.remarks
+        if normal or remark.level != "normal"
+    ]
+
+
+def rows_words(answer: NodeAnswer, texts: Texts) -> list[str]:
+    """Which rows of its tables are bad, by their first cells."""
+    return [
+        said
+        for _, reading in answer.readings
+        for grid in reading.grids
+        if (said := _bad_rows(grid, texts))
+    ]
 
 
 def failures(answer: NodeAnswer, texts: Texts) -> list[str]:

@@ -19,8 +19,10 @@ from bot.core.texts import Texts
 
 _LINE_MAX = 400  # characters
 _OPEN_ROWS = 12  # longer tables are folded, what is bad in them not
+_UNSAID = frozenset({"ticks"})  # columns that the next question needs, and no person
 _POINTS = 24  # of a series as a table
-_FOR_PROGRAMS = frozenset({"ticks"})  # tells one process from another; nothing to read
+_NUMBERS = frozenset({"count", "percent", "bytes", "seconds", "milliseconds", "days"})
+_FOR_PROGRAMS = frozenset({"ticks", "file_sha256"})  # what a plan needs; nothing to read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,7 @@ def grid_sections(
     grid: Grid, texts: Texts, *, bounds: Bounds = WHOLE, node: str = ""
 ) -> list[Section]:
     """One table; or, where it is long, what is bad in it, and the rest folded."""
+    grid = _said(grid)
     bad = bad_rows(grid)
     fine = [] if bounds.bad_only else [row for row in grid.rows if row.level == "normal"]
     shown_bad = bad[: bounds.rows]
@@ -76,6 +79,20 @@ def grid_sections(
     return sections
 
 
+def _said(grid: Grid) -> Grid:
+    """Without the columns that are told to nobody."""
+    kept = [place for place, column in enumerate(grid.columns) if column.name not in _UNSAID]
+    if len(kept) == len(grid.columns):
+        return grid
+    rows = tuple(
+        row.model_copy(update={"cells": tuple(row.cells[place] for place in kept)})
+        for row in grid.rows
+        if len(row.cells) == len(grid.columns)
+    )
+    columns = tuple(grid.columns[place] for place in kept)
+    return grid.model_copy(update={"columns": columns, "rows": rows})
+
+
 def is_empty(grid: Grid) -> bool:
     return not grid.rows and not grid.more
 
@@ -83,27 +100,36 @@ def is_empty(grid: Grid) -> bool:
 def _table(grid: Grid, rows: Sequence[Row], texts: Texts, *, title: str, folded: bool) -> Table:
     """The level has a column of its own, behind the first, where any row has one to show."""
     leveled = any(row.level != "normal" for row in grid.rows)
-    names = [
-        name_words("column", column.name, texts)
-        for column in grid.columns
-        if column.name not in _FOR_PROGRAMS
-    ]
+    order = _order(grid)
+    names = [name_words("column", grid.columns[place].name, texts) for place in order]
     if leveled:
         names.insert(1, texts.say("cards.column.result"))
     return Table(
         columns=tuple(names),
-        rows=tuple(_cells(grid, row, texts, leveled=leveled) for row in rows),
+        rows=tuple(_cells(grid, row, texts, order=order, leveled=leveled) for row in rows),
         title=title,
         folded=folded,
     )
 
 
-def _cells(grid: Grid, row: Row, texts: Texts, *, leveled: bool) -> tuple[str, ...]:
-    cells = [
+def _order(grid: Grid) -> list[int]:
+    """The columns that people read; what a row is about comes first, not how often."""
+    shown = [place for place, column in enumerate(grid.columns) if column.name not in _FOR_PROGRAMS]
+    texts = [place for place in shown if not grid.columns[place].unit]
+    if texts and grid.columns[shown[0]].unit in _NUMBERS:
+        shown.remove(texts[0])
+        shown.insert(0, texts[0])
+    return shown
+
+
+def _cells(
+    grid: Grid, row: Row, texts: Texts, *, order: Sequence[int], leveled: bool
+) -> tuple[str, ...]:
+    whole = [
         cell_words(cell, column, texts)
         for column, cell in zip_longest(grid.columns, row.cells[: len(grid.columns)])
-        if column.name not in _FOR_PROGRAMS
     ]
+    cells = [whole[place] for place in order]
     if leveled:
         cells.insert(1, level_words(row.level, texts))
     return tuple(cells)
@@ -118,7 +144,7 @@ def _excerpt(excerpt: Excerpt, texts: Texts, *, bounds: Bounds, node: str) -> li
     lines = tuple(redact(line)[:_LINE_MAX] for line in shown)
     left = total - len(shown)
     if left:
-        lines = (*lines, texts.say("reading.more_lines", count=left))
+        lines = (*lines, texts.say("reading.more_lines", count=f"{left:,}"))
     return [Lines(title=title, lines=lines)]
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent.wire.readings import Fact
+from agent.wire.readings import Fact, Reading
 from bot.core.cards.answers import (
     BAD,
     NodeAnswer,
     answers_of,
     reasons,
     remarks,
+    rows_words,
     shown_answer,
 )
 from bot.core.cards.grids import WHOLE, Bounds, detail_sections, is_empty
@@ -124,7 +125,7 @@ def reading_sections(job: Job, texts: Texts, *, whole: bool = False) -> list[Sec
 def _few(answers: Sequence[NodeAnswer], view: _View) -> list[Section]:
     bounds = WHOLE if view.whole else Bounds(rows=60 if len(answers) <= 2 else 20)
     names = _fact_names(answers)
-    tabled = not view.alone and len(names) <= _ROW_FACTS
+    tabled = not view.alone and len(names) <= _ROW_FACTS and all(map(_tells_once, answers))
     sections: list[Section] = []
     if tabled and (names or any(answer.level != "normal" for answer in answers)):
         sections.append(_table(answers, names, view))
@@ -171,22 +172,23 @@ def _table(
 
 
 def _remark_cell(answer: NodeAnswer, texts: Texts) -> str:
-    return ". ".join(said.rstrip(".") for said in remarks(answer, texts))[:_REMARK_MAX]
+    told = remarks(answer, texts) or rows_words(answer, texts)
+    return ". ".join(said.rstrip(".") for said in told)[:_REMARK_MAX]
 
 
 def _fact_cell(answer: NodeAnswer, name: str, texts: Texts) -> str:
     fact = next((fact for fact in _facts(answer) if fact.name == name), None)
-    return "-" if fact is None else fact_words(fact, texts)
+    return "" if fact is None else fact_words(fact, texts)
 
 
 def _node(answer: NodeAnswer, view: _View, *, bounds: Bounds, tabled: bool) -> list[Section]:
-    """One node: what is wrong, its facts, then tables and lines."""
-    sections: list[Section] = []
-    if not tabled:
-        sections += _remarked(answer, view)
-        sections += _fact_sections(answer, view)
+    """One node: what is wrong, then of each reading its facts, tables and lines."""
+    sections = [] if tabled else _remarked(answer, view)
     sections += _output(answer, view)
-    for _, reading in answer.readings:
+    for step, reading in answer.readings:
+        if not tabled:
+            label = step_label(step, view.texts) if len(answer.readings) > 1 else ""
+            sections += _fact_section(reading, view, label=label, node=view.heads(answer))
         sections += detail_sections(reading, view.texts, bounds=bounds, node=view.heads(answer))
     return sections
 
@@ -200,27 +202,20 @@ def _remarked(answer: NodeAnswer, view: _View) -> list[Section]:
     return [*sections, *([Paragraph(text="\n".join(fine))] if fine else [])]
 
 
-def _fact_sections(answer: NodeAnswer, view: _View) -> list[Section]:
-    """A list of facts per reading, what is bad on top; tables without a row say that there."""
-    sections: list[Section] = []
-    for step, reading in answer.readings:
-        facts = sorted(reading.facts, key=lambda fact: fact.level == "normal")
-        rows = [
-            (name_words("fact", fact.name, view.texts), fact_words(fact, view.texts))
-            for fact in facts
-        ]
-        rows += [
-            (name_words("grid", grid.name, view.texts), view.texts.say("reading.empty"))
-            for grid in reading.grids
-            if is_empty(grid)
-        ]
-        several = len(answer.readings) > 1
-        parts = [view.heads(answer), step_label(step, view.texts) if several else ""]
-        if not view.alone:
-            parts.append(level_words(reading.level, view.texts))
-        title = " · ".join(part for part in parts if part)
-        sections += [Facts(rows=tuple(rows), title=title)] if rows else []
-    return sections
+def _fact_section(reading: Reading, view: _View, *, label: str, node: str) -> list[Section]:
+    """The facts of one reading, what is bad on top; a table without a row says that there."""
+    facts = sorted(reading.facts, key=lambda fact: fact.level == "normal")
+    rows = [
+        (name_words("fact", fact.name, view.texts), fact_words(fact, view.texts)) for fact in facts
+    ]
+    rows += [
+        (name_words("grid", grid.name, view.texts), view.texts.say("reading.empty"))
+        for grid in reading.grids
+        if is_empty(grid)
+    ]
+    level = "" if view.alone else level_words(reading.level, view.texts)
+    title = " · ".join(part for part in (node, label, level) if part)
+    return [Facts(rows=tuple(rows), title=title)] if rows else []
 
 
 def _output(answer: NodeAnswer, view: _View) -> list[Section]:
@@ -235,6 +230,12 @@ def _output(answer: NodeAnswer, view: _View) -> list[Section]:
 
 def _facts(answer: NodeAnswer) -> list[Fact]:
     return [fact for _, reading in answer.readings for fact in reading.facts]
+
+
+def _tells_once(answer: NodeAnswer) -> bool:
+    """Whether a row has room for all its facts: one of each name."""
+    names = [fact.name for fact in _facts(answer)]
+    return len(names) == len(set(names))
 
 
 def _fact_names(answers: Sequence[NodeAnswer]) -> list[str]:

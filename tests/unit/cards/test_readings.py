@@ -247,7 +247,7 @@ def test_lines_are_masked_cut_and_counted() -> None:
     report = looked(reading)
     shown = next(section for section in report.sections if isinstance(section, Lines))
     assert "hunter2" not in shown.lines[0]
-    assert shown.lines[-1] == "… 외 1141줄"
+    assert shown.lines[-1] == "… 외 1,141줄"
 
 
 def test_a_series_is_a_folded_table_of_its_latest_values() -> None:

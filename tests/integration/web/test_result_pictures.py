@@ -1,0 +1,195 @@
+"""Every kind of result in the real web room, as wide as a phone: nothing is cut off.
+
+With ``GUARDIA_PICTURES=<folder>`` in the environment each card is written there as a PNG, to be
+looked at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+from playwright.async_api import Locator, async_playwright, expect
+
+from bot.core.cards import final_report, plain_report, plan_card, progress_card
+from bot.core.domain.conversation import ConversationRef
+from bot.core.domain.job import JobState
+from bot.core.domain.report import Attachment, Report
+from bot.core.texts import load_texts
+from bot.engine.chart import Chart, Line, Panel, draw
+from tests.fakes.planning import LEADER, NOW
+from tests.fakes.read_jobs import (
+    asking_with_exhibits,
+    difference,
+    disks_of_two,
+    few_resources,
+    health_of_three,
+    logs_of_one,
+    one_busy,
+    sessions_of_one,
+    sixty_resources,
+    stale_files,
+)
+from tests.fakes.room_server import ROOM, RoomServer, chromium_options
+
+KO = load_texts("ko")
+PHONE = {"width": 390, "height": 3200}  # as high as the longest card: all of it is drawn
+WAIT_MS = 30_000
+PLACE = ConversationRef(adapter="web", channel=ROOM)
+# What stands out to the right of its card, or is wider than its own frame.
+CUT_OFF = """card => {
+  const edge = card.getBoundingClientRect().right + 1;
+  const wide = [...card.querySelectorAll("*")].filter((one) =>
+    one.getClientRects().length && getComputedStyle(one).position !== "absolute" &&
+    !one.closest("thead") && one.getBoundingClientRect().right > edge);
+  const scrolled = [...card.querySelectorAll(".table-scroll")].filter(
+    (one) => one.scrollWidth > one.clientWidth + 1);
+  return [...wide, ...scrolled].map((one) => one.className + ": " + one.textContent.slice(0, 80));
+}"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """A report, and what must be read in it."""
+
+    name: str
+    report: Report
+    says: str
+
+
+def scenes() -> list[Scene]:
+    so_far = replace(sixty_resources(answered=45, state=JobState.RUNNING), ended_at=None)
+    asking = asking_with_exhibits({0: stale_files(70), 1: difference()})
+    return [
+        Scene(name="facts", report=final_report(one_busy(), texts=KO), says="97.2% (심각)"),
+        Scene(name="few", report=final_report(few_resources(), texts=KO), says="확인 실패"),
+        Scene(name="health", report=final_report(health_of_three(), texts=KO), says="14 ms"),
+        Scene(name="many", report=final_report(sixty_resources(), texts=KO), says="57대 정상"),
+        Scene(
+            name="so-far",
+            report=progress_card(so_far, texts=KO, now=NOW + timedelta(minutes=4)),
+            says="60대 중 45대 확인",
+        ),
+        Scene(name="tables", report=final_report(disks_of_two(), texts=KO), says="93.2 GB"),
+        Scene(name="sessions", report=final_report(sessions_of_one(), texts=KO), says="pts/3"),
+        Scene(name="lines", report=final_report(logs_of_one(), texts=KO), says="외 1,240줄"),
+        Scene(
+            name="exhibits",
+            report=plan_card(asking, approvers=[LEADER], texts=KO, now=NOW),
+            says="외 10건",
+        ),
+    ]
+
+
+def chart_of_a_day() -> Chart:
+    """Three nodes over a day, one of them getting busy."""
+    times = [NOW - timedelta(minutes=15 * back) for back in range(95, -1, -1)]
+
+    def line(label: str, base: int, slope: float) -> Line:
+        points = ((at, min(100, base + n % 7 + slope * n)) for n, at in enumerate(times))
+        return Line(label=label, points=tuple(points))
+
+    return Chart(
+        title="moef-budget-prod - 3 node(s), last 24 h (KST)",
+        panels=(
+            Panel(
+                title="CPU %",
+                lines=(line("was01", 20, 0.8), line("was02", 30, 0), line("was03", 12, 0.1)),
+                bounds=(80, 95),
+            ),
+            Panel(title="Memory %", lines=(line("was01", 60, 0.1),), bounds=(85, 95)),
+        ),
+        since=times[0],
+        until=NOW,
+    )
+
+
+async def _one(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
+async def enclosed(server: RoomServer, name: str, content: bytes, media_type: str) -> Attachment:
+    kept = await server.files.receive(name, _one(content))
+    return Attachment(digest=kept.digest, name=name, size=kept.size, media_type=media_type)
+
+
+async def photograph(card: Locator, name: str) -> None:
+    folder = os.environ.get("GUARDIA_PICTURES")
+    if folder:
+        await asyncio.to_thread(Path(folder).mkdir, parents=True, exist_ok=True)
+        await card.screenshot(path=f"{folder}/result-{name}-390.png")
+
+
+async def test_no_kind_of_result_is_cut_off_on_a_phone() -> None:
+    async with RoomServer() as server, async_playwright() as playwright:
+        browser = await playwright.chromium.launch(**chromium_options())
+        page = await browser.new_page(viewport=PHONE, locale="ko-KR")
+        problems: list[str] = []
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
+        await page.goto(server.url)
+        await page.get_by_test_id("person-u015").click()
+        await expect(page.get_by_test_id("composer")).to_be_visible(timeout=WAIT_MS)
+        for number, scene in enumerate(scenes()):
+            await server.adapter.post(scene.report, PLACE, key=scene.name)
+            card = page.get_by_test_id("card").nth(number)
+            await expect(card).to_contain_text(scene.says, timeout=WAIT_MS)
+            assert await card.evaluate(CUT_OFF) == [], scene.name
+            await photograph(card, scene.name)
+        assert await page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+        assert problems == []
+        await browser.close()
+
+
+async def test_a_chart_is_seen_in_the_room_and_other_files_are_fetched() -> None:
+    async with RoomServer() as server, async_playwright() as playwright:
+        browser = await playwright.chromium.launch(**chromium_options())
+        page = await browser.new_page(viewport=PHONE, locale="ko-KR")
+        await page.goto(server.url)
+        await page.get_by_test_id("person-u015").click()
+        chart = await enclosed(
+            server, "J260401-AB12CD.png", await draw(chart_of_a_day()), "image/png"
+        )
+        book = await enclosed(
+            server,
+            "J260401-AB12CD.xlsx",
+            b"PK\x03\x04 a workbook" * 2000,
+            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        )
+        said = plain_report(KO.say("messengers.enclosed"))
+        await server.adapter.post(replace(said, files=(chart,)), PLACE, key="chart")
+        await server.adapter.post(replace(said, files=(book,)), PLACE, key="book")
+        first, second = page.get_by_test_id("card").nth(0), page.get_by_test_id("card").nth(1)
+        picture = first.get_by_test_id("card-picture")
+        await expect(picture).to_be_visible(timeout=WAIT_MS)
+        await page.wait_for_function(
+            "document.querySelector('[data-testid=card-picture]').naturalWidth === 860",
+            timeout=WAIT_MS,
+        )
+        assert await first.evaluate(CUT_OFF) == []
+        await expect(second.get_by_test_id("card-file")).to_contain_text(".xlsx")
+        await expect(second.get_by_test_id("card-picture")).to_have_count(0)
+        async with page.expect_download() as fetching:
+            await first.get_by_test_id("card-file").click()
+        assert (await fetching.value).suggested_filename == "J260401-AB12CD.png"
+        await photograph(first, "chart")
+        await photograph(second, "workbook")
+        await browser.close()
+
+
+async def test_what_only_claims_to_be_a_picture_is_no_page_of_ours() -> None:
+    async with RoomServer() as server:
+        claimed = await enclosed(server, "a.png", b"<script>alert(1)</script>", "image/png")
+        report = replace(plain_report("x"), files=(claimed,))
+        place = await server.adapter.post(report, PLACE, key="claimed")
+        client = await server.client("u015")
+        address = f"/api/messages/{place.message}/files/{claimed.digest}"
+        async with client.get(address) as answer:
+            assert answer.status == 200
+            assert answer.content_type == "application/octet-stream"
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            assert answer.headers["Content-Disposition"].startswith("attachment")
