@@ -19,6 +19,8 @@ from agent.wire.operations import (
     Settled,
     Space,
 )
+from agent.wire.readings import Reading
+from bot.core.cards.reading_lines import reading_lines
 from bot.core.cards.wording import short, size_of
 from bot.core.domain.job import StepRecord
 from bot.core.redaction import redact
@@ -115,6 +117,10 @@ def _health(result: Health, texts: Texts) -> tuple[str, ...]:
     )
 
 
+def _reading(result: Reading, texts: Texts) -> tuple[str, ...]:
+    return tuple(reading_lines(result, texts))
+
+
 def _or_dash(value: int | None) -> str:
     return "-" if value is None else str(value)
 
@@ -129,4 +135,5 @@ _TELLERS: Mapping[type, Callable[[Any, Texts], tuple[str, ...]]] = {
     LogFindings: _findings,
     Settled: _settled,
     Health: _health,
+    Reading: _reading,
 }

@@ -6,6 +6,8 @@ came.
 
 from __future__ import annotations
 
+from agent.wire.readings import Reading
+from bot.core.cards.reading_lines import reading_lines
 from bot.core.cards.wording import (
     approval_words,
     day_and_clock,
@@ -50,4 +52,6 @@ def _told(record: StepRecord, label: str, texts: Texts) -> list[str]:
     at = day_and_clock(record.started_at) if record.started_at else "-"
     spent = took(record.elapsed_ms, texts)
     head = f"{at}  {label}: {record.state.value} ({spent}) {outcome_words(record, texts)}"
-    return [head.rstrip(), *(f"    {redact(line)}" for line in record.lines)]
+    answered = record.result
+    found = reading_lines(answered, texts) if isinstance(answered, Reading) else []
+    return [head.rstrip(), *(f"    {redact(line)}" for line in (*found, *record.lines))]

@@ -22,7 +22,7 @@ from agent.wire.readings import (
     Row,
     Series,
 )
-from bot.core.cards import final_report, plan_card, progress_card
+from bot.core.cards import final_report, job_log, plan_card, progress_card
 from bot.core.cards.values import fact_words, remark_words, value_words
 from bot.core.domain.job import Job, JobState, StepState
 from bot.core.domain.report import Lines, Report, Table, Tone
@@ -332,3 +332,25 @@ def test_a_look_at_one_node_counts_nothing() -> None:
     plan = plan_of(CheckInfraHealth(), 1)
     job = replace(read_job(plan, [healthy(1, 1)], state=JobState.RUNNING), ended_at=None)
     assert "대 확인 ·" not in as_text(progress_card(job, texts=KO, now=NOW))
+
+
+# --- whole, as lines -----------------------------------------------------------------------------
+
+
+def test_the_file_of_a_job_has_every_line_of_its_readings_masked() -> None:
+    columns = (Column(name="path"), Column(name="size", unit="bytes"))
+    grid = Grid(name="files", columns=columns, rows=(Row(cells=("/a", 2048)),) * 3, more=7)
+    reading = Reading(
+        level="warning",
+        facts=(Fact(name="disk", value=91, unit="percent", level="warning"),),
+        grids=(grid,),
+        excerpts=(Excerpt(name="log_lines", lines=("db password=hunter2",)),),
+        remarks=(Remark(code="brand_new"),),
+    )
+    job = read_job(plan_of(MonitorResources(), 1), [reading])
+    said = job_log(job, KO)
+    assert "91% (주의)" in said
+    assert said.count("/a  2.0 KB") == 3
+    assert "… 외 7줄" in said
+    assert "brand_new" in said
+    assert "hunter2" not in said
