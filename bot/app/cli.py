@@ -24,6 +24,7 @@ from bot.app.cli_arguments import add_command as _command
 from bot.app.cli_arguments import add_group as _group
 from bot.app.cli_systems import add_system_commands
 from bot.app.commands import administration, database, doctor
+from bot.app.commands.codes import reset_codes
 from bot.app.commands.guides import search_guides
 from bot.app.commands.intent import Sentence, read_batch, understand
 from bot.app.commands.messengers import messengers_page
@@ -117,6 +118,11 @@ async def _signin(parsed: argparse.Namespace, settings: GuardiaSettings) -> int:
     return 0
 
 
+async def _codes_reset(parsed: argparse.Namespace, settings: GuardiaSettings) -> int:
+    print(await reset_codes(settings, _CLOCK, parsed.person, by=parsed.by))
+    return 0
+
+
 async def _unlock(parsed: argparse.Namespace, settings: GuardiaSettings) -> int:
     asked = Unlock(
         system=parsed.system, job_id=parsed.job, why=parsed.why, abandoned=parsed.abandoned
@@ -191,6 +197,10 @@ def _parser() -> argparse.ArgumentParser:
     enrol.add_argument("name", metavar="NAME")
     signin = _command(groups, "signin", _signin, "print a single-use code for the web room")
     signin.add_argument("person", metavar="PERSON")
+    codes = _group(groups, "codes", "one-time codes of approvers: reset")
+    reset = _command(codes, "reset", _codes_reset, "remove a lost authenticator")
+    reset.add_argument("person", metavar="PERSON", help="whose, e.g. u011")
+    reset.add_argument("--by", required=True, metavar="PERSON", help="who has it removed")
     add_system_commands(groups)
     unlock = _command(groups, "unlock", _unlock, "free a system that a job keeps locked")
     unlock.add_argument("system", metavar="SYSTEM", help="its code, e.g. MOEF-BUDGET")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import aiohttp
 from aiohttp import web
 from pydantic import SecretStr
+from yarl import URL
 
 from adapters.web.adapter import WebAdapter
 from adapters.web.settings import WebSettings
@@ -28,6 +29,7 @@ from tests.fakes.engine import FakeClock, two_behind_one
 from tests.fakes.estate_stores import MemoryDirectory
 from tests.fakes.files import MemoryFileStore
 from tests.fakes.messengers import MemoryMessengerMemory
+from tests.fakes.outputs import MemoryOutputs
 from tests.fakes.rooms import MemoryRooms
 from tests.fakes.stores import MemoryAudit, MemoryJobs
 
@@ -133,7 +135,7 @@ class ConsoleServer:
     ) -> tuple[int, str]:
         """As ``send``, with the page that comes back."""
         browser = await self.browser(person_id)
-        headers = {"Origin": self.url, "Sec-Fetch-Site": "same-origin"}
+        headers = {"Origin": str(URL(address).origin()), "Sec-Fetch-Site": "same-origin"}
         async with browser.post(address, data=dict(values), headers=headers) as response:
             return response.status, await response.text()
 
@@ -186,6 +188,8 @@ class ConsoleServer:
             jobs=self.parts.jobs,
             history=self.parts.jobs,
             directory=self.parts.directory,
+            outputs=MemoryOutputs(self.parts.files),
+            files=self.parts.files,
             texts=load_texts("ko"),
             clock=self.parts.clock,
         )

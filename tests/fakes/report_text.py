@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from bot.core.domain.report import (
     Checklist,
     Facts,
@@ -22,6 +24,24 @@ _MARKS = {
     "skipped": "-",
     "pending": " ",
 }
+
+
+def words_of(report: Report) -> str:
+    """Everything a reader of the report sees, as text."""
+    words = [report.title, report.summary, report.footer]
+    for section in report.sections:
+        match section:
+            case Paragraph(text=text) | Notice(text=text):
+                words.append(text)
+            case Facts(rows=rows):
+                words += itertools.chain.from_iterable(rows)
+            case Table(columns=columns, rows=rows):
+                words += [*columns, *itertools.chain.from_iterable(rows)]
+            case Checklist(rows=rows):
+                words += [part for row in rows for part in (row.label, row.detail)]
+            case Lines(lines=lines):
+                words += lines
+    return "\n".join(words)
 
 
 def as_text(report: Report) -> str:

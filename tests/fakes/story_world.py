@@ -1,9 +1,17 @@
-"""What the shared stories need beside an engine: degraded reports, and a code from the console.
+"""What the shared stories need beside an engine: degraded reports, our own pages, a code from
+the console, a database that is frozen for a while.
 
 Owns: nothing of its own; it puts the parts together as the composition root does.
 """
 
 from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 from bot.core.degradation import Place, degraded
 from bot.core.domain.conversation import ConversationRef
@@ -11,6 +19,7 @@ from bot.core.domain.report import Report
 from bot.core.linking import CODE_LIFE, code_digest, new_code
 from bot.core.ports import Capabilities
 from bot.engine.outbound import Shape
+from tests.fakes.console import ConsoleParts, ConsoleServer
 from tests.fakes.messenger_driver import Driver, Parts
 
 
@@ -24,9 +33,40 @@ def shape_for(driver: Driver, parts: Parts) -> Shape:
     return shape
 
 
+def pages_of(parts: Parts) -> ConsoleServer:
+    """Our own pages over the story's world, for people of any messenger."""
+    return ConsoleServer(
+        ConsoleParts(
+            directory=parts.directory,
+            jobs=parts.jobs,
+            files=parts.files,
+            memory=parts.memory,
+            audit=parts.audit,
+            clock=parts.clock,
+            codes=parts.codes,
+            approve=parts.approve,
+        )
+    )
+
+
 async def console_code(parts: Parts, person_id: str) -> str:
     """The code that the console has shown to that person."""
     code = new_code()
     until = parts.clock.now() + CODE_LIFE
     await parts.links.issue(person_id, code_digest(code), until=until)
     return code
+
+
+@asynccontextmanager
+async def frozen(database: Path, seconds: float) -> AsyncIterator[None]:
+    """Nobody else can write for so long, counted from its beginning."""
+    connection = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
+    thaw = threading.Timer(seconds, connection.rollback)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        thaw.start()
+        yield
+        await asyncio.to_thread(thaw.join)
+    finally:
+        thaw.cancel()
+        connection.close()

@@ -10,8 +10,6 @@ from __future__ import annotations
 import asyncio
 import importlib
 import importlib.util
-import sqlite3
-import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -24,11 +22,14 @@ from bot.core.domain.conversation import Inbound
 from bot.core.domain.estate import Environment
 from bot.core.domain.intent import Choice, Clarification, Intent
 from bot.core.domain.job import Job, JobState
+from tests.fakes.console import ConsoleServer
+from tests.fakes.danger import END_SESSION, EndSessionAction
 from tests.fakes.durable import Running
-from tests.fakes.engine import DEPLOY, HEALTH, TEXTS, World
+from tests.fakes.engine import DEPLOY, HEALTH, TEXTS, World, external
 from tests.fakes.messenger_driver import STRANGER, VOICES, Driver, Drop, Parts, Seen
 from tests.fakes.pool import Scripted
-from tests.fakes.story_world import console_code, shape_for
+from tests.fakes.story_world import console_code, frozen, pages_of, shape_for
+from tests.fakes.teams_driver import PageLinks
 
 DRIVERS = {
     "web": "tests.fakes.web_driver:WebDriver",
@@ -52,21 +53,6 @@ def driver_of(messenger: str) -> type[Driver]:
     return found
 
 
-@asynccontextmanager
-async def frozen(database: Path, seconds: float) -> AsyncIterator[None]:
-    """Nobody else can write for so long, counted from its beginning."""
-    connection = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
-    thaw = threading.Timer(seconds, connection.rollback)
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-        thaw.start()
-        yield
-        await asyncio.to_thread(thaw.join)
-    finally:
-        thaw.cancel()
-        connection.close()
-
-
 @dataclass(kw_only=True)
 class Story:
     """One messenger with the bot behind it."""
@@ -74,6 +60,7 @@ class Story:
     driver: Driver
     parts: Parts
     running: Running
+    pages: ConsoleServer  # ours, where a messenger's link leads; up once a story starts them
 
     def __post_init__(self) -> None:
         self.can = self.driver.adapter.capabilities
@@ -84,6 +71,15 @@ class Story:
 
     async def receive(self, event: Inbound) -> None:
         await self.running.workflows.receive(event)
+
+    @asynccontextmanager
+    async def our_pages(self) -> AsyncIterator[ConsoleServer]:
+        """Our own pages, up: links to them are made from then on."""
+        await self.pages.start(self.receive)
+        try:
+            yield self.pages
+        finally:
+            await self.pages.stop()
 
     async def finds(self, viewer: str, *, text: str = "", button: str = "", file: str = "") -> Seen:
         """The newest message that has all of it, as soon as there is one."""
@@ -114,6 +110,19 @@ class Story:
         card = await self.finds(by, button=APPROVE)
         return self.world.job(job_id), card, heard.thread
 
+    async def asks_for_the_end_of_a_session(self) -> Job:
+        """Mention by the operator, until the dangerous job waits. Where the sender is not proved,
+        the operator says so on our page."""
+        self.world.parser.answers["세션 종료"] = END_SESSION
+        await self.driver.mention("operator", "세션 종료")
+        if not self.can.verified_senders:
+            confirm = TEXTS.say("messengers.confirm_yourself")
+            told = await self.finds("operator", button=confirm)
+            await self.driver.press("operator", told.message, confirm)
+        await self.running.until(lambda: self.world.jobs.jobs, "no job")
+        [job_id] = self.world.jobs.jobs
+        return self.world.job(job_id)
+
     async def ended(self, job: Job) -> Job:
         return await self.running.ended(job)
 
@@ -125,6 +134,8 @@ async def story(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     for voice in VOICES:
         if voice != STRANGER:
             parts.directory.externals[driver.identity(voice)] = voice
+            parts.directory.externals[external(voice)] = voice  # on our own pages
+    pages = pages_of(parts)
     running = Running(
         folder=tmp_path,
         world_of=lambda **more: World(
@@ -136,12 +147,16 @@ async def story(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             jobs=parts.jobs,
             identities=parts.links,
             shape=shape_for(driver, parts),
+            codes=parts.codes,
+            links=PageLinks(pages),
+            more_actions={"kill_session": EndSessionAction()},
             **more,
         ),
     )
-    made = Story(driver=driver, parts=parts, running=running)
+    made = Story(driver=driver, parts=parts, running=running, pages=pages)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(running.up())
+        parts.approvals.append(running.workflows.approve)
         stack.push_async_callback(driver.stop)
         await driver.start(made.receive)
         yield made
@@ -210,6 +225,41 @@ async def test_a_click_after_the_request_has_lapsed_changes_nothing(story: Story
     assert not story.running.kinds(job) or all(
         kind == "fingerprint_files" for _, kind in story.running.kinds(job)
     )
+
+
+# --- something dangerous -----------------------------------------------------------------------
+
+
+async def test_something_dangerous_is_approved_with_a_code_on_our_page_and_by_no_button(
+    story: Story,
+) -> None:
+    device = await story.parts.codes.enrol("leader")
+    async with story.our_pages() as pages:
+        job = await story.asks_for_the_end_of_a_session()
+        card = await story.finds("leader", text=TEXTS.say("codes.needed"), button=APPROVE)
+        pressed = await story.driver.press("leader", card.message, APPROVE)
+        if story.can.buttons:
+            why = TEXTS.say("errors.code_needed.summary", job=job.job_id)
+            told = await story.finds("leader", text=why)
+            assert told.private == story.can.private_replies
+            page = told.links[TEXTS.say("codes.enter")]
+        else:  # the button is a link to that page; without a code nothing is pressed there
+            assert pressed.status == HTTPStatus.FORBIDDEN
+            page = card.links[APPROVE]
+        assert story.world.job(job.job_id).state is JobState.AWAITING_APPROVAL
+        assert not story.running.kinds(job)
+
+        now = story.parts.clock.now()
+        _, shown = await pages.open("leader", page)
+        assert job.plan.digest in shown
+        assert (await pages.enter("leader", page, device.wrong(now)))[0] == HTTPStatus.FORBIDDEN
+        assert not story.world.job(job.job_id).approvals
+        assert (await pages.enter("leader", page, device.code(now)))[0] == HTTPStatus.OK
+    ended = await story.ended(job)
+    assert ended.state is JobState.SUCCEEDED
+    assert [(one.person_id, one.one_time_code) for one in ended.approvals] == [("leader", True)]
+    assert story.running.kinds(job) == [(job.plan.node_names[0], "end_session")]
+    assert device.code(now) not in str(story.parts.audit.events)
 
 
 # --- commands, duplicates, threads -------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,10 +12,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.core.check_ports import CodeVerdict, OneTimeCodes
+from bot.core.domain.job import JobState
 from bot.core.errors import OperationError
 from cmdb.codes import SqlOneTimeCodes
 from tests.fakes.codes import Authenticator, MemoryOneTimeCodes
-from tests.fakes.jobs import NOW
+from tests.fakes.jobs import JOB, NOW, sample_approval, sample_job
 
 KEY = bytes(range(32))
 WHO, OTHER = "u031", "u032"
@@ -182,3 +184,16 @@ async def test_a_secret_moved_to_somebody_else_or_under_another_key_opens_no_mor
             await store.check(person, mine.code(LATER), now=LATER)
         assert refused.value.code == "codes_unreadable"
     assert await codes.check(WHO, mine.code(LATER), now=LATER) is GOOD
+
+
+# --- verdicts ----------------------------------------------------------------------------------
+
+
+async def test_a_verdict_keeps_whether_it_was_given_with_a_code(stores) -> None:
+    for job_id, coded in ((JOB, True), ("J260401-ZZZZZZ", False)):
+        await stores.jobs.create(sample_job(job_id, state=JobState.AWAITING_APPROVAL))
+        given = replace(sample_approval(job_id=job_id), one_time_code=coded)
+        assert await stores.approvals.add_approval(given)
+        job = await stores.jobs.load(job_id)
+        assert job is not None
+        assert job.approvals == (given,)
