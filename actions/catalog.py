@@ -7,9 +7,11 @@ change jobs, not servers.
 from __future__ import annotations
 
 from actions.access_guide import AccessGuide
+from actions.clearing import BackupAndClear, SelfHealingDefense
 from actions.deploy import Deploy
 from actions.health import CheckInfraHealth
 from actions.help import Help
+from actions.logs import CollectTargetLogs
 from actions.rollback import Rollback
 from actions.server_info import ServerInfo
 from actions.service import ManageService
@@ -24,6 +26,9 @@ def actions_in(texts: Texts) -> tuple[Action, ...]:
         Rollback(),
         ManageService(),
         CheckInfraHealth(),
+        CollectTargetLogs(),
+        BackupAndClear(texts),
+        SelfHealingDefense(texts),
         ServerInfo(texts),
         AccessGuide(texts),
         Help(texts),

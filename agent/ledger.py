@@ -29,6 +29,10 @@ CREATE TABLE IF NOT EXISTS step (
     PRIMARY KEY (job_id, step_id)
 ) STRICT;
 CREATE TABLE IF NOT EXISTS fence (scope TEXT PRIMARY KEY, token INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS turn (
+    name TEXT NOT NULL, job_id TEXT NOT NULL, step_id TEXT NOT NULL, taken_at TEXT NOT NULL,
+    PRIMARY KEY (name, job_id, step_id)
+) STRICT;
 """
 
 
@@ -155,6 +159,27 @@ class Ledger:
                 (scope, token),
             )
 
+    def take_turn(
+        self, name: str, *, step: tuple[str, str], most: int, since: datetime, at: datetime
+    ) -> bool:
+        """Durably take one of ``most`` turns since then. The same step (job, step id) takes one,
+        however often it asks. False: all are taken."""
+        with self._transaction() as database:
+            mine = database.execute(
+                "SELECT 1 FROM turn WHERE name = ? AND job_id = ? AND step_id = ?", (name, *step)
+            ).fetchone()
+            if mine is not None:
+                return True
+            # What is dated in the future counts: a clock that was set back frees nobody.
+            taken = database.execute(
+                "SELECT count(*) FROM turn WHERE name = ? AND taken_at > ?",
+                (name, since.isoformat()),
+            ).fetchone()[0]
+            if taken >= most:
+                return False
+            database.execute("INSERT INTO turn VALUES (?, ?, ?, ?)", (name, *step, at.isoformat()))
+        return True
+
     def forget(self, before: datetime) -> None:
         """Drop orders received and finished steps begun before then (their grants have long
         lapsed, so nothing of them can run again). Unfinished steps and fences stay."""
@@ -162,6 +187,7 @@ class Ledger:
             moment = (before.isoformat(),)
             database.execute("DELETE FROM plan_order WHERE received_at < ?", moment)
             database.execute("DELETE FROM step WHERE begun_at < ? AND outcome IS NOT NULL", moment)
+            database.execute("DELETE FROM turn WHERE taken_at < ?", moment)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

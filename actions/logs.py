@@ -1,0 +1,91 @@
+"""The verb ``collect_target_logs``: lines of the logs of every node, within a time window.
+
+Owns: the window, the number of lines and of those around a found one, and which logs. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from actions.nodes import listed, note
+from actions.reading import reading_plan
+from agent.wire.checks import SearchLog
+from agent.wire.operations import Operation
+from bot.core.domain.estate import Node
+from bot.core.domain.plan import Plan, Risk
+from bot.core.errors import UserError
+from bot.core.ports import ActionRequest
+
+_STEP_S = 300  # a large log of a slow server
+_LINES = 100
+_WORKBOOK_LINES = 5000
+_AROUND = 2  # lines before and after a found one, so that it can be understood
+_HOURS = 1
+_FORMATS = ("text", "xlsx")
+
+
+class CollectTargetLogs:
+    """Logs, as text or as a workbook."""
+
+    action_id = "collect_target_logs"
+    risk = Risk.READ
+    needs = frozenset({"system"})
+    reaches_nodes = True
+
+    def survey(self, request: ActionRequest) -> Sequence[Operation]:
+        return []
+
+    def plan(self, request: ActionRequest) -> Plan:
+        """One search per log of each node: the service's own, and those that its profile names.
+
+        Raises:
+            UserError: ``format_unknown``, ``node_not_connected``.
+        """
+        shape = str(request.params.get("format", "text"))
+        if shape not in _FORMATS:
+            raise UserError("format_unknown", format=shape)
+        workbook = shape == "xlsx"
+        pattern = request.params.get("pattern")
+        plan = reading_plan(
+            request,
+            self.action_id,
+            lambda node: _searches(request, node, workbook=workbook),
+            timeout_s=_STEP_S,
+        )
+        told = note(
+            f"outline.collect_target_logs_{'all' if pattern is None else 'matching'}",
+            nodes=listed(plan.node_names),
+            hours=round(_span(request) / timedelta(hours=1)),
+            lines=_lines(request, workbook=workbook),
+            pattern="" if pattern is None else pattern,
+        )
+        return replace(plan, outline=(told,), workbook=workbook)
+
+
+def _searches(request: ActionRequest, node: Node, *, workbook: bool) -> list[Operation]:
+    pattern = request.params.get("pattern")
+    operation = SearchLog(
+        pattern=str(pattern) if pattern is not None else None,
+        since=request.now - _span(request),
+        until=request.now,
+        lines=_lines(request, workbook=workbook),
+        context=_AROUND if pattern is not None else 0,
+    )
+    wire = node.wire
+    others = wire.profile.logs if wire else ()
+    named = [log.name for log in others if wire and log.path != wire.service.log_path]
+    return [operation, *(operation.model_copy(update={"log": name}) for name in named)]
+
+
+def _span(request: ActionRequest) -> timedelta:
+    days, hours = request.params.get("days"), request.params.get("hours")
+    if days is None and hours is None:
+        return timedelta(hours=_HOURS)
+    return timedelta(days=int(str(days or 0)), hours=int(str(hours or 0)))
+
+
+def _lines(request: ActionRequest, *, workbook: bool) -> int:
+    asked = request.params.get("lines")
+    return int(str(asked)) if asked is not None else (_WORKBOOK_LINES if workbook else _LINES)
