@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from actions.access_guide import AccessGuide
 from actions.clearing import BackupAndClear, SelfHealingDefense
+from actions.cron import CronHealthChecker, RegisterCronJob
 from actions.deploy import Deploy
+from actions.guarding import SecurityAudit, SslExpiryDetector
 from actions.health import CheckInfraHealth
 from actions.help import Help
+from actions.integrity import ConfigIntegrityCheck
 from actions.logs import CollectTargetLogs
 from actions.rollback import Rollback
 from actions.server_info import ServerInfo
@@ -29,6 +32,11 @@ def actions_in(texts: Texts) -> tuple[Action, ...]:
         CollectTargetLogs(),
         BackupAndClear(texts),
         SelfHealingDefense(texts),
+        SecurityAudit(),
+        ConfigIntegrityCheck(),
+        SslExpiryDetector(),
+        CronHealthChecker(texts),
+        RegisterCronJob(texts),
         ServerInfo(texts),
         AccessGuide(texts),
         Help(texts),

@@ -16,6 +16,7 @@ from bot.core.texts import Texts, load_texts
 from intents.agreement import Decision, Heard, Kind, Stance, decide, labelled, wants_model
 from intents.classifier import Classifier
 from intents.command import CommandGrammar
+from intents.pasted import pasted_crontab
 from intents.proposal import Proposal, Proposer
 from intents.rules import RuleParser
 from intents.several import choice_key
@@ -48,6 +49,9 @@ class Chain:
         commanded = self._commands.read(utterance)
         if commanded is not None:
             return commanded
+        crontab = pasted_crontab(utterance.text) if utterance.addressed else None
+        if crontab is not None:
+            return Intent(action="cron_health_checker", params={"crontab": crontab})
         heard = self._rules.hear(utterance)
         if heard.stance is Stance.FINAL:
             return heard.answer

@@ -46,9 +46,10 @@ class _Findings:
         for index, one in enumerate(chain):
             left = days_left(one, self.now)
             self.least = left if self.least is None else min(self.least, left)
-            cells = (place, where, _role(one, index), name_of(one.subject), name_of(one.issuer))
             ends = one.not_valid_after_utc.isoformat()
-            self.rows.append(Row(cells=(*cells, ends, left), level=self.days.level_of(left)))
+            names = (name_of(one.subject), name_of(one.issuer))
+            cells = (names[0], _role(one, index), place, where, left, ends, names[1])
+            self.rows.append(Row(cells=cells, level=self.days.level_of(left)))
 
     def remark(self, code: str, level: Level, **values: object) -> None:
         said = {name: str(value) for name, value in values.items()}
@@ -77,13 +78,13 @@ class _Findings:
 
 
 _COLUMNS = (
+    Column(name="certificate_subject"),
+    Column(name="certificate_role", unit="word"),
     Column(name="certificate_place", unit="word"),
     Column(name="certificate_where"),
-    Column(name="certificate_role", unit="word"),
-    Column(name="certificate_subject"),
-    Column(name="certificate_issuer"),
-    Column(name="certificate_ends", unit="instant"),
     Column(name="days_left", unit="days"),
+    Column(name="certificate_ends", unit="instant"),
+    Column(name="certificate_issuer"),
 )
 
 
@@ -133,10 +134,10 @@ async def _files(context: StepContext, findings: _Findings, answered: bool) -> l
     try:
         async with context.server() as server:
             return [await _file(server, findings, spec.path) for spec in specs]
-    except TransportError as error:
+    except TransportError:
         if not answered:
             raise
-        findings.remark("certificate_files_unread", "unknown", why=error.code)
+        findings.remark("certificate_files_unread", "unknown")
         return [None] * len(specs)
 
 
@@ -149,7 +150,7 @@ async def _file(server: Transport, findings: _Findings, path: str | None) -> Cha
     except TransportError as error:
         if error.code not in {"not_found", "permission_denied"}:
             raise
-        findings.remark("certificate_file_unread", "unknown", file=name, why=error.code)
+        findings.remark(f"certificate_file_{error.code}", "unknown", file=name)
         return None
     chain = certificates_in(body)
     if not chain:
@@ -184,7 +185,7 @@ def _judge(
         return
     where = str(spec.port)
     if not served.chain:
-        findings.remark("certificate_port_silent", "unknown", port=where, reason=served.reason)
+        findings.remark(f"certificate_port_{served.reason}", "unknown", port=where)
         if file:
             _judge_leaf(findings, spec, name, file[0])
         return

@@ -40,14 +40,14 @@ _LEVELS: dict[str, Level] = {
 }
 _BAD_FIRST: tuple[Level, ...] = ("critical", "warning", "unknown", "normal")
 _COLUMNS = (
-    Column(name="cron_line", unit="count"),
-    Column(name="cron_schedule"),
     Column(name="cron_command"),
     Column(name="cron_state", unit="word"),
+    Column(name="cron_schedule"),
     Column(name="cron_due", unit="instant"),
     Column(name="cron_ran", unit="instant"),
     Column(name="cron_next", unit="instant"),
     Column(name="cron_misses", unit="count"),
+    Column(name="cron_line", unit="count"),
 )
 
 
@@ -122,7 +122,7 @@ async def _history(
     except TransportError as error:
         if error.code not in {"not_found", "permission_denied"}:
             raise
-        remarks.append(Remark(code="cron_log_unread", values={"why": error.code}, level="unknown"))
+        remarks.append(Remark(code=f"cron_log_{error.code}", level="unknown"))
         return None
     history = history_in(lines, user=context.target.user, now=clock.now)
     if not history.speaks:
@@ -144,12 +144,12 @@ def _row(line: CronLine, history: CronHistory | None, now: datetime) -> Row:
     ran = runs[-1].at if runs else None
     shown = masked(line.command or line.text)
     cells = (
-        line.number,
-        line.schedule or "-",
         shown if len(shown) <= _SHOWN else shown[: _SHOWN - 1] + "…",
         state,
+        line.schedule or "-",
         *(None if at is None else at.isoformat(timespec="seconds") for at in (due, ran, coming)),
         missed,
+        line.number,
     )
     return Row(cells=cells, level=_LEVELS.get(state, "unknown"))
 

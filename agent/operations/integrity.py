@@ -26,17 +26,26 @@ from agent.wire.readings import Column, Excerpt, Fact, Grid, Level, Reading, Rem
 TEXT_LIMIT = 64 << 10  # bytes of a file whose changed lines are shown
 _LINES = 200  # of all differences together
 _COMMAND_S = 120.0
+_DIGEST_SHOWN = 12
 _UNREADABLE = {"not_found", "permission_denied", "write_failed"}
 
-FileState = Literal["unchanged", "changed", "missing", "new", "absent", "unreadable", "not_kept"]
+FileState = Literal[
+    "file_unchanged",
+    "file_changed",
+    "file_missing",
+    "file_new",
+    "file_absent",
+    "file_unreadable",
+    "file_not_kept",
+]
 _LEVELS: dict[FileState, Level] = {
-    "unchanged": "normal",
-    "absent": "normal",  # as recorded
-    "changed": "warning",
-    "new": "warning",
-    "missing": "critical",
-    "unreadable": "unknown",
-    "not_kept": "unknown",
+    "file_unchanged": "normal",
+    "file_absent": "normal",  # as recorded
+    "file_changed": "warning",
+    "file_new": "warning",
+    "file_missing": "critical",
+    "file_unreadable": "unknown",
+    "file_not_kept": "unknown",
 }
 
 
@@ -116,7 +125,7 @@ async def compare(context: StepContext, operation: CompareBaseline) -> Reading:
     async with context.server() as server:
         seen = await look_at(server, paths)
         states = {path: _state(seen[path], kept, path) for path in paths}
-        changed = {path: seen[path] for path in paths if states[path] == "changed"}
+        changed = {path: seen[path] for path in paths if states[path] == "file_changed"}
         now = await _lines_of(server, context, changed)
     told = _Told(states=states, seen=seen)
     if kept is None:
@@ -196,17 +205,17 @@ async def _lines_of(
 
 def _state(seen: Seen, kept: Baseline | None, path: str) -> FileState:
     if not seen.readable:
-        return "unreadable"
+        return "file_unreadable"
     if kept is None:
-        return "not_kept"
+        return "file_not_kept"
     if path not in kept.files:
-        return "new" if seen.sha256 is not None else "absent"
+        return "file_new" if seen.sha256 is not None else "file_absent"
     expected = kept.files[path].sha256
     if seen.sha256 == expected:
-        return "unchanged" if expected is not None else "absent"
+        return "file_unchanged" if expected is not None else "file_absent"
     if seen.sha256 is None:
-        return "missing"
-    return "changed" if expected is not None else "new"
+        return "file_missing"
+    return "file_changed" if expected is not None else "file_new"
 
 
 def _differences(
@@ -238,7 +247,7 @@ class _Told:
         self, kept: Baseline | None, *, remarks: list[Remark], excerpt: Excerpt | None = None
     ) -> Reading:
         rows = [
-            Row(cells=(path, state, self.seen[path].sha256), level=_LEVELS[state])
+            Row(cells=(path, state, *_digest_cells(self.seen[path])), level=_LEVELS[state])
             for path, state in self.states.items()
         ]
         level = worst(*(row.level for row in rows))
@@ -264,6 +273,11 @@ class _Told:
         )
 
 
+def _digest_cells(seen: Seen) -> tuple[str | None, str | None]:
+    """Short and whole."""
+    return (seen.sha256[:_DIGEST_SHOWN] if seen.sha256 else None), seen.sha256
+
+
 def _grid(rows: list[Row]) -> Grid:
     order: tuple[Level, ...] = ("critical", "warning", "unknown", "normal")
     return Grid(
@@ -272,6 +286,7 @@ def _grid(rows: list[Row]) -> Grid:
             Column(name="watched_path"),
             Column(name="file_state", unit="word"),
             Column(name="file_digest"),
+            Column(name="file_sha256"),  # for the plan of a new baseline; people see the short one
         ),
         rows=tuple(sorted(rows, key=lambda row: order.index(row.level))),
     )

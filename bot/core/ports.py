@@ -148,7 +148,9 @@ class Action(Protocol):
 
     action_id: str
     risk: Risk  # the highest it can have; the plan carries its own
-    needs: frozenset[str]  # without which it cannot be planned: "system", "files", "seen", …
+    # Without which it cannot be planned: "system", "files", "seen", …; "or:<name>": a parameter
+    # that stands in for the target.
+    needs: frozenset[str]
     reaches_nodes: bool  # False: answered from what the bot itself knows
 
     def survey(self, request: ActionRequest) -> Sequence[Operation]:

@@ -35,6 +35,11 @@ class Asking:
     reply: Reply
 
 
+def stands_alone(intent: Intent, action: Action) -> bool:
+    """Whether a parameter gives what the target would: ``or:<name>`` among the action's needs."""
+    return any(f"or:{name}" in action.needs for name in intent.params)
+
+
 class Gathering:
     """Fetches what an action may look at."""
 

@@ -30,7 +30,7 @@ from bot.engine.commands import Commands, Reader
 from bot.engine.context import Surroundings
 from bot.engine.corrections import OpenPlans, carried
 from bot.engine.follow_up import NOTHING, FollowUp
-from bot.engine.gathering import Asking, Gathering
+from bot.engine.gathering import Asking, Gathering, stands_alone
 from bot.engine.identities import Identities
 from bot.engine.knowledge import Knowledge
 from bot.engine.macros import Macros, Saying
@@ -278,7 +278,7 @@ class Pipeline:
         return FollowUp(start=job_id)
 
     async def _target(self, request: Request, intent: Intent, action: Action) -> Target | None:
-        if "system" not in action.needs:
+        if "system" not in action.needs or stands_alone(intent, action):
             return None
         target = await self._services.inventory.resolve(intent.selector, request.actor)
         about = await self._services.inventory.system_of(request.thread)

@@ -48,8 +48,15 @@ Parts (each ``lab.<part>()`` starts it; ``start``/``stop`` by hand as well)::
     nginx = lab.nginx(("127.0.1.11:8080", ...))   # .balancer .upstream .upstream_file .url
     nginx.break_syntax() .write_upstream(extra="...")
 
+    tls = lab.tls(); tls.add("long", issue("…", by=tls.intermediate, days=300), tls.intermediate)
+    lab.add(tls)                          # nginx: .port["long"] .path("long"); .write(...) renews
+    spool = lab.cron()                    # real crontab: SshdOptions(private=spool.private)
+    spool.text .install("0 3 * * * …")    # no daemon runs; logs are written by tests
+    SshdOptions(private=((lab.root / "x", "/var/log"),))  # root: a folder over the machine's own
     ftp = lab.vsftpd(jailed=True)         # .host .port .user .password .login .root (on disk)
     ftp.visible_root                      # "" or the real path: the prefix of clients' paths
+    pg = lab.postgres(host="127.0.1.11")  # .spec() .login(role) .address(role) .psql(text) .pgpass
+    broker = lab.broker()                 # .queues .spec() .login .asked: see tests/lab/broker.py
     repository = lab.git_repository()     # .url .path .commit(files, message, branch=, tag=)
     disk = lab.disk(size=4 << 20)         # tmpfs at .path; .free .fill(leave=bytes); root only
     lab.disk("was01/webapps", size=...)   # a folder of a node becomes small, contents kept
@@ -63,6 +70,8 @@ older than 9.8, such as Debian 12's.
 """
 
 from tests.lab.account import Account, Unavailable
+from tests.lab.broker import Broker
+from tests.lab.cron import CronSpool
 from tests.lab.cut import TcpCut
 from tests.lab.disk import SmallDisk
 from tests.lab.git import GitRepository
@@ -70,32 +79,40 @@ from tests.lab.lab import Lab
 from tests.lab.load import Load, LoadResult
 from tests.lab.nginx import Nginx
 from tests.lab.nodes import Fleet, FtpNode, LabNode, digests_below
+from tests.lab.postgres import Postgres
 from tests.lab.service import Service, application
 from tests.lab.sshd import Sshd, SshdOptions, legacy_host_keys
+from tests.lab.tls import Issued, TlsNginx, issue
 from tests.lab.tomcat import Tomcat
 from tests.lab.vsftpd import Vsftpd
 from tests.lab.war import war, war_files
 
 __all__ = [
     "Account",
+    "Broker",
+    "CronSpool",
     "Fleet",
     "FtpNode",
     "GitRepository",
+    "Issued",
     "Lab",
     "LabNode",
     "Load",
     "LoadResult",
     "Nginx",
+    "Postgres",
     "Service",
     "SmallDisk",
     "Sshd",
     "SshdOptions",
     "TcpCut",
+    "TlsNginx",
     "Tomcat",
     "Unavailable",
     "Vsftpd",
     "application",
     "digests_below",
+    "issue",
     "legacy_host_keys",
     "war",
     "war_files",

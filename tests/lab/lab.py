@@ -17,6 +17,8 @@ from typing import Self, TypeVar
 
 from tests.lab import processes
 from tests.lab.account import Account
+from tests.lab.broker import Broker
+from tests.lab.cron import CronSpool
 from tests.lab.cut import TcpCut
 from tests.lab.disk import SmallDisk
 from tests.lab.git import GitRepository
@@ -24,8 +26,10 @@ from tests.lab.load import Load
 from tests.lab.nginx import Nginx
 from tests.lab.nodes import Fleet, FtpNode, LabNode, NodeMaker
 from tests.lab.part import Ground, Part
+from tests.lab.postgres import Postgres
 from tests.lab.service import Service
 from tests.lab.sshd import PLAIN, Sshd, SshdOptions
+from tests.lab.tls import TlsNginx
 from tests.lab.tomcat import Tomcat
 from tests.lab.vsftpd import Vsftpd
 
@@ -115,8 +119,25 @@ class Lab:
     ) -> Nginx:
         return self.add(Nginx(self.ground, name, members=members, host=host))
 
+    def cron(self, name: str = "cron") -> CronSpool:
+        """A spool for an sshd with ``private=spool.private``. Needs root."""
+        return CronSpool(self.ground, name)
+
+    def tls(self, name: str = "tls", *, host: str = "127.0.1.1") -> TlsNginx:
+        """Not started: ``add`` certificates first, then ``lab.add(tls)``."""
+        return TlsNginx(self.ground, name, host=host)
+
     def vsftpd(self, name: str = "ftp", *, host: str = "127.0.1.1", jailed: bool = True) -> Vsftpd:
         return self.add(Vsftpd(self.ground, name, host=host, jailed=jailed))
+
+    def postgres(
+        self, name: str = "postgres", *, host: str = "127.0.1.1", max_connections: int = 20
+    ) -> Postgres:
+        return self.add(Postgres(self.ground, name, host=host, max_connections=max_connections))
+
+    def broker(self, name: str = "broker", *, host: str = "127.0.1.1") -> Broker:
+        """A made-up management API of RabbitMQ."""
+        return self.add(Broker(self.ground, name, host=host))
 
     def disk(self, name: str = "disk", *, size: int = 4 << 20) -> SmallDisk:
         """``size`` in bytes. Needs root."""

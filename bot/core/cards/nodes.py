@@ -21,6 +21,7 @@ _PREPARES = {
     "backup_files",
     "stage_files",
     "discard_staging",
+    "record_baseline",
 }  # changes that nobody served by the node can notice
 
 

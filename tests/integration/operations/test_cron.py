@@ -76,7 +76,7 @@ async def health(node: LabNode, profile: NodeProfile, book: Recorded | None = No
 
 def states(reading: Reading) -> dict[object, tuple[object, object]]:
     grid = reading.grid("cron_lines")
-    return {row.cells[2]: (row.cells[3], row.level) for row in grid.rows} if grid else {}
+    return {row.cells[0]: (row.cells[1], row.level) for row in grid.rows} if grid else {}
 
 
 async def test_fine_late_never_failing_and_broken_are_told_from_the_log(
@@ -143,7 +143,7 @@ async def test_without_a_log_due_times_are_told_and_nothing_else_claimed(
     assert [one.code for one in reading.remarks] == ["cron_log_not_said"]
     missing = profile.model_copy(update={"cron_log": "/var/log/no-such-cron"})
     unread = await health(node, missing)
-    assert [one.code for one in unread.remarks] == ["cron_log_unread"]
+    assert [one.code for one in unread.remarks] == ["cron_log_not_found"]
 
 
 async def test_an_account_without_a_crontab_is_fine(node: LabNode, profile: NodeProfile) -> None:

@@ -58,7 +58,7 @@ class Watched:
         seen = await integrity.compare(self.context(), CompareBaseline())
         grid = seen.grid("watched_files")
         assert grid is not None
-        expected = tuple((str(row.cells[0]), row.cells[2]) for row in grid.rows)
+        expected = tuple((str(row.cells[0]), row.cells[3]) for row in grid.rows)
         await integrity.record(
             self.context(), RecordBaseline.model_validate({"expected": expected})
         )
@@ -91,7 +91,7 @@ async def test_without_a_baseline_nobody_can_say_and_is_told_how(watched: Watche
     reading = await watched.check()
     assert reading.level == "unknown"
     assert [one.code for one in reading.remarks] == ["baseline_missing"]
-    assert set(states(reading).values()) == {"not_kept"}
+    assert set(states(reading).values()) == {"file_not_kept"}
 
 
 async def test_what_is_as_recorded_is_fine_and_the_baseline_is_the_agents_alone(
@@ -101,10 +101,10 @@ async def test_what_is_as_recorded_is_fine_and_the_baseline_is_the_agents_alone(
     reading = await watched.check()
     assert reading.level == "normal"
     assert states(reading) == {
-        "server.xml": "unchanged",
-        "it's $(x) 한글.properties": "unchanged",
-        "optional.conf": "absent",
-        "tool": "unchanged",
+        "server.xml": "file_unchanged",
+        "it's $(x) 한글.properties": "file_unchanged",
+        "optional.conf": "file_absent",
+        "tool": "file_unchanged",
     }
     (file,) = watched.kept.folder.iterdir()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -120,7 +120,7 @@ async def test_changed_lines_are_shown_without_secrets_where_allowed(watched: Wa
     (watched.folder / "it's $(x) 한글.properties").write_text("a=2\n")
     reading = await watched.check()
     assert reading.level == "warning"
-    assert states(reading)["it's $(x) 한글.properties"] == "changed"
+    assert states(reading)["it's $(x) 한글.properties"] == "file_changed"
     (excerpt,) = reading.excerpts
     assert '-  <Connector port="8080" maxThreads="200"/>' in excerpt.lines
     assert '+  <Connector port="8080" maxThreads="400"/>' in excerpt.lines
@@ -147,9 +147,9 @@ async def test_missing_new_and_unreadable_files_are_told_apart(watched: Watched)
     reading = await watched.check()
     found = states(reading)
     assert (found["server.xml"], found["optional.conf"], found["tool"]) == (
-        "missing",
-        "new",
-        "unreadable",
+        "file_missing",
+        "file_new",
+        "file_unreadable",
     )
     assert reading.level == "critical"
 
