@@ -9,15 +9,20 @@ from __future__ import annotations
 from actions.access_guide import AccessGuide
 from actions.clearing import BackupAndClear, SelfHealingDefense
 from actions.cron import CronHealthChecker, RegisterCronJob
+from actions.database import BackupDb, CheckDbStatus
 from actions.deploy import Deploy
 from actions.guarding import SecurityAudit, SslExpiryDetector
 from actions.health import CheckInfraHealth
 from actions.help import Help
 from actions.integrity import ConfigIntegrityCheck
+from actions.interfaces import EsbChannelMonitor, FetchMesQc, LinkTxTracker
+from actions.layers import CheckInternalWasStatus
 from actions.logs import CollectTargetLogs
+from actions.resources import CheckDiskSpace, MonitorResources
 from actions.rollback import Rollback
 from actions.server_info import ServerInfo
 from actions.service import ManageService
+from actions.sessions import KillSession, ListLogins
 from bot.core.ports import Action
 from bot.core.texts import Texts, load_texts
 
@@ -32,6 +37,16 @@ def actions_in(texts: Texts) -> tuple[Action, ...]:
         CollectTargetLogs(),
         BackupAndClear(texts),
         SelfHealingDefense(texts),
+        CheckInternalWasStatus(),
+        MonitorResources(),
+        CheckDiskSpace(),
+        ListLogins(),
+        KillSession(),
+        CheckDbStatus(),
+        BackupDb(),
+        FetchMesQc(),
+        LinkTxTracker(),
+        EsbChannelMonitor(),
         SecurityAudit(),
         ConfigIntegrityCheck(),
         SslExpiryDetector(),

@@ -15,7 +15,7 @@ from typing import Literal
 import asyncssh
 
 from agent.transports.place import take_place
-from agent.transports.transport import SILENCE_S, Entry, TransportError
+from agent.transports.transport import SILENCE_S, Capacity, Entry, TransportError
 
 
 class SftpFiles:
@@ -85,6 +85,15 @@ class SftpFiles:
                 return {}
         return found
 
+    async def capacity(self, path: str) -> Capacity | None:
+        sftp = await self._sftp()
+        async with translated(path):
+            try:
+                told = await sftp.statvfs(path)
+            except asyncssh.SFTPOpUnsupported:
+                return None
+            return _capacity(told)
+
 
 class _Steps:
     """The moves of a server without posix-rename."""
@@ -100,6 +109,18 @@ class _Steps:
 
     async def delete(self, path: str) -> None:
         await self._sftp.remove(path)
+
+
+def _capacity(told: asyncssh.SFTPVFSAttrs) -> Capacity | None:
+    if not told.blocks:  # /proc and its like
+        return None
+    inodes = round(100 * (told.files - told.ffree) / told.files, 1) if told.files else None
+    return Capacity(
+        size=told.blocks * told.frsize,
+        used=(told.blocks - told.bfree) * told.frsize,
+        free=told.bavail * told.frsize,
+        inodes_percent=inodes,
+    )
 
 
 def _entry(found: asyncssh.SFTPAttrs) -> Entry:

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from agent.wire.operations import LogFindings, ReplaceFiles, RestoreBackup
 from bot.core.cards.fleet import LARGE, fate_counts, node_sections, version_rows
+from bot.core.cards.layers import layer_summary
 from bot.core.cards.nodes import Fate, NodeStory, stories
 from bot.core.cards.observations import observation_sections, started_section
 from bot.core.cards.probes import health_sections, health_summary, is_probing, status_sections
@@ -104,7 +105,7 @@ def _looked(job: Job, texts: Texts) -> tuple[str, Tone]:
     if is_probing(job):
         probing = job.plan.action == "check_infra_health"
         return health_summary(job, texts, probing=probing)
-    return reading_summary(job, texts)
+    return layer_summary(job, texts) if job.plan.layers else reading_summary(job, texts)
 
 
 def _found(job: Job, texts: Texts, *, whole: bool) -> list[Section]:

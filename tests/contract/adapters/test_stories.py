@@ -362,7 +362,7 @@ async def test_a_service_that_fails_for_a_while_gets_the_report_in_the_end(story
 
 async def test_a_long_output_arrives_whole(story: Story) -> None:
     lines = tuple(f"{number:04d} {'가나다라 ' * 12}" for number in range(400))
-    story.running.agents.script("probe_node", Scripted(state="failed", code="probe", lines=lines))
+    story.running.agents.script("check_node", Scripted(state="failed", code="probe", lines=lines))
     story.world.parser.answers["헬스체크"] = HEALTH
     await story.driver.mention("operator", "헬스체크")
     await story.running.until(lambda: story.world.jobs.jobs, "no job")

@@ -53,7 +53,7 @@ async def test_a_health_check_with_a_silent_node_still_shows_its_table(bot: Runn
             return Scripted(state="unknown", code="agent_silent")
         return Scripted()
 
-    bot.agents.script("probe_node", answer)
+    bot.agents.script("check_node", answer)
     job = await bot.ended(await bot.asked("헬스체크"))
     assert job.state is JobState.FAILED
     place = job.progress

@@ -203,7 +203,7 @@ async def test_a_read_that_raises_every_time_ends_failed_with_its_table(bot: Run
             raise RuntimeError("broken")
         return Scripted()
 
-    bot.agents.script("probe_node", answer)
+    bot.agents.script("check_node", answer)
     job = await bot.ended(await bot.asked("헬스체크"))
     assert job.state is JobState.FAILED
     assert job.progress is not None

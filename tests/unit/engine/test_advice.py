@@ -114,8 +114,8 @@ async def test_the_check_of_a_card_exists_and_only_reads() -> None:
     room = await a_listening_room()
     await room.say("java.lang.OutOfMemoryError: Java heap space")
     (card,) = room.cards
-    assert "헬스체크" in card.buttons[0].value
-    action = action_of("check_infra_health")
+    assert "CPU 메모리 사용률" in card.buttons[0].value
+    action = action_of("monitor_resources")
     assert action is not None
     assert action.risk is Risk.READ
 
@@ -186,7 +186,8 @@ async def test_talk_never_reaches_parser_job_or_button(text: str) -> None:
     assert (await room.advice_store.room(OPS)).on
     assert len(room.world.messenger.messages) - before == len(room.cards) <= 1
     values = {button.value for card in room.cards for button in card.buttons}
-    assert values <= {f"{MOEF} 예산시스템 헬스체크 해줘", "1시간 조용히 해"}
+    looks = ("헬스체크 해줘", "DB 락 조회해줘", "CPU 메모리 사용률 보여줘")
+    assert values <= {*(f"{MOEF} 예산시스템 {look}" for look in looks), "1시간 조용히 해"}
 
 
 async def test_the_other_button_makes_the_room_quiet() -> None:
