@@ -63,6 +63,13 @@ def has_readings(job: Job) -> bool:
     return any(isinstance(record.result, Reading) for record in job.steps)
 
 
+def has_bad_readings(job: Job) -> bool:
+    """Whether any of its steps has found something that is not as it should be."""
+    return any(
+        isinstance(record.result, Reading) and record.result.level in BAD for record in job.steps
+    )
+
+
 def shown_answer(node_id: str, reading: Reading, step: Step) -> NodeAnswer:
     """A reading of its own, as an answer."""
     return NodeAnswer(

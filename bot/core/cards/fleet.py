@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from agent.wire.operations import AwaitHealth
 from bot.core.cards.nodes import Fate, NodeStory, stories
-from bot.core.cards.phases import phase_line, worked_ms
+from bot.core.cards.phases import phase_line, phase_times, worked_ms
 from bot.core.cards.standing import Condition, standing_of
 from bot.core.cards.wording import listed, took
 from bot.core.domain.job import Job
@@ -43,6 +44,11 @@ def node_sections(job: Job, texts: Texts, past: Past) -> list[Section]:
     fleet = _Fleet(job=job, texts=texts, changes=version_changes(job, past))
     known = stories(job)
     return [*_results(fleet, known), *_phases(fleet, known)]
+
+
+def checks_health(job: Job) -> bool:
+    """Whether the plan asks a health page at all, on its way forward or back."""
+    return any(isinstance(step.operation, AwaitHealth) for step in job.plan.wire.steps())
 
 
 def fate_counts(job: Job, texts: Texts) -> str:
@@ -100,6 +106,8 @@ def _table(
     fleet: _Fleet, known: Sequence[NodeStory], *, title: str = "", folded: bool = False
 ) -> Table:
     names = ["node", "result", "health", "elapsed"]
+    if not checks_health(fleet.job):
+        names.remove("health")
     if fleet.changes:
         names.insert(2, "version")
     return Table(
@@ -119,6 +127,8 @@ def _row(fleet: _Fleet, story: NodeStory) -> tuple[str, ...]:
         texts.say("cards.final.proved" if story.proved else "cards.final.not_proved"),
         took(total, texts) if total else "-",
     ]
+    if not checks_health(fleet.job):
+        del cells[2]
     if fleet.changes:
         change = fleet.changes[story.run.node_id]
         cells.insert(2, version_words(fleet.job, story, change, texts))
@@ -162,7 +172,8 @@ def fate_words(job: Job, fate: Fate, texts: Texts) -> str:
 
 def _phases(fleet: _Fleet, known: Sequence[NodeStory]) -> list[Section]:
     ran = [story for story in known if phase_line(story, fleet.texts)]
-    if not ran:
+    named = {name for story in ran for name, _ in phase_times(story)}
+    if named <= {"other"}:
         return []
     ordered = sorted(ran, key=_stands_out, reverse=True)
     return [

@@ -11,7 +11,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from agent.wire.operations import LogFindings, ReplaceFiles, RestoreBackup
-from bot.core.cards.fleet import LARGE, fate_counts, node_sections, version_rows
+from bot.core.cards.answers import has_bad_readings
+from bot.core.cards.fleet import LARGE, checks_health, fate_counts, node_sections, version_rows
 from bot.core.cards.layers import layer_summary
 from bot.core.cards.nodes import Fate, NodeStory, stories
 from bot.core.cards.observations import observation_sections, started_section
@@ -119,13 +120,17 @@ def _change(job: Job, texts: Texts, *, past: Past, whole: bool) -> Report:
     title = texts.say(_variant(job, "title", texts), plan=texts.note(job.plan.title))
     summary = _summary(job, texts)
     tone = _TONES.get(job.state, Tone.NEUTRAL)
+    if tone is Tone.GOOD and has_bad_readings(job):
+        tone = Tone.WARNING
     sections: list[Section] = [Notice(text=summary, tone=tone)]
     if job.state not in {JobState.DENIED, JobState.EXPIRED}:
         sections += _trouble(job, texts, whole=whole)
     sections += manual_sections(job, texts, whole=whole)
-    if any(story.fate is not Fate.UNTOUCHED for story in stories(job)):
+    found = changed_sections(job, texts, whole=whole)
+    told = found and job.state is JobState.SUCCEEDED and not checks_health(job)
+    if not told and any(story.fate is not Fate.UNTOUCHED for story in stories(job)):
         sections += node_sections(job, texts, past)
-    sections += changed_sections(job, texts, whole=whole)
+    sections += found
     sections += observation_sections(job, texts)
     if job.state is JobState.SUCCEEDED:
         sections += started_section(job, texts)
@@ -167,6 +172,8 @@ def _summary(job: Job, texts: Texts) -> str:
         "failed": _named_failed(known, texts) or plan,
     }
     key = _variant(job, "summary", texts)
+    if key.endswith(".succeeded") and not checks_health(job):
+        key = "cards.final.summary.succeeded_unasked"  # nobody has asked a health page
     if job.state in {JobState.FAILED, JobState.CANCELLED} and not _touched(known):
         key = f"cards.final.summary.{job.state.value}_untouched"
     if job.state is JobState.ROLLED_BACK and not _all_proved(known) and _restores(job):

@@ -110,6 +110,7 @@ class _View:
     texts: Texts
     whole: bool
     alone: bool  # one node: nothing has to be headed by its name
+    summed_up: bool = False  # and the summary above says already why it is bad
 
     def heads(self, answer: NodeAnswer) -> str:
         return "" if self.alone else answer.node_id
@@ -118,7 +119,7 @@ class _View:
 def reading_sections(job: Job, texts: Texts, *, whole: bool = False) -> list[Section]:
     """Everything below the summary. ``whole``: nothing is left out; for a page, not a chat."""
     answers = answers_of(job)
-    view = _View(texts=texts, whole=whole, alone=len(answers) == 1)
+    view = _View(texts=texts, whole=whole, alone=len(answers) == 1, summed_up=True)
     return _many(answers, view) if len(answers) > LARGE else _few(answers, view)
 
 
@@ -196,6 +197,8 @@ def _node(answer: NodeAnswer, view: _View, *, bounds: Bounds, tabled: bool) -> l
 def _remarked(answer: NodeAnswer, view: _View) -> list[Section]:
     bad = remarks(answer, view.texts)
     fine = [said for said in remarks(answer, view.texts, normal=True) if said not in bad]
+    if view.alone and view.summed_up:
+        bad = [said for said in bad if said not in reasons(answer, view.texts)]
     head = "" if view.alone else f"{answer.node_id} · "
     tone = _TONES[answer.level]
     sections: list[Section] = [Notice(text=f"{head}{said}", tone=tone) for said in bad]
