@@ -77,7 +77,7 @@ class ConsoleServer:
         """Serve our pages, and whatever ``app`` serves already."""
         app = web.Application() if app is None else app
         people = [person.person_id for person in await self.parts.directory.people()]
-        room = self._room(people)
+        room = self.room = self._room(people)
         room.attach(app)
         console = self._console(room)
         console.attach(app)

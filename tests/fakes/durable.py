@@ -16,6 +16,7 @@ from dbos import DBOS
 
 from agent.wire.messages import StepOutcome, StepProgress
 from bot.core.domain.job import TERMINAL, Job, JobState
+from bot.core.policy import needs_code
 from bot.core.ports import Delivery
 from bot.engine import workflows
 from bot.engine.room_talk import RoomTalk
@@ -153,6 +154,16 @@ class Running:
         await self.workflows.receive(
             self.world.press(self.world.job(job.job_id), button=button, by=by)
         )
+
+    async def approve(self, job: Job, *, by: str = "leader") -> None:
+        """Press, or where a button alone approves nothing, enter the own one-time code."""
+        job = self.world.job(job.job_id)
+        if not needs_code(job.plan):
+            await self.press(job, by=by)
+            return
+        device = await self.world.codes.enrol(by)
+        code = device.code(self.world.clock.now())
+        await self.workflows.approve(self.world.press(job, by=by), code)
 
     async def wake(self, job: Job) -> None:
         """Let a waiting job look at the clock, which in these tests does not go by itself."""
