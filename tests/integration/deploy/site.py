@@ -29,7 +29,7 @@ from agent.transports.kept import KeptConnections
 from agent.transports.reach import connect
 from agent.transports.transport import Connect
 from agent.wire.messages import PlanOrder, StepCancel, StepOrder, StepOutcome, StepProgress
-from agent.wire.plan import KeyLogin, NodeAccess, NodeTarget, PasswordLogin
+from agent.wire.plan import KeyLogin, NodeAccess, NodeTarget, PasswordLogin, ServiceLogin
 from agent.wire.seal import seal_access
 from bot.core.deploy_ports import SourceRepository
 from bot.core.domain.conversation import ReceivedFile
@@ -145,7 +145,8 @@ class _Blobs:
 class Site:
     """Everything within reach of a test.
 
-    ``targets`` and ``logins`` change what the CMDB says of a node, by its id; ``aim`` may stand in
+    ``targets`` and ``logins`` change what the CMDB says of a node, by its id; ``services`` are the
+    logins of its database and queue, sealed with them; ``aim`` may stand in
     for the agent's way to reach a server; ``sources`` makes the systems' repositories from the
     file store.
     """
@@ -156,6 +157,7 @@ class Site:
     env: Literal["prod", "dev"] = "prod"
     targets: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     logins: Mapping[str, KeyLogin | PasswordLogin] = field(default_factory=dict)
+    services: Mapping[str, Mapping[str, ServiceLogin]] = field(default_factory=dict)
     extra: Sequence[Node] = ()
     aim: Connect = connect
     sources: Callable[[DiskFileStore], SourceRepository] | None = None
@@ -226,7 +228,13 @@ class Site:
         for node_id, node in self.inventory._nodes.items():
             login = self.logins.get(node_id) or logins[node_id]
             if node.wire is not None:
-                access = NodeAccess(target=node.wire, login=login)
+                more = self.services.get(node_id, {})
+                access = NodeAccess(
+                    target=node.wire,
+                    login=login,
+                    database=more.get("database"),
+                    queue=more.get("queue"),
+                )
                 self.inventory.records[node_id] = seal_access(access, self.seal.public_key)
 
     # --- what people do --------------------------------------------------------------------
