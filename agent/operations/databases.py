@@ -117,7 +117,12 @@ async def read(context: StepContext, operation: ReadDatabase) -> Reading:
         Fact(name="connections_max", value=most, unit="count"),
         Fact(name="connections_used", value=percent, unit="percent", level=filling),
         Fact(name="waiting", value=len(waits.waiting), unit="count", level=waits.level),
-        Fact(name="longest_wait", value=round(waits.longest_s), unit="seconds", level=waits.level),
+        Fact(
+            name="longest_wait",
+            value=round(waits.longest_s),
+            unit="seconds",
+            level=waits.wait_level,
+        ),
     )
     remarks = _remarks(counted, waits, superuser=server["superuser"])
     trees = (waits.blocking_grid(), waits.waiting_grid())

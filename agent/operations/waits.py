@@ -13,7 +13,7 @@ from datetime import datetime
 from agent.operations.masking import masked
 from agent.operations.sql_text import without_values
 from agent.transports.output import plain
-from agent.wire.readings import Cell, Column, Grid, Level, Row
+from agent.wire.readings import Cell, Column, Grid, Level, Row, worst
 
 _LONG_WAIT_S = 60
 _NAME_MAX = 64
@@ -73,11 +73,16 @@ class Waits:
         return max((session.statement_s or 0 for session in self.waiting), default=0)
 
     @property
+    def wait_level(self) -> Level:
+        """How bad it is that somebody waits for so long."""
+        return "critical" if self.longest_s >= _LONG_WAIT_S else "normal"
+
+    @property
     def level(self) -> Level:
         """That somebody waits is a warning; for a minute, critical."""
         if not self.waiting:
             return "normal"
-        return "critical" if self.longest_s >= _LONG_WAIT_S else "warning"
+        return worst("warning", self.wait_level)
 
     def behind(self, pid: int) -> frozenset[int]:
         """Everybody who waits for that session, directly or through others."""
