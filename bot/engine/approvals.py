@@ -105,9 +105,17 @@ class Approvals:
             return _Answer(follow_up=await self._judge(click, actor, code))
         except GuardiaError as error:
             await self._record_refusal(click, actor, error)
-            again = error.code in _LOOK_AGAIN
+            again = error.code in _LOOK_AGAIN or await self._unsettled(error)
             follow_up = FollowUp(wake=error.values["job"]) if again else NOTHING
             return _Answer(follow_up=follow_up, refused=error)
+
+    async def _unsettled(self, error: GuardiaError) -> bool:
+        """Whether all have spoken and the job does not know it yet: a word with a code is woken
+        for by nothing durable."""
+        if error.code != "already_decided":
+            return False
+        job = await self._services.stores.jobs.load(error.values["job"])
+        return job is not None and job.state is JobState.AWAITING_APPROVAL
 
     async def _judge(self, click: Click, actor: Actor, code: str | None) -> FollowUp:
         job_id, _, rest = click.value.partition(":")

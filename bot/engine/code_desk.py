@@ -71,13 +71,15 @@ class CodeDesk:
             links=(enrol, entry) if error.code == "code_not_enrolled" else (entry,),
         )
 
-    def opening(self, card: Report, place: ConversationRef) -> Report:
-        """The card, its approving buttons with the page on which the code is entered."""
+    def opening(self, card: Report, job: Job, place: ConversationRef) -> Report:
+        """The card, its approving buttons with the page on which the code is entered, as long as
+        the job waits."""
         links = self._services.links
         if links is None:
             return card
+        life = max(ACTION_LIFE, job.expires_at - self._services.clock.now())
         pages = {
-            button: links.action(button, place, life=ACTION_LIFE)
+            button: links.action(button, place, life=life)
             for button in card.buttons
             if button.button in APPROVING
         }

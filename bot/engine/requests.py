@@ -162,7 +162,7 @@ class ApprovalRequests:
             now=now,
             console_url=self._services.settings.console_url,
         )
-        card = self._desk.opening(card, job.card) if needs_code(job.plan) else card
+        card = self._desk.opening(card, job, job.card) if needs_code(job.plan) else card
         # Whoever is not asked any more is told by the job's other messages.
         echo = job.state is not JobState.AWAITING_APPROVAL
         try:

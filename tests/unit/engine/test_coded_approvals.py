@@ -280,6 +280,23 @@ async def test_a_second_yes_looks_at_the_job_again_and_uses_up_no_code() -> None
     assert (await world.codes.check("leader", device.code(now), now=now)).value == "good"
 
 
+async def test_a_yes_that_was_cut_off_before_it_was_told_of_is_found_by_the_next_press() -> None:
+    world = a_world()
+    job, device = await approvable(world)
+
+    async def cut_off(_follow_up: FollowUp, _key: str) -> None:
+        raise ConnectionError("the process ends here")
+
+    with pytest.raises(ConnectionError):
+        await world.approvals.approve(
+            world.press(job), device.code(world.clock.now()), follow=cut_off
+        )
+    assert world.job(job.job_id).state is JobState.AWAITING_APPROVAL
+    assert await world.approvals.press(world.press(job)) == FollowUp(wake=job.job_id)
+    assert await world.requests.settle(job.job_id) is JobState.QUEUED
+    assert await world.approvals.press(world.press(job)) == NOTHING
+
+
 async def test_nothing_is_approved_that_cannot_be_recorded() -> None:
     world = a_world()
     job, device = await approvable(world)
@@ -359,6 +376,17 @@ async def test_the_card_says_that_a_code_is_needed_and_its_button_opens_the_page
     assert (pressed.button.value, pressed.message) == (approve.value, job.card)
     others = [button for button in card.buttons if button.button != "approve"]
     assert [button.opens for button in others] == ["", ""]
+
+
+async def test_the_cards_page_is_there_as_long_as_the_job_waits() -> None:
+    world = a_world()
+    job = await waiting(world)
+    world.jobs.jobs[job.job_id] = replace(job, expires_at=job.created_at + timedelta(days=7))
+    await world.requests.show(world.job(job.job_id))
+    card = world.messenger.at(job.card).now
+    (approve,) = [button for button in card.buttons if button.button == "approve"]
+    world.clock.pass_by(days=6)
+    assert world.links.pressed(approve.opens.rpartition("/")[2]) is not None  # type: ignore[union-attr]
 
 
 async def test_without_a_page_the_card_says_so_only_when_pressed() -> None:
