@@ -295,7 +295,7 @@ def difference() -> Reading:
         "+ 30 3 * * * /app/bin/db_backup.sh",
         "+ # END GUARDiA db_backup",
     )
-    return Reading(level="normal", excerpts=(Excerpt(name="crontab_change", lines=lines),))
+    return Reading(level="normal", excerpts=(Excerpt(name="cron_changes", lines=lines),))
 
 
 def asking_with_exhibits(exhibits: Mapping[int, Reading]) -> Job:

@@ -110,7 +110,7 @@ def job_view(job: Job, known: Known, texts: Texts) -> JobView:
         tone=heading.tone.value,
         summary=heading.summary,
         facts=_facts(job, known, texts),
-        outcome=() if live else _outcome(heading),
+        outcome=() if live else _outcome(heading, texts),
         plan=plan.sections,
         nodes=_nodes(job, known, records, texts),
         done=sum(_state(step, records) is StepState.SUCCEEDED for step in main),
@@ -128,10 +128,15 @@ def _heading(job: Job, plan: Report, known: Known, texts: Texts) -> Report:
     return plan
 
 
-def _outcome(report: Report) -> tuple[Section, ...]:
+def _outcome(report: Report, texts: Texts) -> tuple[Section, ...]:
     """Without what the page's head says already."""
     first = report.sections[:1]
-    rest = tuple(section for section in report.sections[1:] if not isinstance(section, Facts))
+    job = texts.say("cards.fact.job")
+    rest = tuple(
+        section
+        for section in report.sections[1:]
+        if not (isinstance(section, Facts) and job in dict(section.rows))
+    )
     return (*(each for each in first if isinstance(each, Notice)), *rest)
 
 
