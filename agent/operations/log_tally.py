@@ -36,6 +36,7 @@ _STAMP_LIKE = re.compile(
     r"^\W*(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}-\S{3}-\d{4}|\w{3} +\d{1,2})[ T]"
     r"[\d:.,]+(?:Z|[+-]\d{2}:?\d{2})?\W*"
 )
+_ACCESS = re.compile(r'\] "([A-Z]{3,10}) ([^"? ]{1,300})[^"]{0,2000}" (\d{3}) ')
 _VARIABLE = re.compile(
     r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"  # UUID
     r"|\b0x[0-9a-fA-F]+\b|(?<=@)[0-9a-f]{4,}\b"
@@ -209,7 +210,12 @@ class Tally:
 
 
 def normalised(line: str) -> str:
-    """The message of a line without what differs from one time to the next."""
+    """The message of a line without what differs from one time to the next; of an access log,
+    method, path and status."""
+    access = _ACCESS.search(line[:_LINE_BYTES])
+    if access is not None:
+        path = _VARIABLE.sub("#", mask_line(access[2]))
+        return plain(f"{access[1]} {path} {access[3]}")[:_MESSAGE]
     message = _STAMP_LIKE.sub("", line.strip(), count=1)
     message = _VARIABLE.sub("#", mask_line(message[: 2 * _MESSAGE]))
     return plain(message)[:_MESSAGE] or "-"

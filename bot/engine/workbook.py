@@ -22,9 +22,9 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
 
-from agent.wire.readings import Cell, Column, Grid, Reading
-from bot.core.cards.answers import NodeAnswer, answers_of, failures, has_readings, remarks
-from bot.core.cards.values import fact_words, level_words, name_words, value_words
+from agent.wire.readings import Cell, Grid, Reading, Unit
+from bot.core.cards.answers import NodeAnswer, answers_of, failures, has_readings
+from bot.core.cards.values import level_words, name_words, remark_words, value_words
 from bot.core.cards.wording import SEOUL
 from bot.core.domain.job import Job
 from bot.core.domain.report import Attachment
@@ -39,6 +39,7 @@ MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 ROWS_MOST = 10_000  # of one sheet; a workbook is written in seconds
 _LINES_MOST = 60_000  # of all nodes
 _LINE_SHEETS = 60
+_FACTS_MOST = 20
 _TEXT_MAX = 2000  # characters of one cell; Excel takes 32,767
 _WIDEST = 90  # characters
 _SHEET_NAME = 31  # characters that Excel takes
@@ -46,6 +47,7 @@ _NOT_IN_NAMES = re.compile(r"[\[\]:*?/\\'\x00-\x1f]")
 # What makes a formula of a text in some program, in full width too.
 _RISKY = frozenset("=+-@\t\r＝＋－＠")
 _WRAPPED = Alignment(vertical="top", wrap_text=True)
+_LEFT = Alignment(horizontal="left")
 _HEAD_FONT = Font(bold=True, color="FFFFFFFF")
 _HEAD = PatternFill("solid", start_color="FF1F3A5F")
 _FILLS = {
@@ -62,11 +64,12 @@ Value = str | int | float | datetime | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
-    """Values with the format of each column; ``level`` colours it."""
+    """Values with the unit of each; ``level`` colours it."""
 
     values: tuple[Value, ...]
     units: tuple[str, ...] = ()
     level: str = "normal"
+    free: bool = False  # what is long runs on over the columns beside it
 
 
 async def enclosed_workbook(job: Job, services: Services) -> Attachment | None:
@@ -88,10 +91,11 @@ async def _whole(body: bytes) -> AsyncIterator[bytes]:
     yield body
 
 
-def workbook_of(job: Job, texts: Texts) -> bytes:
-    """The readings of a job: a summary, a sheet a table, the lines of every node."""
+def workbook_of(job: Job, texts: Texts, *, rows_most: int = ROWS_MOST) -> bytes:
+    """The readings of a job: a summary, a sheet a table, the lines of every node.
+    ``rows_most``: of one sheet."""
     answers = answers_of(job)
-    book = _Book(texts)
+    book = _Book(texts, rows_most)
     book.sheet(texts.say("workbook.summary"), (), _summary(job, answers, texts), head=0)
     for name in _grid_names(answers):
         book.grids(name, answers)
@@ -114,26 +118,43 @@ def _summary(job: Job, answers: Sequence[NodeAnswer], texts: Texts) -> Iterator[
     )
     for name, value in told:
         unit = "instant" if isinstance(value, datetime) else ""
-        yield _Row(values=(texts.say(f"workbook.{name}"), value), units=("", unit))
+        yield _Row(values=(texts.say(f"workbook.{name}"), value), units=("", unit), free=True)
     yield _Row(values=())
-    heads = ("node", "level", "check", "remarks")
-    yield _Row(values=tuple(texts.say(f"workbook.{name}") for name in heads), level="head")
+    facts = _fact_names(answers)
+    heads = [texts.say("workbook.node"), texts.say("workbook.level")]
+    heads += [name_words("fact", name, texts) for name in facts]
+    yield _Row(values=(*heads, texts.say("workbook.remarks")), level="head")
     for answer in answers:
-        yield _Row(
-            values=(
-                answer.node_id,
-                level_words(answer.level, texts),
-                "; ".join(_facts(answer, texts)),
-                "; ".join((*failures(answer, texts), *remarks(answer, texts, normal=True))),
-            ),
-            level=answer.level,
-        )
+        for _, reading in answer.readings:
+            yield _summed(answer, reading, facts, texts)
+        if not answer.readings:
+            yield _summed(answer, None, facts, texts)
 
 
-def _facts(answer: NodeAnswer, texts: Texts) -> Iterator[str]:
-    for _, reading in answer.readings:
-        for fact in reading.facts:
-            yield f"{name_words('fact', fact.name, texts)} {fact_words(fact, texts)}"
+def _fact_names(answers: Sequence[NodeAnswer]) -> list[str]:
+    names = [
+        fact.name for answer in answers for _, reading in answer.readings for fact in reading.facts
+    ]
+    return list(dict.fromkeys(names))[:_FACTS_MOST]
+
+
+def _summed(
+    answer: NodeAnswer, reading: Reading | None, facts: Sequence[str], texts: Texts
+) -> _Row:
+    """A row for each reading of a node; for one that has not answered, why."""
+    known = [reading.fact(name) if reading else None for name in facts]
+    told = [remark_words(remark, texts) for remark in reading.remarks] if reading else []
+    level = reading.level if reading and not answer.troubles else answer.level
+    return _Row(
+        values=(
+            answer.node_id,
+            level_words(level, texts),
+            *(_value(fact.value, fact.unit, texts) if fact else None for fact in known),
+            "; ".join((*failures(answer, texts), *told)),
+        ),
+        units=("", "", *(fact.unit if fact else "" for fact in known), ""),
+        level=level,
+    )
 
 
 def _grid_names(answers: Sequence[NodeAnswer]) -> list[str]:
@@ -146,8 +167,9 @@ def _grid_names(answers: Sequence[NodeAnswer]) -> list[str]:
 class _Book:
     """A workbook in the making, row by row."""
 
-    def __init__(self, texts: Texts) -> None:
+    def __init__(self, texts: Texts, rows_most: int) -> None:
         self._texts = texts
+        self._rows_most = rows_most
         self._book = Workbook(write_only=True)
         self._names: set[str] = set()
 
@@ -181,7 +203,7 @@ class _Book:
                     node,
                     source,
                     level_words(row.level, self._texts),
-                    *(_value(cell, column, self._texts) for cell, column in cells),
+                    *(_value(cell, column.unit, self._texts) for cell, column in cells),
                 ),
                 units=units,
                 level=row.level,
@@ -214,11 +236,17 @@ class _Book:
     ) -> None:
         """``head``: rows that stay in sight. Bounded; what is left out is counted."""
         made = [_Row(values=tuple(heads), level="head")] if heads else []
+        left = 0
         for row in rows:
-            made.append(row)
-            if len(made) > ROWS_MOST:
-                break
+            if len(made) <= self._rows_most:
+                made.append(row)
+            else:
+                left += 1
+        if left:
+            made.append(_Row(values=(self._texts.say("workbook.more", count=left),), free=True))
         page = self._book.create_sheet(self._named(title))
+        page.page_setup.orientation, page.page_setup.fitToHeight = "landscape", 0
+        page.sheet_properties.pageSetUpPr.fitToPage = True  # its whole width on one page
         if head:
             page.freeze_panes = f"A{head + 1}"
         for column, width in enumerate(_widths(made), start=1):
@@ -293,15 +321,15 @@ def _short(node: str) -> str:
     return "-".join(node.split("-")[-2:])
 
 
-def _value(cell: Cell, column: Column, texts: Texts) -> Value:
-    if isinstance(cell, str) and column.unit == "instant":
+def _value(cell: Cell, unit: Unit, texts: Texts) -> Value:
+    if isinstance(cell, str) and unit == "instant":
         try:
             at = datetime.fromisoformat(cell)
         except ValueError:
             return cell
         return _local(at) if at.tzinfo else cell
     if isinstance(cell, str):
-        return value_words(cell, column.unit, texts) if column.unit == "word" else cell
+        return value_words(cell, unit, texts) if unit == "word" else cell
     return cell
 
 
@@ -327,11 +355,13 @@ def _cell(page: object, row: _Row, index: int) -> WriteOnlyCell:
         cell.data_type = "s"  # openpyxl makes a formula of what begins with "="
         if text[:1] in _RISKY or value[:1] in _RISKY:
             cell.quotePrefix = True  # so that nobody makes one of it by pressing Enter
-        if len(text) > _WIDEST:
+        if len(text) > _WIDEST and not row.free:
             cell.alignment = _WRAPPED
     else:
         cell = WriteOnlyCell(page, value=value)
         cell.number_format = _FORMATS.get(unit, "General")
+        if isinstance(value, datetime):
+            cell.alignment = _LEFT
     if row.level == "head":
         cell.font, cell.fill = _HEAD_FONT, _HEAD
     elif row.level in _FILLS:
@@ -342,7 +372,7 @@ def _cell(page: object, row: _Row, index: int) -> WriteOnlyCell:
 def _widths(rows: Sequence[_Row]) -> list[float]:
     """By the longest value of each column; Korean letters are two wide."""
     widths: list[float] = []
-    for row in rows[:2000]:
+    for row in (row for row in rows[:2000] if not row.free):
         widths += [8.0] * (len(row.values) - len(widths))
         for index, value in enumerate(row.values):
             widths[index] = max(widths[index], min(_WIDEST, _width(value) + 2))

@@ -136,7 +136,7 @@ def _cells(
 
 
 def _excerpt(excerpt: Excerpt, texts: Texts, *, bounds: Bounds, node: str) -> list[Section]:
-    shown = excerpt.lines[: bounds.lines]
+    shown = excerpt.lines[-bounds.lines :]  # the newest: a log is read for its end
     total = len(excerpt.lines) + excerpt.more
     if not shown:
         return []
@@ -144,7 +144,7 @@ def _excerpt(excerpt: Excerpt, texts: Texts, *, bounds: Bounds, node: str) -> li
     lines = tuple(redact(line)[:_LINE_MAX] for line in shown)
     left = total - len(shown)
     if left:
-        lines = (*lines, texts.say("reading.more_lines", count=f"{left:,}"))
+        lines = (texts.say("reading.more_lines", count=f"{left:,}"), *lines)
     return [Lines(title=title, lines=lines)]
 
 

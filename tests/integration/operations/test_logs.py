@@ -280,11 +280,17 @@ async def test_masks_addresses_and_secrets_before_a_line_leaves_the_server(
 
 
 async def test_a_log_of_the_profile_is_named_and_no_other(node: LabNode, logs: Path) -> None:
-    (logs / "access.log").write_text('1.2.3.4 - - [23/May/2026:11:30:00 +0900] "GET /" 500 1\n')
+    (logs / "access.log").write_text(
+        '1.2.3.4 - - [23/May/2026:11:30:00 +0900] "GET /orders/17/x?token=abc HTTP/1.1" 500 1\n'
+    )
     profile = NodeProfile(logs=(LogSpec(name="access", path=str(logs / "access.log")),))
     context = watched(node, logs / "none.log", profile=profile).context()
     window = {"since": NOON - timedelta(hours=1), "until": NOON}
-    assert (await search(context, SearchLog(log="access", **window))).level == "warning"
+    reading = await search(context, SearchLog(log="access", **window))
+    messages = reading.grid("log_per_message")
+    assert messages is not None
+    assert messages.rows[0].cells[1] == "GET /orders/#/x 500"
+    assert reading.level == "warning"
     with pytest.raises(OperationFailed) as refused:
         await search(context, SearchLog(log="shadow", **window))
     assert (refused.value.code, refused.value.values) == ("not_in_profile", {"name": "shadow"})

@@ -15,7 +15,7 @@ from agent.wire.readings import Column, Excerpt, Fact, Grid, Reading, Remark, Ro
 from bot.core.domain.job import Job, JobState, StepRecord, StepState
 from bot.core.domain.plan import Plan
 from bot.core.texts import load_texts
-from bot.engine.workbook import ROWS_MOST, workbook_of
+from bot.engine.workbook import workbook_of
 from tests.fakes.planning import NOW, job_of, node_of, request_for, target_of
 
 TEXTS = load_texts("ko")
@@ -107,7 +107,11 @@ def test_has_a_summary_a_sheet_a_table_and_the_lines_of_each_node() -> None:
     assert told["조회 시각"] == datetime(2026, 4, 1, 14, 1)  # noqa: DTZ001  as Excel has it
     assert told["moef-budget-prod-was03"] == "확인 실패"
     assert told["moef-budget-prod-was01"] == "주의"
-    assert any("한국 시간으로 읽었습니다" in str(row[3]) for row in summary if len(row) > 3)
+    assert summary[8] == ("노드", "상태", "로그", "해당 줄", "참고")
+    assert summary[9][:4] == ("moef-budget-prod-was03", "확인 실패", None, None)
+    assert "서버에 접속할 수 없습니다" in str(summary[9][4])
+    assert summary[10][:4] == ("moef-budget-prod-was01", "주의", "catalina", 3)
+    assert "한국 시간으로 읽었습니다" in str(summary[10][4])
     assert rows(book, "prod-was01 catalina") == [
         ("번호", "내용"),
         (1, "first"),
@@ -172,9 +176,12 @@ def test_sheets_have_names_that_excel_takes() -> None:
 
 
 def test_is_bounded() -> None:
-    many = tuple(f"message {number}" for number in range(4999))
-    book = opened(a_job(*[a_reading(messages=many, more=3)] * 3))
-    assert book["메시지별 건수"].max_row == ROWS_MOST + 1
+    many = tuple(f"message {number}" for number in range(60))
+    job = a_job(*[a_reading(messages=many, more=3)] * 2)
+    book = load_workbook(io.BytesIO(workbook_of(job, TEXTS, rows_most=100)))
+    page = book["메시지별 건수"]
+    assert page.max_row == 102
+    assert page["A102"].value == "이 밖에 22건이 더 있습니다."
 
 
 def test_the_same_job_has_the_same_file() -> None:
