@@ -36,6 +36,7 @@ _ROW = re.compile(r"^\s*(\d{1,10})\s+(\d{1,10})\s+(\d{1,10})\s+(.*)$")
 _SSH = re.compile(r"^sshd(?:-session)?: (\S{1,256})@([a-z0-9/]{1,32})(?:,[a-z0-9/,]*)?$")
 _LOGIN = re.compile(r"^(?:/bin/|/usr/bin/)?login\b.* -- ([^\s-]\S{0,255})$")
 _NO_TERMINAL = frozenset({"notty", "internal-sftp"})
+_DISPLAY = re.compile(r"^:[0-9]")  # of the server itself
 _IPV4 = re.compile(r"^(\d{1,3})\.(\d{1,3})\.\d{1,3}\.\d{1,3}$")
 _COLUMNS = (
     Column(name="pid"),
@@ -86,7 +87,7 @@ async def list_sessions(context: StepContext, operation: ListSessions) -> Readin
     """A row for each session, the longest idle first.
 
     Raises:
-        OperationFailed: ``not_by_ftp``; ``no_shell``; ``sessions_unreadable``.
+        OperationFailed: ``not_by_ftp``; ``needs_shell``; ``sessions_unreadable``.
     """
     require_own_view(context)
     async with context.server() as server:
@@ -110,6 +111,8 @@ def _cells(one: Session) -> Row:
 
 
 async def _sessions(server: Transport) -> _Found:
+    if not server.shell:
+        raise OperationFailed("needs_shell")
     said = await _run(server, _LISTING)
     if said.status not in {0, 1}:  # 1: there is no such process
         raise OperationFailed("sessions_unreadable", lines=said.lines()[-5:])
@@ -231,7 +234,8 @@ def masked_source(source: str) -> str | None:
     domain. The rest is not sent at all."""
     if not source:
         return None
-    if source.startswith(":"):  # a display of the server itself
+    source = source.removeprefix("::ffff:")
+    if source == "::1" or _DISPLAY.match(source):
         return "local"
     address = _IPV4.match(source)
     if address:
@@ -253,7 +257,7 @@ async def end_session(context: StepContext, operation: EndSession) -> Done:
     Raises:
         OperationFailed: ``session_changed`` (the number belongs to another process by now),
             ``not_a_session``, ``sudo_refused``, ``session_refused`` (the program on the server
-            says no), ``session_remains``; ``not_by_ftp``, ``sessions_unreadable``.
+            says no), ``session_remains``; and those of ``list_sessions``.
     """
     require_own_view(context)
     async with context.server() as server:
