@@ -31,6 +31,7 @@ from agent.transports.transport import Connect
 from agent.wire.messages import PlanOrder, StepCancel, StepOrder, StepOutcome, StepProgress
 from agent.wire.plan import KeyLogin, NodeAccess, NodeTarget, PasswordLogin, ServiceLogin
 from agent.wire.seal import seal_access
+from bot.app.web.links import SignedLinks
 from bot.core.deploy_ports import SourceRepository
 from bot.core.domain.conversation import ReceivedFile
 from bot.core.domain.estate import (
@@ -52,7 +53,7 @@ from bot.core.domain.report import Report, Tone
 from bot.core.ports import Delivery
 from bot.engine.files import DiskFileStore
 from tests.fakes.durable import Running
-from tests.fakes.engine import MOEF, OTHER_SYSTEM, SYSTEM, World, words_of
+from tests.fakes.engine import MOEF, OTHER_SYSTEM, SYSTEM, FakeClock, World, words_of
 from tests.fakes.stores import MemoryInventory
 from tests.lab import Fleet, LabNode
 
@@ -168,7 +169,7 @@ class Site:
     _kept: KeptConnections = field(init=False)
 
     def __post_init__(self) -> None:
-        signer = SigningKey.generate()
+        signer, clock = SigningKey.generate(), FakeClock()
         files = DiskFileStore(self.folder / "files")
         nodes = [self._node(node, number) for number, node in enumerate(self.fleet.nodes, start=1)]
         webs = [self._node(self.fleet.web, 1)] if self.fleet.web else []
@@ -193,7 +194,13 @@ class Site:
             folder=self.folder,
             agents=self.pool,
             world_of=lambda **given: World(
-                inventory=self.inventory, files=files, signer=signer, **more, **given
+                inventory=self.inventory,
+                files=files,
+                signer=signer,
+                clock=clock,
+                links=SignedLinks("https://guardia.example", "a secret of the tests only", clock),
+                **more,
+                **given,
             ),
         )
 
@@ -308,8 +315,8 @@ class Site:
         return set(self.world.jobs.jobs) - before
 
     async def approve(self, job: Job, *, by: str = "leader") -> Job:
-        """Pressed, and followed to the end."""
-        await self.bot.press(job, by=by)
+        """Pressed, or with a one-time code where one is needed, and followed to the end."""
+        await self.bot.approve(job, by=by)
         return await self.ended(job)
 
     async def ended(self, job: Job, *, patience_s: float = 240) -> Job:
