@@ -36,8 +36,8 @@ class FetchMesQc:
         Raises:
             UserError: ``date_malformed``, ``no_database``, ``node_not_connected``.
         """
-        look = ReadQuality(date=_date(request))
         nodes = nodes_with(request, lambda profile: profile.database is not None)
+        look = ReadQuality(date=_date(request))
         return reading_plan(request, self.action_id, lambda node: [look], nodes=nodes)
 
 

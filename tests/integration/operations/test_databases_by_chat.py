@@ -188,6 +188,18 @@ async def test_a_database_that_is_down_is_told_apart_from_one_that_refuses(
     assert pg.passwords["guardia_signal"] not in down + refused
 
 
+async def test_who_may_look_and_not_end_is_told_so_though_it_was_seen(
+    site: Site, pg: Postgres
+) -> None:
+    async with blocked(pg) as held:
+        _, said = await looked(site, "check_db_status", by="dev")
+        told = await not_killed(site, held.holder, by="dev")
+        assert pg.psql(f"select count(*) from pg_stat_activity where pid = {held.holder}") == "1"
+    assert str(held.holder) in said
+    assert told.splitlines()[1] not in said
+    assert "허용하는 규칙이 없어" in told
+
+
 async def test_a_person_without_the_right_is_told_so_and_nothing_is_asked(site: Site) -> None:
     report = await site.refused(action="check_db_status", by="outsider")
     assert "요청대로 할 수 없습니다" in words_of(report)
