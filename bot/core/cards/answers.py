@@ -83,7 +83,7 @@ def reasons(answer: NodeAnswer, texts: Texts, *, most: int = _REASONS) -> list[s
         f"{name_words('fact', fact.name, texts)} {value_words(fact.value, fact.unit, texts)}"
         for _, reading in answer.readings
         for fact in reading.facts
-        if fact.level != "normal"
+        if fact.level != "normal" and fact.value is not None
     ]
     told += remarks(answer, texts)
     told = told or rows_words(answer, texts)
@@ -94,12 +94,13 @@ def reasons(answer: NodeAnswer, texts: Texts, *, most: int = _REASONS) -> list[s
 
 def remarks(answer: NodeAnswer, texts: Texts, *, normal: bool = False) -> list[str]:
     """What is said of it in sentences: what failed, and what it remarks."""
-    return failures(answer, texts) + [
+    said = [
         remark_words(remark, texts)
         for _, reading in answer.readings
         for remark in reading.remarks
         if normal or remark.level != "normal"
     ]
+    return [*failures(answer, texts), *dict.fromkeys(said)]  # two steps may say the same
 
 
 def rows_words(answer: NodeAnswer, texts: Texts) -> list[str]:

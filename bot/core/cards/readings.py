@@ -111,6 +111,7 @@ class _View:
     whole: bool
     alone: bool  # one node: nothing has to be headed by its name
     summed_up: bool = False  # and the summary above says already why it is bad
+    judged: bool = True  # what is as it should be says so
 
     def heads(self, answer: NodeAnswer) -> str:
         return "" if self.alone else answer.node_id
@@ -216,7 +217,8 @@ def _fact_section(reading: Reading, view: _View, *, label: str, node: str) -> li
         for grid in reading.grids
         if is_empty(grid)
     ]
-    level = "" if view.alone else level_words(reading.level, view.texts)
+    told = not view.alone and (view.judged or reading.level != "normal")
+    level = level_words(reading.level, view.texts) if told else ""
     title = " · ".join(part for part in (node, label, level) if part)
     return [Facts(rows=tuple(rows), title=title)] if rows else []
 
@@ -265,7 +267,7 @@ def exhibit_sections(plan: Plan, texts: Texts) -> list[Section]:
     """What a plan rests on: the very files and bytes, the difference. Bounded, and it says so."""
     steps = {step.node_id: step for step in plan.wire.steps()}
     shown = [one for one in plan.exhibits if one[0] in steps][:_EXHIBITED]
-    view = _View(texts=texts, whole=False, alone=len(plan.exhibits) == 1)
+    view = _View(texts=texts, whole=False, alone=len(plan.exhibits) == 1, judged=False)
     sections: list[Section] = []
     for node_id, reading in shown:
         answer = shown_answer(node_id, reading, steps[node_id])
