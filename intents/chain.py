@@ -49,6 +49,14 @@ class Chain:
         commanded = self._commands.read(utterance)
         if commanded is not None:
             return commanded
+        answer = await self._understood(utterance)
+        if isinstance(answer, Intent) and answer == Intent(action=NONE, source=answer.source):
+            # Whoever calls the bot by ``/sm`` is answered, even where nothing was understood.
+            return self._commands.unheard(utterance) or answer
+        return answer
+
+    async def _understood(self, utterance: Utterance) -> Intent | Clarification | None:
+        """What is said in words."""
         crontab = pasted_crontab(utterance.text) if utterance.addressed else None
         if crontab is not None:
             return Intent(action="cron_health_checker", params={"crontab": crontab})

@@ -28,6 +28,7 @@ from bot.core.texts import Texts
 from intents.command_book import BOOK
 from intents.command_target import Aim, read_aim
 from intents.command_values import WrongValueError, expected, read_value
+from intents.pasted import pasted_crontab
 from intents.phrase import LONGEST
 from intents.schema import CATALOGUE, missing
 
@@ -35,8 +36,10 @@ _COMMAND = re.compile(r"\s*/sm(?:\s+|$)", re.IGNORECASE)
 _ID = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}")
 _HELP = frozenset({"?", "help", "도움말", "-h", "--help"})
 _MOST_CHOICES = 8
+_SAID = 80  # characters of what was said that are said back
 _LIKE = 0.5  # how alike an unknown id must be to one that exists
 _OPERATION = "operation"
+_CRON_CHECKER = "cron_health_checker"
 Answer = Intent | Clarification
 
 
@@ -60,6 +63,9 @@ class CommandGrammar:
         match = _COMMAND.match(utterance.text)
         if match is None or not utterance.addressed or len(utterance.text) > LONGEST:
             return None
+        pasted = self._pasted(utterance, utterance.text[match.end() :])
+        if pasted is not None:
+            return pasted
         try:
             words = split_words(utterance.text[match.end() :])
         except UnclosedQuoteError:
@@ -68,6 +74,22 @@ class CommandGrammar:
         if not words:
             return _help(PREFIX)
         return self._first(words, utterance)
+
+    def unheard(self, utterance: Utterance) -> Clarification | None:
+        """The answer to words behind ``/sm`` that nobody has understood; None: it is not called."""
+        match = _COMMAND.match(utterance.text)
+        if match is None or not utterance.addressed:
+            return None
+        said = " ".join(utterance.text[match.end() :].split())[:_SAID]
+        return self._say("unheard", said=said)
+
+    def _pasted(self, utterance: Utterance, line: str) -> Intent | None:
+        """A crontab behind its checker: it is no target and no value, and has quotes of its own."""
+        first = line.split(maxsplit=1)[:1]
+        crontab = pasted_crontab(utterance.text)
+        if not first or crontab is None or _fitting(first[0], BOOK) != [_CRON_CHECKER]:
+            return None
+        return Intent(action=_CRON_CHECKER, params={"crontab": crontab})
 
     def _first(self, words: tuple[CommandWord, ...], utterance: Utterance) -> Answer | None:
         first, rest = unicodedata.normalize("NFKC", words[0].text), words[1:]
@@ -170,7 +192,7 @@ class CommandGrammar:
             way,
             command=line.spec.command,
             name=parameter.name,
-            said=word.text[:80],
+            said=word.text[:_SAID],
             expected=expected(parameter, self._texts),
         )
 
@@ -197,7 +219,7 @@ class CommandGrammar:
                 partial=replace(intent, missing=("institution", "system")),
             )
         if aim.unknown:
-            said = " ".join(aim.unknown)[:80]
+            said = " ".join(aim.unknown)[:_SAID]
             return self._say("no_target", command=line.spec.command, said=said)
         return None
 

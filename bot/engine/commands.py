@@ -187,7 +187,9 @@ class Commands:
             taken = say("command.kind.between", least=least, most=one.most or "")
         else:
             taken = say(f"command.kind.{one.kind.value}")
-        return f"{one.help} ({taken})" if one.help else taken
+        named = f"command.parameter.{one.name}"
+        about = one.help or (say(named) if self._texts.has(named) else "")
+        return f"{about} ({taken})" if about else taken
 
     def _left_out(self, one: CommandParameter) -> str:
         if one.required:

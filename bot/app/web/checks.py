@@ -17,7 +17,7 @@ from adapters.web.adapter import WebAdapter
 from adapters.web.gate import RequestError
 from bot.app.web.frame import Frame
 from bot.core.command_text import PREFIX, quoted
-from bot.core.domain.command import CommandSpec
+from bot.core.domain.command import CommandParameter, CommandSpec
 from bot.core.domain.estate import Vocabulary
 from bot.core.domain.people import Actor
 from bot.core.ports import Inventory
@@ -66,6 +66,7 @@ class CheckPages:
             texts,
             spec=spec,
             about=_about(spec, texts),
+            words={one.name: _label(spec, one, texts) for one in spec.parameters},
             rooms=await self._room.rooms_of(person),
             target=request.query.get("target", "")[:200],
             nonce=secrets.token_hex(12),
@@ -118,6 +119,13 @@ def command_line(spec: CommandSpec, form: Mapping[str, str]) -> str:
         if (value := " ".join(form.get(f"value.{one.name}", "").split("\n")).strip())
     ]
     return " ".join(filter(None, (PREFIX, spec.command, target, *values)))
+
+
+def _label(spec: CommandSpec, one: CommandParameter, texts: Texts) -> str:
+    """What the value is, and its name as a command has it."""
+    key = f"command.parameter.{one.name}"
+    about = texts.say(key) if texts.has(key) and not spec.script else one.help
+    return f"{about} ({one.name})" if about else one.name
 
 
 def _about(spec: CommandSpec, texts: Texts) -> str:

@@ -89,6 +89,12 @@ async def test_nobody_else_is_asked_about_a_command() -> None:
     assert classifier.texts == model.texts == []
 
 
+async def test_words_behind_it_that_nobody_understands_are_answered() -> None:
+    answer = await Chain(RuleParser(TEXTS), TEXTS).parse(said("/sm 야간점검"))
+    assert isinstance(answer, Clarification)
+    assert "`야간점검`" in answer.question
+
+
 async def test_an_overheard_command_is_none() -> None:
     heard = replace(said("/sm check_infra_health 예산시스템"), addressed=False)
     assert GRAMMAR.read(heard) is None
@@ -116,6 +122,7 @@ def test_every_system_management_action_is_a_command_with_words() -> None:
     for command in BOOK:
         assert TEXTS.has(f"command.about.{command}")
         assert TEXTS.has(f"command.family.{BOOK[command].family}")
+        assert all(TEXTS.has(f"command.parameter.{one.name}") for one in BOOK[command].parameters)
 
 
 # --- text and back -----------------------------------------------------------------------------
