@@ -13,14 +13,16 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
+import openpyxl
 from playwright.async_api import Locator, async_playwright, expect
 
 from bot.core.cards import final_report, plain_report, plan_card, progress_card
 from bot.core.domain.conversation import ConversationRef
-from bot.core.domain.job import JobState
+from bot.core.domain.job import Job, JobState
 from bot.core.domain.report import Attachment, Report
 from bot.core.texts import load_texts
-from bot.engine.chart import Chart, Line, Panel, draw
+from bot.engine.enclosures import enclosures
+from tests.fakes.engine import World
 from tests.fakes.planning import LEADER, NOW
 from tests.fakes.read_jobs import (
     asking_with_exhibits,
@@ -85,36 +87,14 @@ def scenes() -> list[Scene]:
     ]
 
 
-def chart_of_a_day() -> Chart:
-    """Three nodes over a day, one of them getting busy."""
-    times = [NOW - timedelta(minutes=15 * back) for back in range(95, -1, -1)]
-
-    def line(label: str, base: int, slope: float) -> Line:
-        points = ((at, min(100, base + n % 7 + slope * n)) for n, at in enumerate(times))
-        return Line(label=label, points=tuple(points))
-
-    return Chart(
-        title="moef-budget-prod - 3 node(s), last 24 h (KST)",
-        panels=(
-            Panel(
-                title="CPU %",
-                lines=(line("was01", 20, 0.8), line("was02", 30, 0), line("was03", 12, 0.1)),
-                bounds=(80, 95),
-            ),
-            Panel(title="Memory %", lines=(line("was01", 60, 0.1),), bounds=(85, 95)),
-        ),
-        since=times[0],
-        until=NOW,
-    )
-
-
-async def _one(content: bytes) -> AsyncIterator[bytes]:
-    yield content
-
-
-async def enclosed(server: RoomServer, name: str, content: bytes, media_type: str) -> Attachment:
-    kept = await server.files.receive(name, _one(content))
-    return Attachment(digest=kept.digest, name=name, size=kept.size, media_type=media_type)
+async def a_day_of(world: World, job: Job) -> None:
+    """What the nodes of a job have shown before it: the disk of one is filling up."""
+    for number, run in enumerate(job.plan.wire.runs()):
+        for back in range(1, 95):
+            at = NOW - timedelta(minutes=15 * back)
+            disk = 91 - back * 0.16 if number == 1 else 54.5
+            values = {"cpu": 28 + 9 * number + back % 7, "memory": 60 + back % 4, "disk": disk}
+            await world.samples.add(run.node_id, at, values)
 
 
 async def photograph(card: Locator, name: str) -> None:
@@ -145,21 +125,18 @@ async def test_no_kind_of_result_is_cut_off_on_a_phone() -> None:
         await browser.close()
 
 
-async def test_a_chart_is_seen_in_the_room_and_other_files_are_fetched() -> None:
+async def test_a_chart_is_seen_in_the_room_and_a_workbook_is_fetched() -> None:
     async with RoomServer() as server, async_playwright() as playwright:
+        world = World(files=server.files)
+        few, logs = few_resources(), logs_of_one()
+        await a_day_of(world, few)
+        [chart] = await enclosures(few, world.services)
+        asked = replace(logs, plan=replace(logs.plan, workbook=True))
+        [book] = await enclosures(asked, world.services)
         browser = await playwright.chromium.launch(**chromium_options())
         page = await browser.new_page(viewport=PHONE, locale="ko-KR")
         await page.goto(server.url)
         await page.get_by_test_id("person-u015").click()
-        chart = await enclosed(
-            server, "J260401-AB12CD.png", await draw(chart_of_a_day()), "image/png"
-        )
-        book = await enclosed(
-            server,
-            "J260401-AB12CD.xlsx",
-            b"PK\x03\x04 a workbook" * 2000,
-            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        )
         said = plain_report(KO.say("messengers.enclosed"))
         await server.adapter.post(replace(said, files=(chart,)), PLACE, key="chart")
         await server.adapter.post(replace(said, files=(book,)), PLACE, key="book")
@@ -174,16 +151,27 @@ async def test_a_chart_is_seen_in_the_room_and_other_files_are_fetched() -> None
         await expect(second.get_by_test_id("card-file")).to_contain_text(".xlsx")
         await expect(second.get_by_test_id("card-picture")).to_have_count(0)
         async with page.expect_download() as fetching:
-            await first.get_by_test_id("card-file").click()
-        assert (await fetching.value).suggested_filename == "J260401-AB12CD.png"
+            await second.get_by_test_id("card-file").click()
+        fetched = await (await fetching.value).path()
+        assert await asyncio.to_thread(_sheets, fetched)
         await photograph(first, "chart")
         await photograph(second, "workbook")
         await browser.close()
 
 
+def _sheets(path: Path) -> list[str]:
+    return list(openpyxl.load_workbook(path.open("rb"), read_only=True).sheetnames)
+
+
 async def test_what_only_claims_to_be_a_picture_is_no_page_of_ours() -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"<script>alert(1)</script>"
+
     async with RoomServer() as server:
-        claimed = await enclosed(server, "a.png", b"<script>alert(1)</script>", "image/png")
+        kept = await server.files.receive("a.png", chunks())
+        claimed = Attachment(
+            digest=kept.digest, name="a.png", size=kept.size, media_type="image/png"
+        )
         report = replace(plain_report("x"), files=(claimed,))
         place = await server.adapter.post(report, PLACE, key="claimed")
         client = await server.client("u015")
