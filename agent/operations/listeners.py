@@ -10,11 +10,10 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.transports.transport import Transport, TransportError
+from agent.transports.transport import Transport
 
 TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
-_LIMIT = 16 << 20  # bytes of one table
-_PIECE = 1 << 18
+_COMMAND_S = 30.0
 _ROW = re.compile(r"^\s*\d+: ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) \S+ 0A ", re.MULTILINE)
 
 # From where a port can be reached: from everywhere, at one address of the node, from itself only.
@@ -33,13 +32,10 @@ class Listener:
 async def listeners(server: Transport, host: str) -> tuple[Listener, ...] | None:
     """All listening ports, by number; None: the server does not tell. ``host``: the node's own
     address, which counts as reachable whatever it is."""
-    try:
-        texts = [await _table(server, path) for path in TABLES]
-    except TransportError as error:
-        if error.code not in {"not_found", "permission_denied", "no_shell"}:
-            raise
+    first, second = [await _table(server, path) for path in TABLES]
+    if first is None:
         return None
-    return listening_in("\n".join(texts), host)
+    return listening_in("\n".join([first, second or ""]), host)  # no IPv6, no second table
 
 
 def listening_in(text: str, host: str) -> tuple[Listener, ...]:
@@ -67,16 +63,8 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     return address.ipv4_mapped or address
 
 
-async def _table(server: Transport, path: str) -> str:
-    """The whole table; a server without IPv6 has no tcp6, which counts as empty."""
-    body = bytearray()
-    try:
-        while len(body) < _LIMIT:
-            piece = await server.read(path, offset=len(body), limit=_PIECE)
-            if not piece:
-                break
-            body += piece
-    except TransportError as error:
-        if error.code != "not_found" or path == TABLES[0]:
-            raise
-    return body.decode("ascii", errors="replace")
+async def _table(server: Transport, path: str) -> str | None:
+    """The table, or its first half megabyte: the kernel lists what listens first. In one go, since
+    every piece read by its place makes it walk over all rows before."""
+    said = await server.run(["cat", "--", path], timeout_s=_COMMAND_S)
+    return said.stdout if said.status == 0 else None

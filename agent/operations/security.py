@@ -147,7 +147,7 @@ def _port_row(listener: Listener, allowed: tuple[int, ...] | None) -> Row:
     elif listener.scope == "local":
         state = "port_local"
     elif allowed is None:
-        state, level = "port_not_said", "unknown"
+        state = "port_not_said"
     else:
         state, level = "port_not_allowed", "critical"
     return Row(cells=(str(listener.port), f"listen_{listener.scope}", state), level=level)

@@ -21,11 +21,25 @@ _INTRUSIVE = frozenset(
         "replace_files",
         "restore_backup",
         "start_service",
+        "register_cron",
     }
 )
 _DRAINS = frozenset({"drain_member", "drain_device"})
 # With these codes a balancer says that it serves by its old file.
 _NOT_DRAINED = frozenset({"syntax_check_failed", "reload_failed", "member_missing", "last_member"})
+# With these a crontab has been left alone.
+_NOT_REGISTERED = frozenset(
+    {
+        "crontab_moved",
+        "cron_root",
+        "cron_not_text",
+        "cron_missing",
+        "cron_refused",
+        "cron_block_broken",
+        "cron_invalid",
+        "not_in_profile",
+    }
+)
 _DISTURBING = frozenset({"stop_service", "replace_files", "restore_backup", "start_service"})
 
 
@@ -40,7 +54,9 @@ def begun_kinds(run: NodeRun, records: Mapping[str, StepRecord]) -> frozenset[st
 
 def has_effect(step: Step, record: StepRecord) -> bool:
     """Whether the step may have changed something: it has begun, and does not say otherwise."""
-    refused = step.operation.kind in _DRAINS and record.code in _NOT_DRAINED
+    kind = step.operation.kind
+    refused = kind in _DRAINS and record.code in _NOT_DRAINED
+    refused |= kind == "register_cron" and record.code in _NOT_REGISTERED
     return record.state in _BEGUN and not (record.state is StepState.FAILED and refused)
 
 

@@ -157,10 +157,13 @@ class Lab:
         options: SshdOptions = _LIGHT,
         web: bool = True,
         prefix: str = "was",
+        subnet: str = "127.0.1",
     ) -> Fleet:
-        """That many service nodes, was01 … at 127.0.1.11 …, and web01 balancing over them."""
+        """That many service nodes, was01 … at 127.0.1.11 …, and web01 balancing over them.
+
+        ``subnet``: another one, where no other lab's servers may be seen at the same address."""
         maker = NodeMaker(self.ground, self._parts)
-        nodes = maker.service_nodes(count, options, prefix=prefix)
+        nodes = maker.service_nodes(count, options, prefix=prefix, subnet=subnet)
         return Fleet(nodes=nodes, web=self._web(maker, nodes, "web01") if web else None)
 
     def tomcat_nodes(self, count: int = 2, *, web: bool = True) -> Fleet:

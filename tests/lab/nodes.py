@@ -184,13 +184,13 @@ class NodeMaker:
         return self._node(node_id, nginx, nginx.document_root, PLAIN, balancer=nginx.balancer)
 
     def service_nodes(
-        self, count: int, options: SshdOptions, *, prefix: str
+        self, count: int, options: SshdOptions, *, prefix: str, subnet: str = "127.0.1"
     ) -> tuple[LabNode, ...]:
         """That many service nodes, started four at a time."""
         with ThreadPoolExecutor(4) as pool:
             made = pool.map(
                 lambda number: self.service_node(
-                    f"{prefix}{number:02d}", f"127.0.1.{10 + number}", options
+                    f"{prefix}{number:02d}", f"{subnet}.{10 + number}", options
                 ),
                 range(1, count + 1),
             )

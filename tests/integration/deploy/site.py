@@ -25,6 +25,7 @@ from nacl.signing import SigningKey
 from agent.executor import Executor
 from agent.guard import GuardPolicy
 from agent.ledger import Ledger
+from agent.operations.baselines import Baselines
 from agent.transports.kept import KeptConnections
 from agent.transports.reach import connect
 from agent.transports.transport import Connect
@@ -186,6 +187,7 @@ class Site:
                 blobs=_Blobs(files),
                 policy=GuardPolicy(),
                 connect=self._kept.connect,
+                baselines=Baselines(self.folder / "baselines"),
                 now=lambda: self.world.clock.now(),  # noqa: PLW0108  the world comes later
             )
         )

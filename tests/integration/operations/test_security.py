@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import time
 from dataclasses import replace
@@ -60,7 +61,10 @@ def modern(module_lab: Lab, tallies: Path) -> LabNode:
 def old(module_lab: Lab, logs: Path) -> LabNode:
     """A node without faillock, whose btmp the account may read."""
     options = SshdOptions(host_keys=HOST_KEYS, private=((logs, "/var/log"),))
-    return module_lab.nodes(1, options=options, web=False, prefix="old").nodes[0]
+    # An address of its own: at the usual one, other labs' servers listen as well.
+    subnet = f"127.0.{100 + os.getpid() % 100}"
+    fleet = module_lab.nodes(1, options=options, web=False, prefix="old", subnet=subnet)
+    return fleet.nodes[0]
 
 
 async def inspected(
