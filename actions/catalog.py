@@ -20,6 +20,7 @@ from actions.layers import CheckInternalWasStatus
 from actions.logs import CollectTargetLogs
 from actions.resources import CheckDiskSpace, MonitorResources
 from actions.rollback import Rollback
+from actions.run_script import RunSiteScript
 from actions.server_info import ServerInfo
 from actions.service import ManageService
 from actions.sessions import KillSession, ListLogins
@@ -52,6 +53,7 @@ def actions_in(texts: Texts) -> tuple[Action, ...]:
         SslExpiryDetector(),
         CronHealthChecker(texts),
         RegisterCronJob(texts),
+        RunSiteScript(),
         ServerInfo(texts),
         AccessGuide(texts),
         Help(texts),

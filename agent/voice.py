@@ -51,9 +51,14 @@ class Voice:
             self.wake()
 
     async def tell(self, text: str) -> None:
-        """As ``say``; then wait until half of the room is free again, as long as something is
-        taken at all."""
-        self.say(text)
+        """As ``say``, part by part; after each wait until half of the room is free again, as long
+        as something is taken at all."""
+        part = max(1, self._limit // 8)  # a character has at most four bytes
+        for start in range(0, len(text), part):
+            self.say(text[start : start + part])
+            await self._room()
+
+    async def _room(self) -> None:
         loop = asyncio.get_running_loop()
         while len(self._held) > self._limit // 2 and not self._stalled and self._left_s > 0:
             began = loop.time()

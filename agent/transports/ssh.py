@@ -3,6 +3,9 @@
 Owns: what can be done over one login, and the transfer of files. Login and pinned host key are
 ``ssh_login``'s, commands ``ssh_exec``'s, the file primitives ``ssh_files``'. Knows nothing of
 operations.
+
+A name that is not of the server's charset is given as it is, in surrogates: it hides no other
+one, and is no text that a plan could carry.
 """
 
 from __future__ import annotations
@@ -139,6 +142,6 @@ class SshTransport:
             if self._sftp is None:
                 async with translated():
                     self._sftp = await self._connection.start_sftp_client(
-                        path_encoding=self._charset, path_errors="strict"
+                        path_encoding=self._charset, path_errors="surrogateescape"
                     )
             return self._sftp

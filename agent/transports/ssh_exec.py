@@ -22,6 +22,8 @@ from agent.transports.transport import OnOutput, Output, TransportError
 _DRAIN_S = 1.0  # for output still under way; a daemon that kept the stream open never ends it
 _DRAINS = 30  # at the most
 _UNHEARD = 256 * 1024  # characters that wait for whoever follows, before the server has to
+_WINDOW = 256 * 1024  # bytes that a server may send ahead of whoever follows
+_WIDE_WINDOW = 2 * 1024 * 1024  # asyncssh's own
 _REFUSED = {asyncssh.OPEN_REQUEST_SESSION_FAILED, asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED}
 
 Channel = asyncssh.SSHClientChannel[bytes]
@@ -77,12 +79,13 @@ async def _begin(
     connection: asyncssh.SSHClientConnection, request: ExecRequest, execution: _Exec
 ) -> Channel:
     async with translated():
-        command = shlex.join(request.arguments).encode(request.charset)
+        command = shlex.join(request.arguments).encode(request.charset, "surrogateescape")
         try:
             channel, _ = await connection.create_session(
                 lambda: execution,
                 cast(str, command),  # bytes pass as they are; text would always become UTF-8
                 encoding=None,
+                window=_WINDOW if execution.followed else _WIDE_WINDOW,
             )
         except asyncssh.ChannelOpenError as error:
             if error.code not in _REFUSED:
@@ -150,7 +153,7 @@ class _Exec(asyncssh.SSHClientSession[bytes]):
         self.error: Exception | None = None
         self.exited = asyncio.Event()
         self.closed = asyncio.Event()
-        self._followed = followed
+        self.followed = followed
         self._channel: Channel | None = None
         self._stdout = BoundedBytes()
         self._stderr = BoundedBytes()
@@ -167,9 +170,9 @@ class _Exec(asyncssh.SSHClientSession[bytes]):
         (self._stdout if datatype is None else self._stderr).add(data)
         self._heard_bytes += len(data)
         self._heard()
-        if self._followed is None or self._channel is None:
+        if self.followed is None or self._channel is None:
             return
-        if not self._followed.add(data, error=datatype is not None) and not self._paused:
+        if not self.followed.add(data, error=datatype is not None) and not self._paused:
             self._paused = True
             self._our_turn()
             self._channel.pause_reading()
@@ -248,7 +251,7 @@ class _Exec(asyncssh.SSHClientSession[bytes]):
 
     async def _drain(self) -> None:
         """What is still under way comes; where somebody follows it, as long as something does."""
-        for _ in range(1 if self._followed is None else _DRAINS):
+        for _ in range(1 if self.followed is None else _DRAINS):
             seen = self._heard_bytes
             with suppress(TimeoutError):
                 async with asyncio.timeout(_DRAIN_S):

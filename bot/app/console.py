@@ -56,6 +56,8 @@ def open_console(
         jobs=stores.jobs,
         history=stores.history,
         directory=services.directory,
+        outputs=stores.outputs,
+        files=stores.files,
         texts=services.texts,
         clock=clock,
     )

@@ -20,11 +20,13 @@ from bot.app import keys
 from bot.app.local_model import LocalModels, classifier_of
 from bot.app.repositories import repositories_of
 from bot.app.settings import GuardiaSettings
+from bot.core.check_ports import ScriptBook
 from bot.core.messenger_ports import ConsoleLinks
 from bot.core.ports import Adapter, AgentPool, Clock
 from bot.core.texts import Texts, load_texts
 from bot.engine.archive import FileLimits
 from bot.engine.files import DiskFileStore
+from bot.engine.outputs import DiskOutputStore
 from bot.engine.services import EngineSettings, Services, Stores
 from cmdb.approvals import SqlApprovalStore
 from cmdb.audit import ChainedAuditLog
@@ -91,6 +93,7 @@ def services_of(
     *,
     adapters: Sequence[Adapter],
     agents: AgentPool,
+    scripts: ScriptBook,
     links: ConsoleLinks | None,
 ) -> Services:
     """The ports, filled; the classifier begins to warm up."""
@@ -117,6 +120,7 @@ def services_of(
             agent_patience_s=settings.agents.patience_s,
             console_url=settings.console_url,
         ),
+        scripts=scripts,
         links=links,
     )
 
@@ -135,6 +139,7 @@ def _stores(foundation: Foundation) -> Stores:
         calendar=SqlCalendarStore(engine),
         identities=SqlIdentityLinks(engine),
         samples=SqlSampleStore(engine),
+        outputs=DiskOutputStore(foundation.settings.data_dir / "outputs", files=foundation.files),
         macros=SqlMacroStore(engine),
         codes=SqlOneTimeCodes(engine, keys.codes_key(foundation.settings.data_dir / "keys")),
     )

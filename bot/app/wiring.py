@@ -169,7 +169,9 @@ def _wire(foundation: Foundation, models: LocalModels) -> Bot:
     web, hub = _web(foundation), _hub(foundation)
     links, memory = _links(foundation), SqlMessengerMemory(foundation.engine)
     messengers = _messengers(foundation, memory, links)
-    services = services_of(foundation, models, adapters=(web, *messengers), agents=hub, links=links)
+    services = services_of(
+        foundation, models, adapters=(web, *messengers), agents=hub, scripts=hub, links=links
+    )
     return Bot(
         settings=settings,
         hub=hub,

@@ -13,10 +13,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from agent.wire.messages import StepOutcome
+import structlog
+
+from agent.wire.messages import StepOutcome, StepOutput
 from agent.wire.plan import ApprovalRecord, Grant, Step
 from agent.wire.seal import sign_grant
 from bot.core.cards import progress_card
+from bot.core.cards.output import with_last_lines
 from bot.core.domain.audit import AuditKind
 from bot.core.domain.decision import Verdict
 from bot.core.domain.job import Job, StepRecord, StepState
@@ -27,7 +30,10 @@ from bot.engine.approval_seal import ApprovalSeal
 from bot.engine.chronicle import Chronicle
 from bot.engine.outbound import Outbound
 from bot.engine.requests import ApprovalRequests
+from bot.engine.said import said_now
 from bot.engine.services import Services
+
+log = structlog.get_logger(__name__)
 
 _T = TypeVar("_T")
 _SETTLED = frozenset({StepState.SUCCEEDED, StepState.FAILED, StepState.REFUSED, StepState.SKIPPED})
@@ -151,13 +157,13 @@ class Execution:
         for step_id in step_ids:
             if not batch.begun(step_id) and await self._stops_before(batch, step_id):
                 return StepState.SKIPPED.value
+            state = StepState.UNKNOWN
             try:
                 state = await self.insist(batch.job_id, step_id)
-            except BaseException:
-                batch.halted = batch.halted or batch.forward
-                raise
+            finally:
+                if state is not StepState.SUCCEEDED:
+                    batch.halted = batch.halted or batch.forward
             if state is not StepState.SUCCEEDED:
-                batch.halted = batch.halted or batch.forward
                 return state.value
         return StepState.SUCCEEDED.value
 
@@ -180,9 +186,22 @@ class Execution:
             async for event in events:
                 if isinstance(event, StepOutcome):
                     return event
+                if isinstance(event, StepOutput):
+                    await self._keep_output(job, event)
         return StepOutcome(
             job_id=job.job_id, step_id=step.step_id, state="unknown", code="agent_silent"
         )
+
+    async def _keep_output(self, job: Job, piece: StepOutput) -> None:
+        try:
+            await self._stores.outputs.append(
+                job.job_id, piece.step_id, offset=piece.offset, text=piece.text
+            )
+        except OperationError as error:
+            # What a step says is for those who watch; what it has found comes with its outcome.
+            log.warning("output_not_kept", job=job.job_id, code=error.code)
+            return
+        self._show_soon(job)
 
     @asynccontextmanager
     async def _forwarding_cancel(self, job: Job, step: Step) -> AsyncIterator[None]:
@@ -278,7 +297,9 @@ class Execution:
             return
 
         async def render() -> Report:
-            return self.progress(await self._requests.load(job.job_id))
+            now = await self._requests.load(job.job_id)
+            said = await said_now(now, self._stores.outputs)
+            return with_last_lines(self.progress(now), said, texts=self._services.texts)
 
         self._outbound.edit_soon(job.progress, render)
 

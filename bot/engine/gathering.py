@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from agent.wire.scripts import ScriptSpec
 from bot.core.domain.estate import Target, Vocabulary
 from bot.core.domain.intent import Intent
 from bot.core.domain.job import Job
@@ -48,6 +49,7 @@ class Gathering:
         self._knowledge = knowledge
         self._sourcing = sourcing
         self._commands = Commands(services)
+        self._book = services.scripts
 
     async def request(
         self, asking: Asking, intent: Intent, action: Action, target: Target | None
@@ -76,7 +78,13 @@ class Gathering:
             guides=guides,
             seen=await self._seen(asking, action),
             permitted=await self._permitted(asking, action),
+            scripts=self._scripts(action, target),
         )
+
+    def _scripts(self, action: Action, target: Target | None) -> tuple[ScriptSpec, ...]:
+        if "scripts" not in action.needs or target is None or self._book is None:
+            return ()
+        return self._book.scripts(target.agent)
 
     async def _permitted(self, asking: Asking, action: Action) -> frozenset[str]:
         if "permitted" not in action.needs:

@@ -11,7 +11,13 @@ from datetime import timedelta
 
 from nacl.signing import SigningKey
 
-from bot.core.check_ports import MacroStore, OneTimeCodes, SampleStore, ScriptBook
+from bot.core.check_ports import (
+    MacroStore,
+    OneTimeCodes,
+    OutputStore,
+    SampleStore,
+    ScriptBook,
+)
 from bot.core.deploy_ports import CalendarStore, SourceRepository
 from bot.core.domain.command import CommandBook
 from bot.core.guide_ports import GuideSearch, GuideStore
@@ -65,6 +71,7 @@ class Stores:
     calendar: CalendarStore
     identities: IdentityLinks
     samples: SampleStore
+    outputs: OutputStore
     codes: OneTimeCodes
     macros: MacroStore
 

@@ -16,6 +16,7 @@ from nacl.signing import SigningKey
 from actions.catalog import action_of
 from agent.wire.operations import Digests, FingerprintFiles
 from agent.wire.plan import Step
+from bot.core.check_ports import OutputStore, ScriptBook
 from bot.core.domain.conversation import Click, Command, ConversationRef, Mention, ReceivedFile
 from bot.core.domain.estate import (
     Environment,
@@ -52,6 +53,7 @@ from tests.fakes.files import MemoryFileStore
 from tests.fakes.guides import MemoryGuides
 from tests.fakes.macros import MemoryMacros
 from tests.fakes.messengers import MemoryIdentityLinks
+from tests.fakes.outputs import MemoryOutputs
 from tests.fakes.parser import ScriptedParser
 from tests.fakes.planning import NOW, SYSTEM, behind, node_of
 from tests.fakes.pool import Scripted, ScriptedPool
@@ -229,6 +231,8 @@ class World:
     samples: MemorySamples = field(default_factory=MemorySamples)
     macros: MemoryMacros = field(default_factory=MemoryMacros)
     settings: EngineSettings = field(default_factory=lambda: EngineSettings(agent_patience_s=0))
+    outputs: OutputStore | None = None  # in memory, unless one is given
+    scripts: ScriptBook | None = None
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     inventory: MemoryInventory = field(default_factory=two_behind_one)
     signer: SigningKey = field(default_factory=SigningKey.generate)
@@ -264,6 +268,7 @@ class World:
                 calendar=self.calendar,
                 identities=self.identities or MemoryIdentityLinks(self.directory),
                 samples=self.samples,
+                outputs=self.outputs or MemoryOutputs(self.files),
                 macros=self.macros,
                 codes=self.codes,
             ),
@@ -271,6 +276,7 @@ class World:
             texts=TEXTS,
             signer=self.signer,
             settings=self.settings,
+            scripts=self.scripts,
             links=self.links,
         )
         self.chronicle = Chronicle(self.audit, self.clock)

@@ -19,6 +19,7 @@ from adapters.web.settings import WebSettings
 from bot.app.web.pages import ConsolePages
 from bot.core.domain.conversation import Inbound
 from bot.core.texts import load_texts
+from tests.fakes.outputs import MemoryOutputs
 from tests.fakes.rooms import (
     MemoryDirectory,
     MemoryFiles,
@@ -60,6 +61,7 @@ class RoomServer:
         self.directory = MemoryDirectory(sample_people())
         self.codes = MemorySignIn()
         self.audit = MemoryAudit()
+        self.outputs = MemoryOutputs()
         self.jobs = MemoryJobs()  # for the console's pages beside the room
         self.clock = TickingClock()
         self.received: list[Inbound] = []
@@ -145,6 +147,8 @@ class RoomServer:
             jobs=self.jobs,
             history=self.jobs,
             directory=self.directory,
+            outputs=self.outputs,
+            files=self.outputs.files,
             texts=load_texts("ko"),
             clock=self.clock,
         )

@@ -7,11 +7,12 @@ never an address; what came from a server is masked before it gets here.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from agent.wire.plan import NodeRun, Step
 from bot.app.web.outputs import output_of
+from bot.app.web.step_output import Parts, SaidView, said_view
 from bot.core.cards import final_report, moment, plan_card, progress_card
 from bot.core.cards.fleet import fate_words, version_words
 from bot.core.cards.nodes import NodeStory, stories
@@ -46,6 +47,7 @@ class StepView:
     elapsed: str
     began: str
     output: tuple[str, ...]
+    said: SaidView | None  # while it runs, or ran
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +96,7 @@ class Known:
     people: Sequence[Actor] = ()
     now: datetime
     node: str = ""  # show this one only, with everything
+    outputs: Parts = field(default_factory=dict)  # what steps have said, by their ids
 
 
 def job_view(job: Job, known: Known, texts: Texts) -> JobView:
@@ -187,11 +190,9 @@ def _nodes(
                 elapsed=_worked(run, records, known.now, texts),
                 version=_version(job, story, changes.get(run.node_id), texts),
                 names=_names(changes.get(run.node_id), texts),
-                steps=tuple(
-                    _step(step, records, known.now, texts, brief=brief) for step in run.steps
-                ),
+                steps=tuple(_step(step, records, known, texts, brief=brief) for step in run.steps),
                 undo=tuple(
-                    _step(step, records, known.now, texts, brief=brief)
+                    _step(step, records, known, texts, brief=brief)
                     for step in _undoing(run, records)
                 ),
                 files=files,
@@ -236,7 +237,7 @@ def _phase(run: NodeRun, records: Mapping[str, StepRecord]) -> str:
 def _step(
     step: Step,
     records: Mapping[str, StepRecord],
-    now: datetime,
+    page: Known,
     texts: Texts,
     *,
     brief: bool,
@@ -253,9 +254,15 @@ def _step(
         state=known.state.value,
         label=step_label(step, texts),
         detail=" · ".join(words),
-        elapsed=_elapsed(known, now, texts),
+        elapsed=_elapsed(known, page.now, texts),
         began=_moment(known.started_at),
         output=output_of(known, texts) if bad or not brief else (),
+        said=said_view(
+            step.step_id,
+            page.outputs.get(step.step_id),
+            texts,
+            live=known.state is StepState.RUNNING,
+        ),
     )
 
 

@@ -20,15 +20,18 @@ from adapters.web.door import Door
 from adapters.web.gate import RequestError
 from bot.app.web.frame import Frame
 from bot.app.web.job_view import JobView, Known, job_view
+from bot.app.web.step_output import parts_of, send_output
+from bot.core.check_ports import OutputStore
 from bot.core.domain.job import Job
 from bot.core.domain.people import Actor
 from bot.core.domain.report import Section
 from bot.core.policy import eligible
-from bot.core.ports import Clock, Directory, HistoryStore, JobStore
+from bot.core.ports import Clock, Directory, FileStore, HistoryStore, JobStore
 from bot.core.texts import Texts
 from bot.engine.past import past_of
 
 _JOB = r"{job_id:J[0-9]{6}-[A-Z0-9]{6}}"
+_OUTPUT = r"output/{step_id:[a-z0-9][a-z0-9.-]{0,80}}"
 _TYPES = {"js": "text/javascript", "css": "text/css", "txt": "text/plain"}
 
 
@@ -49,9 +52,13 @@ class ConsolePages:
         jobs: JobStore,
         history: HistoryStore,
         directory: Directory,
+        outputs: OutputStore,
+        files: FileStore,
         texts: Texts,
         clock: Clock,
     ) -> None:
+        self._outputs = outputs
+        self._files = files
         self._door = door
         self.frame = Frame(door, texts)
         self._jobs = jobs
@@ -71,6 +78,7 @@ class ConsolePages:
             [
                 web.get(f"/jobs/{_JOB}", self.frame.guarded(self._page)),
                 web.get(f"/jobs/{_JOB}/live", self.frame.guarded(self._live)),
+                web.get(f"/jobs/{_JOB}/{_OUTPUT}", self.frame.guarded(self._output)),
                 web.get("/jobs/{other:.*}", self.frame.guarded(self._unknown)),
                 web.get("/console/static/{name}", self._door.guard(self._asset)),
             ]
@@ -103,8 +111,14 @@ class ConsolePages:
             people=eligible(job, await self._directory.people()),
             now=self._clock.now(),
             node=node,
+            outputs=await parts_of(job, self._outputs, node=node),
         )
         return job_view(job, known, texts)
+
+    async def _output(self, request: web.Request, texts: Texts) -> web.StreamResponse:
+        """Everything that one step has said, as a file."""
+        job = await self._visible(request)
+        return await send_output(request, job, self._outputs, self._files)
 
     async def _visible(self, request: web.Request) -> Job:
         person: Actor = await self.frame.signed_in(request)

@@ -26,11 +26,21 @@ from agent.executor import Executor
 from agent.guard import GuardPolicy
 from agent.ledger import Ledger
 from agent.operations.baselines import Baselines
+from agent.scripts import ScriptShelf, SiteScript
 from agent.transports.kept import KeptConnections
 from agent.transports.reach import connect
 from agent.transports.transport import Connect
-from agent.wire.messages import PlanOrder, StepCancel, StepOrder, StepOutcome, StepProgress
+from agent.voice import Voice
+from agent.wire.messages import (
+    PlanOrder,
+    StepCancel,
+    StepOrder,
+    StepOutcome,
+    StepOutput,
+    StepProgress,
+)
 from agent.wire.plan import KeyLogin, NodeAccess, NodeTarget, PasswordLogin, ServiceLogin
+from agent.wire.scripts import ScriptSpec
 from agent.wire.seal import seal_access
 from bot.app.web.links import SignedLinks
 from bot.core.deploy_ports import SourceRepository
@@ -53,6 +63,7 @@ from bot.core.domain.people import Actor
 from bot.core.domain.report import Report, Tone
 from bot.core.ports import Delivery
 from bot.engine.files import DiskFileStore
+from bot.engine.outputs import DiskOutputStore
 from tests.fakes.durable import Running
 from tests.fakes.engine import MOEF, OTHER_SYSTEM, SYSTEM, FakeClock, World, words_of
 from tests.fakes.stores import MemoryInventory
@@ -92,7 +103,7 @@ class LabPool:
 
     async def run_step(
         self, delivery: Delivery, step_id: str
-    ) -> AsyncIterator[StepProgress | StepOutcome]:
+    ) -> AsyncIterator[StepProgress | StepOutput | StepOutcome]:
         plan = delivery.plan
         step = plan.step(step_id)
         assert step is not None
@@ -105,7 +116,13 @@ class LabPool:
                 if inspect.iscoroutine(waiting):
                     await asyncio.create_task(waiting, context=Context())
         fault = self.faults.pop(step_id, None)
-        outcome = None if fault and not fault.effect else await self._run(delivery, step_id)
+        outcome = None
+        if fault is None or fault.effect:
+            async for event in self._run(delivery, step_id):
+                if isinstance(event, StepOutcome):
+                    outcome = event
+                else:
+                    yield event
         if fault is not None:
             outcome = StepOutcome(
                 job_id=plan.job_id, step_id=step_id, state="failed", code=fault.code
@@ -113,13 +130,38 @@ class LabPool:
         assert outcome is not None
         yield outcome
 
-    async def _run(self, delivery: Delivery, step_id: str) -> StepOutcome:
+    async def _run(
+        self, delivery: Delivery, step_id: str
+    ) -> AsyncIterator[StepOutput | StepOutcome]:
         plan = delivery.plan
         await self.executor.deliver(
             PlanOrder(plan=plan, grant=delivery.grant, access=delivery.access)
         )
         order = StepOrder(job_id=plan.job_id, plan_digest=plan.digest(), step_id=step_id)
-        return await self.executor.run(order, lambda progress: None)
+        voice, said = Voice(), asyncio.Event()
+        voice.wake = said.set
+        running = asyncio.ensure_future(self.executor.run(order, lambda progress: None, voice))
+        running.add_done_callback(lambda _: said.set())
+        while not running.done() or voice.held:
+            await said.wait()
+            said.clear()
+            while (piece := voice.take()) is not None:
+                offset, text = piece
+                yield StepOutput(job_id=plan.job_id, step_id=step_id, offset=offset, text=text)
+        yield await running
+
+
+class LabScripts:
+    """A ``ScriptBook`` of the one agent."""
+
+    def __init__(self, shelf: ScriptShelf) -> None:
+        self._shelf = shelf
+
+    def scripts(self, agent: str) -> tuple[ScriptSpec, ...]:
+        return self._shelf.announced() if agent == AGENT else ()
+
+    def known(self) -> Mapping[str, tuple[ScriptSpec, ...]]:
+        return {AGENT: self.scripts(AGENT)}
 
 
 class LabInventory(MemoryInventory):
@@ -162,6 +204,7 @@ class Site:
     services: Mapping[str, Mapping[str, ServiceLogin]] = field(default_factory=dict)
     extra: Sequence[Node] = ()
     aim: Connect = connect
+    scripts: Sequence[SiteScript] = ()  # in the agent's settings
     sources: Callable[[DiskFileStore], SourceRepository] | None = None
     seal: PrivateKey = field(default_factory=PrivateKey.generate)
     bot: Running = field(init=False)
@@ -171,7 +214,9 @@ class Site:
 
     def __post_init__(self) -> None:
         signer, clock = SigningKey.generate(), FakeClock()
+        shelf = ScriptShelf(self.scripts)
         files = DiskFileStore(self.folder / "files")
+        outputs = DiskOutputStore(self.folder / "outputs", files=files)
         nodes = [self._node(node, number) for number, node in enumerate(self.fleet.nodes, start=1)]
         webs = [self._node(self.fleet.web, 1)] if self.fleet.web else []
         everything = [*nodes, *webs, *self.extra]
@@ -188,6 +233,7 @@ class Site:
                 policy=GuardPolicy(),
                 connect=self._kept.connect,
                 baselines=Baselines(self.folder / "baselines"),
+                scripts=shelf,
                 now=lambda: self.world.clock.now(),  # noqa: PLW0108  the world comes later
             )
         )
@@ -198,6 +244,8 @@ class Site:
             world_of=lambda **given: World(
                 inventory=self.inventory,
                 files=files,
+                outputs=outputs,
+                scripts=LabScripts(shelf),
                 signer=signer,
                 clock=clock,
                 links=SignedLinks("https://guardia.example", "a secret of the tests only", clock),
@@ -398,7 +446,7 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
 def _vocabulary(nodes: Sequence[Node]) -> Vocabulary:
     return Vocabulary(
         institutions=(InstitutionEntry(name=MOEF, code="MOEF"),),
-        systems=(SYSTEM, OTHER_SYSTEM),
+        systems=(replace(SYSTEM, agent=AGENT), OTHER_SYSTEM),
         nodes=tuple(node.entry for node in nodes),
         srs=(
             SrEntry(
