@@ -19,6 +19,7 @@ from datetime import datetime, timedelta, timezone, tzinfo
 
 from agent.operations.context import OperationFailed
 from agent.operations.log_stamps import Stamps, zone_of
+from agent.transports.output import plain
 from agent.transports.transport import Entry, Transport, TransportError
 
 READ_BYTES = 64 << 20
@@ -61,7 +62,8 @@ class Part:
 
     @property
     def name(self) -> str:
-        return posixpath.basename(self.path)
+        """As it can be told: whatever bytes it has on its server."""
+        return plain(posixpath.basename(self.path))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -99,7 +101,7 @@ async def find_parts(
     found = [
         Part(path=posixpath.join(folder, other), size=entry.size, mtime=entry.mtime, parallel=kind)
         for other, entry in entries.items()
-        if entry.kind == "file" and (kind := _kinship(name, other)) is not None
+        if entry.kind == "file" and (kind := kinship(name, other)) is not None
     ]
     if own is None and not found:
         raise OperationFailed("log_missing", path=path)
@@ -139,7 +141,7 @@ async def _own(server: Transport, path: str, folders: Sequence[str]) -> Part | N
     return Part(path=real, size=entry.size, mtime=entry.mtime)
 
 
-def _kinship(name: str, other: str) -> bool | None:
+def kinship(name: str, other: str) -> bool | None:
     """Whether a file is an earlier part of the log (False) or of another one that says the same
     day by day (True), such as ``catalina.2026-05-22.log`` of ``catalina.out``; None: neither."""
     plain = other.removesuffix(".gz")

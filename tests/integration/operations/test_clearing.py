@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import os
 import tempfile
 import time
@@ -329,15 +330,69 @@ async def test_a_clearing_that_was_cut_off_is_taken_up_where_it_was(
     first, second = old(lab, logs / "a.log", 40), old(lab, logs / "b.log", 40)
     found = await list_stale(place.context(), ASKED)
     # As it is when the line breaks while gzip runs: the twin, and half of what it becomes.
-    twin = logs / ".guardia-000000000000"
-    os.link(second, twin)
+    name = f".guardia-{hashlib.sha256(str(second).encode()).hexdigest()[:12]}"
+    os.link(second, logs / name)
+    lab.ground.write(logs / f"{name}.gz", gzip.compress(TEXT)[:50])
     operation = ClearStale(files=found.files)
-    await clear_stale(place.context(), operation)
-    twin.unlink()
+    assert await is_cleared(place.context(), operation) is Verified.NOT_DONE
+    reading = await clear_stale(place.context(), operation)
+    assert set(outcomes(reading).values()) == {"clear_done"}
+    assert sorted(path.name for path in logs.iterdir()) == ["a.log.gz", "b.log.gz"]
+    assert gzip.decompress((logs / "b.log.gz").read_bytes()) == TEXT
     assert await is_cleared(place.context(), operation) is Verified.DONE
     again = await clear_stale(place.context(), operation)
     assert set(outcomes(again).values()) == {"clear_gone"}
-    assert gzip.decompress(first.with_suffix(".log.gz").read_bytes()) == TEXT
+    assert not first.exists()
+
+
+async def test_a_log_that_grows_while_it_is_compressed_is_left_alone(
+    lab: Lab, logs: Path, place: Watched
+) -> None:
+    log = old(lab, logs / "a.log", 40)
+    found = await list_stale(place.context(), ASKED)
+    place.after["gzip", "-t"] = lambda: log.write_bytes(TEXT + b"one more\n")
+    with pytest.raises(OperationFailed) as failed:  # what was packed is not what lies there
+        await clear_stale(place.context(), ClearStale(files=found.files))
+    assert failed.value.values["reason"] == "pack_damaged"
+    assert log.read_bytes() == TEXT + b"one more\n"
+    assert [path.name for path in logs.iterdir()] == ["a.log"]
+
+
+async def test_a_log_that_is_touched_at_the_last_moment_is_left_alone(
+    lab: Lab, logs: Path, place: Watched
+) -> None:
+    log = old(lab, logs / "a.log", 40)
+    found = await list_stale(place.context(), ASKED)
+    place.after["sha256sum", "--"] = lambda: log.write_bytes(TEXT)  # the same, but written now
+    reading = await clear_stale(place.context(), ClearStale(files=found.files))
+    assert outcomes(reading) == {"a.log": "clear_changed"}
+    assert [path.name for path in logs.iterdir()] == ["a.log"]
+
+
+async def test_a_damaged_copy_never_replaces_a_log(lab: Lab, logs: Path, place: Watched) -> None:
+    log = old(lab, logs / "a.log", 40)
+    found = await list_stale(place.context(), ASKED)
+
+    def damage() -> None:
+        (twin,) = logs.glob(".guardia-*.gz")
+        twin.write_bytes(gzip.compress(TEXT.replace(b"line", b"lime")))
+
+    place.after["gzip", "-t"] = damage
+    with pytest.raises(OperationFailed) as failed:
+        await clear_stale(place.context(), ClearStale(files=found.files))
+    assert failed.value.values["reason"] == "pack_damaged"
+    assert log.read_bytes() == TEXT
+    assert [path.name for path in logs.iterdir()] == ["a.log"]
+
+
+async def test_a_name_in_another_charset_does_not_hide_the_others(
+    lab: Lab, logs: Path, place: Watched
+) -> None:
+    odd = os.fsencode(logs) + "/한글.log".encode("cp949")
+    Path(os.fsdecode(odd)).write_bytes(TEXT)
+    old(lab, logs / "a.log", 40)
+    found = await list_stale(place.context(), ASKED)
+    assert [file.path for file in found.files] == ["a.log"]
 
 
 async def test_a_full_disk_is_cleared_without_room_for_a_copy(lab: Lab, node: LabNode) -> None:

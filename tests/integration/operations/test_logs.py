@@ -332,3 +332,30 @@ async def test_says_that_there_is_no_log_or_no_server(node: LabNode, logs: Path)
     with pytest.raises(TransportError) as away:
         await search(seen.context(), SearchLog(since=NOON - timedelta(hours=1), until=NOON))
     assert away.value.code == "unreachable"
+
+
+async def test_names_in_another_charset_hide_no_part_of_a_log(node: LabNode, logs: Path) -> None:
+    (logs / "app.log").write_text("2026-05-23 11:30:00 here\n")
+    odd = os.fsencode(logs) + "/app.log.백업".encode("cp949")
+    Path(os.fsdecode(odd)).write_text("2026-05-23 11:29:00 in an odd place\n")
+    Path(os.fsdecode(odd + b".xz")).write_text("packed")
+    reading = await found(node, logs / "app.log")
+    assert [shown.rpartition(":00 ")[2] for shown in lines_of(reading)] == [
+        "in an odd place",
+        "here",
+    ]
+    assert reading.model_dump_json()
+
+
+async def test_logs_are_read_over_ftp_in_koreas_time() -> None:
+    with Lab() as lab:
+        ftp = lab.ftp_node()
+        lab.ground.write(ftp.deploy_path / "app.log", "2026-05-23 11:30:00 ERROR over ftp\n")
+        path = f"{ftp.ftp.visible_root}/htdocs/app.log"
+        service = ftp.service.spec.model_copy(update={"log_path": path})
+        seen = Watched(access=ftp.access(service=service))
+        asked = SearchLog(since=NOON - timedelta(hours=1), until=NOON)
+        reading = await search(seen.context(), asked)
+    assert [shown[-8:] for shown in lines_of(reading)] == ["over ftp"]
+    assert [remark.code for remark in reading.remarks] == ["log_zone_assumed"]
+    assert seen.ran == []

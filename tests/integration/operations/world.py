@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -26,7 +26,11 @@ class Recorded:
 
     async def run(self, arguments: Sequence[str], **more: Any) -> Output:
         self._world.ran.append(tuple(arguments))
-        return await self._server.run(arguments, **more)
+        said = await self._server.run(arguments, **more)
+        happens = self._world.after.get(tuple(arguments[:2]))
+        if happens is not None:
+            happens()
+        return said
 
     async def read(self, path: str, *, offset: int = 0, limit: int) -> bytes:
         body = await self._server.read(path, offset=offset, limit=limit)
@@ -36,11 +40,13 @@ class Recorded:
 
 @dataclass(kw_only=True)
 class Watched:
-    """A node's access, and what was done there."""
+    """A node's access, and what was done there. ``after``: what happens on the server when a
+    command that begins with these two arguments has ended."""
 
     access: NodeAccess
     ran: list[tuple[str, ...]] = field(default_factory=list)
     read_bytes: int = 0
+    after: dict[tuple[str, ...], Callable[[], object]] = field(default_factory=dict)
 
     @asynccontextmanager
     async def server(self) -> AsyncIterator[Transport]:
