@@ -62,7 +62,7 @@ class CheckDiskSpace:
                 ``node_not_connected``.
         """
         target = target_of(request)
-        path = str(request.params.get("path") or "")
+        path = _plain(str(request.params.get("path") or ""))
         nodes = _knowing(target.nodes, path)
 
         def looks(node: Node) -> Sequence[Operation]:
@@ -70,6 +70,11 @@ class CheckDiskSpace:
             return [ReadDisks(paths=(path,) if path else (), used=used)]
 
         return reading_plan(request, self.action_id, looks, nodes=nodes)
+
+
+def _plain(path: str) -> str:
+    """A folder is the same with a slash behind it."""
+    return path.rstrip("/") or path[:1]
 
 
 def _knowing(nodes: Sequence[Node], path: str) -> tuple[Node, ...]:

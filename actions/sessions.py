@@ -7,6 +7,7 @@ began go into the plan together, so that what is approved is that very login. Pu
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from actions.nodes import (
     environments_of,
@@ -26,7 +27,7 @@ from agent.wire.operations import Operation
 from agent.wire.plan import WirePlan
 from agent.wire.readings import Grid, Reading, Row
 from bot.core.domain.estate import Node
-from bot.core.domain.plan import Plan, Risk
+from bot.core.domain.plan import Note, Plan, Risk
 from bot.core.errors import UserError
 from bot.core.ports import ActionRequest
 
@@ -105,7 +106,7 @@ class KillSession:
             risk=self.risk,
             wire=wire,
             digest=wire.digest(),
-            title=title(self.action_id, (node,)),
+            title=_title(node, pid=pid, user=session["user"]),
             node_names=(node.node_id,),
             environments=environments_of((node,)),
             institution=target.system.institution,
@@ -118,6 +119,13 @@ class KillSession:
             warnings=(note("warnings.kill_session", user=session["user"]),),
             exhibits=((node.node_id, _exhibit(grid, row)),),
         )
+
+
+def _title(node: Node, *, pid: int, user: str) -> Note:
+    """Whose login, and where: the card's and the report's first line."""
+    plain = title(KillSession.action_id, (node,))
+    more = (("node", node.node_id), ("pid", str(pid)), ("user", user))
+    return replace(plain, values=(*plain.values, *more))
 
 
 def _pid(request: ActionRequest) -> int:

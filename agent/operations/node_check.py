@@ -32,6 +32,7 @@ class _Login:
     milliseconds: int | None
     code: str = ""
     process: str | None = None
+    looked: bool = True  # for the process: over FTP nothing can be seen of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,12 @@ async def check_node(context: StepContext, operation: CheckNode) -> Reading:
     echo, login, service = await asyncio.gather(
         _ping(target), _log_in(context), _ask(target, target.service.health_path)
     )
-    facts = (*_service_facts(service), *_login_facts(login), *_echo_facts(echo))
+    is_open = service.milliseconds is not None
+    facts = (
+        *_service_facts(service),
+        *_login_facts(login, is_open=is_open),
+        *_echo_facts(echo),
+    )
     remarks = _remarks(echo, login, service)
     levels: list[Level] = [*(fact.level for fact in facts), *(said.level for said in remarks)]
     return Reading(level=worst(*levels), facts=facts, remarks=remarks)
@@ -93,7 +99,7 @@ async def _log_in(context: StepContext) -> _Login:
             took = round((loop.time() - began) * 1000)
             service = context.target.service
             if context.target.transfer == "ftp":
-                return _Login(milliseconds=took)
+                return _Login(milliseconds=took, looked=False)
             pid = await living_pid(server, service)
             if pid is None:
                 pid = await listener_pid(server, service.port)
@@ -135,13 +141,17 @@ def _echo_facts(echo: Echo | None) -> tuple[Fact, ...]:
     return (Fact(name="ping", value=None, unit="milliseconds"),)
 
 
-def _login_facts(login: _Login) -> tuple[Fact, ...]:
+def _login_facts(login: _Login, *, is_open: bool) -> tuple[Fact, ...]:
+    """Of a service that answers, a process that cannot be told (another account's) means
+    nothing; of one that does not, that there is none to be seen says where to begin."""
     if login.milliseconds is None:
         word = "no_answer" if login.code == "unreachable" else "refused"
         return (Fact(name="login", value=word, unit="word", level="warning"),)
-    process = Fact(name="process", value=login.process, unit="word")
     took = Fact(name="login", value=login.milliseconds, unit="milliseconds")
-    return (took, process)
+    if login.code or not login.looked:
+        return (took,)
+    process = login.process or (None if is_open else "not_found")
+    return (took, Fact(name="process", value=process, unit="word"))
 
 
 def _service_facts(service: _Service) -> tuple[Fact, ...]:

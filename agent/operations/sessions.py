@@ -292,7 +292,7 @@ async def _the(server: Transport, operation: EndSession) -> Session:
 async def _end(context: StepContext, server: Transport, session: Session) -> None:
     pid, started = str(session.pid), str(session.started)
     if session.user == context.target.user:
-        said = await _run(server, ("kill", "-s", "TERM", "--", pid))
+        said = await _run(server, ("kill", "-TERM", pid))
         if said.status == 0:
             return
     said = await _run(server, ("sudo", "-n", "--", HELPER, pid, started))

@@ -1,6 +1,6 @@
 """Which layer is at fault: what the web servers and the WAS answered, each asked by itself.
 
-Owns: the conclusion of ``check_internal_was_status``, and its sentence. Knows no server.
+Owns: the conclusion of ``check_internal_was_status``, its sentence and its table. Knows no server.
 """
 
 from __future__ import annotations
@@ -9,13 +9,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from agent.wire.readings import Reading
-from bot.core.cards.wording import listed, records_of
-from bot.core.domain.job import Job, StepRecord
-from bot.core.domain.report import Tone
+from agent.wire.readings import Reading, worst
+from bot.core.cards.values import fact_words, level_words, name_words, remark_words
+from bot.core.cards.wording import listed, outcome_words, records_of
+from bot.core.domain.job import Job, StepRecord, StepState
+from bot.core.domain.report import Notice, Section, Table, Tone
 from bot.core.texts import Texts
 
 _NAMED = 5
+_OPEN_ROWS = 12
+_TROUBLED = frozenset({StepState.FAILED, StepState.REFUSED, StepState.UNKNOWN})
 _PROXY_FAILURES = frozenset({502, 503, 504})
 
 
@@ -116,13 +119,9 @@ def _those(layer: Mapping[str, Standing], *wanted: Standing) -> tuple[str, ...]:
 
 def layer_summary(job: Job, texts: Texts) -> tuple[str, Tone]:
     """What a person reads first of a job of this verb."""
-    records = records_of(job)
     found: dict[str, dict[str, Standing]] = {"WEB": {}, "WAS": {}}
-    layers = dict(job.plan.layers)
-    for run in job.plan.wire.runs():
-        own, *behind = [_answer(records.get(step.step_id)) for step in run.steps]
-        standing = through(standing_of(own), behind)
-        found.setdefault(layers.get(run.node_id, "WAS"), {})[run.node_id] = standing
+    for asked in _asked(job):
+        found.setdefault(asked.layer, {})[asked.node_id] = asked.standing
     made = concluded(found["WEB"], found["WAS"])
     said = texts.say(
         f"layers.{made.code}",
@@ -134,6 +133,75 @@ def layer_summary(job: Job, texts: Texts) -> tuple[str, Tone]:
         rest = texts.say("layers.and_unknown", unknown=listed(made.unknown, _NAMED, texts))
         said = f"{said} {rest}"
     return said, made.tone
+
+
+def layer_sections(job: Job, texts: Texts) -> list[Section]:
+    """A row a server, web servers first; then what is to be known of those that are not well."""
+    everyone = _asked(job)
+    several = any(asked.behind for asked in everyone)
+    heads = [texts.say("cards.column.node"), texts.say("layers.column.layer")]
+    heads += [texts.say("cards.column.result")]
+    heads += [name_words("fact", name, texts) for name in ("port", "health_page")]
+    heads += [texts.say("layers.column.through")] if several else []
+    rows = [_row(asked, several=several, texts=texts) for asked in everyone]
+    table = Table(columns=tuple(heads), rows=tuple(rows), folded=len(rows) > _OPEN_ROWS)
+    return [table, *(notice for asked in everyone[:_OPEN_ROWS] for notice in _told(asked, texts))]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """One server: what its own page answered, and what pages behind it did."""
+
+    node_id: str
+    layer: str
+    own: Reading | None
+    behind: tuple[Reading | None, ...]
+    trouble: StepRecord | None
+
+    @property
+    def standing(self) -> Standing:
+        return through(standing_of(self.own), self.behind)
+
+
+def _asked(job: Job) -> list[_Asked]:
+    records, layers = records_of(job), dict(job.plan.layers)
+    found = []
+    for run in job.plan.wire.runs():
+        known = [records.get(step.step_id) for step in run.steps]
+        own, *behind = [_answer(record) for record in known]
+        bad = [one for one in known if one is not None and one.state in _TROUBLED]
+        found.append(
+            _Asked(
+                node_id=run.node_id,
+                layer=layers.get(run.node_id, "WAS"),
+                own=own,
+                behind=tuple(behind),
+                trouble=bad[0] if bad else None,
+            )
+        )
+    return sorted(found, key=lambda asked: asked.layer != "WEB")
+
+
+def _row(asked: _Asked, *, several: bool, texts: Texts) -> tuple[str, ...]:
+    levels = [reading.level for reading in (asked.own, *asked.behind) if reading is not None]
+    level = level_words(worst(*levels) if levels else "unknown", texts)
+    cells = [_fact(asked.own, name, texts) for name in ("port", "health_page")]
+    cells += [_fact(asked.behind[0] if asked.behind else None, "health_page", texts)]
+    return (asked.node_id, asked.layer, level, *(cells if several else cells[:2]))
+
+
+def _fact(reading: Reading | None, name: str, texts: Texts) -> str:
+    fact = reading.fact(name) if reading is not None else None
+    return "-" if fact is None else fact_words(fact, texts)
+
+
+def _told(asked: _Asked, texts: Texts) -> list[Section]:
+    said = [outcome_words(asked.trouble, texts, node=asked.node_id)] if asked.trouble else []
+    for reading in (asked.own, *asked.behind):
+        said += [remark_words(one, texts) for one in reading.remarks] if reading else []
+    return [
+        Notice(text=f"{asked.node_id} · {one}", tone=Tone.WARNING) for one in dict.fromkeys(said)
+    ]
 
 
 def _answer(record: StepRecord | None) -> Reading | None:

@@ -13,7 +13,7 @@ from datetime import datetime
 from agent.wire.operations import LogFindings, ReplaceFiles, RestoreBackup
 from bot.core.cards.answers import has_bad_readings
 from bot.core.cards.fleet import LARGE, checks_health, fate_counts, node_sections, version_rows
-from bot.core.cards.layers import layer_summary
+from bot.core.cards.layers import layer_sections, layer_summary
 from bot.core.cards.nodes import Fate, NodeStory, stories
 from bot.core.cards.observations import observation_sections, started_section
 from bot.core.cards.probes import health_sections, health_summary, is_probing, status_sections
@@ -110,6 +110,8 @@ def _looked(job: Job, texts: Texts) -> tuple[str, Tone]:
 
 
 def _found(job: Job, texts: Texts, *, whole: bool) -> list[Section]:
+    if job.plan.layers:
+        return layer_sections(job, texts)
     if not is_probing(job):
         return reading_sections(job, texts, whole=whole)
     probing = job.plan.action == "check_infra_health"

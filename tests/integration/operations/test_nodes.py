@@ -79,7 +79,17 @@ async def test_a_closed_service_port_is_critical_and_the_login_is_told_all_the_s
     assert reading.level == "critical"
     assert facts(reading)["port"] == "closed"
     assert isinstance(facts(reading)["login"], int)
+    assert facts(reading)["process"] == "running"  # it listens at another port
     assert [remark.code for remark in reading.remarks] == ["port_closed"]
+
+
+async def test_a_stopped_service_is_told_apart_from_a_closed_port(node: LabNode) -> None:
+    node.service.script("shutdown.sh")
+    try:
+        reading = await checked(node)
+    finally:
+        node.service.start()
+    assert facts(reading)["process"] == "not_found"
 
 
 async def test_a_dead_node_is_an_answer(node: LabNode) -> None:
@@ -178,6 +188,8 @@ async def test_a_broken_way_between_the_layers_is_named(fleet: Fleet, site: Site
     finally:
         await _balanced(fleet, before)
     assert "앞단 연결 이상: 웹서버(web01)와 WAS가 각각 살아 있으나" in report
+    assert "WAS 경유 응답\nweb01\nWEB\n주의" in report
+    assert "web01 · 서버 자신은 살아 있으나 뒤쪽의 응답을 받지 못했습니다(HTTP 502)." in report
 
 
 async def _balanced(fleet: Fleet, upstream: str) -> None:

@@ -156,7 +156,7 @@ async def test_the_session_that_was_seen_ends_and_the_person_is_out(node: LabNod
         assert await sessions.is_ended(context, operation) is Verified.NOT_DONE
         assert await sessions.end_session(context, operation) == Done()
         assert await asyncio.to_thread(client.wait, 20) != 0
-    assert ["kill", "-s", "TERM", "--", str(pid)] in book.ran
+    assert ["kill", "-TERM", str(pid)] in book.ran
     assert not [arguments for arguments in book.ran if arguments[0] == "sudo"]
     assert await sessions.is_ended(context, operation) is Verified.DONE
     assert await sessions.end_session(context, operation) == Done(note="already_ended")
@@ -342,7 +342,7 @@ async def test_a_person_sees_who_is_logged_in_and_ends_one_with_a_code(
         job = await site.approve(job)
         assert job.state is JobState.SUCCEEDED, site.failed_steps(job)
         assert await asyncio.to_thread(client.wait, 20) != 0
-    assert "개발 WAS 접속 세션 종료" in site.report(job)
+    assert f"was01 · {node.sshd.user} 접속 세션(PID {pid}) 종료" in site.report(job)
 
 
 async def test_a_number_that_is_no_session_is_refused_in_words(node: LabNode, site: Site) -> None:

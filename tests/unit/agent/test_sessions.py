@@ -5,9 +5,11 @@ from __future__ import annotations
 import struct
 
 import pytest
+from pydantic import ValidationError
 
 from agent.operations import utmp
 from agent.operations.sessions import masked_source, read_row
+from agent.wire.checks import EndSession
 from tests.fakes.logins import LONG, SHORT, login_record
 
 
@@ -65,3 +67,12 @@ def test_reads_a_row_of_ps(line: str, expected: tuple[str, str] | None) -> None:
 )
 def test_half_of_a_source_is_sent_at_most(source: str, shown: str | None) -> None:
     assert masked_source(source) == shown
+
+
+@pytest.mark.parametrize(
+    "pid",
+    ["3321; reboot", "$(reboot)", "-1", "1e309", "٣٣٢١", "3321\n2", -1, 0, 1, 4_194_305, 2.5, None],
+)
+def test_a_process_number_is_a_number_and_nothing_else(pid: object) -> None:
+    with pytest.raises(ValidationError):
+        EndSession.model_validate({"pid": pid, "started": 1})
