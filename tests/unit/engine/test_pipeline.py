@@ -80,11 +80,11 @@ async def test_refuses_long_text_before_anybody_reads_it():
 
 async def test_an_action_of_a_later_version_is_named():
     world = World()
-    world.parser.answers["db 백업"] = Intent(action="backup_db")
-    assert await refusal_of(world, world.mention("db 백업")) == "not_yet"
-    assert "‘DB 백업’" in world.said()
-    assert "backup_db" not in world.said()
-    assert world.audited("refusal")[-1]["values"] == {"action": "backup_db"}
+    world.parser.answers["파이프라인"] = Intent(action="run_pipeline")
+    assert await refusal_of(world, world.mention("파이프라인")) == "not_yet"
+    assert f"‘{TEXTS.say('action.run_pipeline')}’" in world.said()
+    assert "run_pipeline" not in world.said()
+    assert world.audited("refusal")[-1]["values"] == {"action": "run_pipeline"}
 
 
 async def test_masks_secrets_in_the_audit():
