@@ -46,7 +46,6 @@ _SHEET_NAME = 31  # characters that Excel takes
 _NOT_IN_NAMES = re.compile(r"[\[\]:*?/\\'\x00-\x1f]")
 # What makes a formula of a text in some program, in full width too.
 _RISKY = frozenset("=+-@\t\r＝＋－＠")
-_WRAPPED = Alignment(vertical="top", wrap_text=True)
 _LEFT = Alignment(horizontal="left")
 _HEAD_FONT = Font(bold=True, color="FFFFFFFF")
 _HEAD = PatternFill("solid", start_color="FF1F3A5F")
@@ -355,8 +354,6 @@ def _cell(page: object, row: _Row, index: int) -> WriteOnlyCell:
         cell.data_type = "s"  # openpyxl makes a formula of what begins with "="
         if text[:1] in _RISKY or value[:1] in _RISKY:
             cell.quotePrefix = True  # so that nobody makes one of it by pressing Enter
-        if len(text) > _WIDEST and not row.free:
-            cell.alignment = _WRAPPED
     else:
         cell = WriteOnlyCell(page, value=value)
         cell.number_format = _FORMATS.get(unit, "General")
@@ -372,9 +369,11 @@ def _cell(page: object, row: _Row, index: int) -> WriteOnlyCell:
 def _widths(rows: Sequence[_Row]) -> list[float]:
     """By the longest value of each column; Korean letters are two wide."""
     widths: list[float] = []
-    for row in (row for row in rows[:2000] if not row.free):
+    for row in rows[:2000]:
         widths += [8.0] * (len(row.values) - len(widths))
         for index, value in enumerate(row.values):
+            if row.free and not isinstance(value, datetime):
+                continue
             widths[index] = max(widths[index], min(_WIDEST, _width(value) + 2))
     return widths
 
