@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.operations import filesystems, node_check, resources
+from agent.operations import filesystems, node_check, resources, sessions
 from agent.operations.context import OperationFailed
+from agent.transports.transport import TransportError
 from agent.wire import checks
 from agent.wire.profile import NodeProfile
 from agent.wire.readings import Reading, Threshold
@@ -238,6 +239,35 @@ async def test_an_account_that_only_transfers_files_sees_the_resources_too(
     operation = checks.ReadResources(cpu=EASY, memory=EASY, disk=EASY)
     reading = await resources.read_resources(context_of(access), operation)
     assert isinstance(facts(reading)["cpu"], float)
+
+
+async def test_nothing_of_proc_to_be_read_is_a_failure_in_words(
+    module_lab: Lab, node: LabNode
+) -> None:
+    sshd = module_lab.sshd("files-alone", options=SshdOptions(sftp_only=True))
+    access = node.access(
+        port=sshd.port, host=sshd.host, host_key=sshd.host_key, login=sshd.key_login
+    )
+    book = Recorded(hidden=("/proc/",))
+    operation = checks.ReadResources(cpu=EASY, memory=EASY, disk=EASY)
+    with pytest.raises(OperationFailed) as failed:
+        await resources.read_resources(context_of(access, book), operation)
+    assert failed.value.code == "proc_unreadable"
+
+
+@pytest.mark.parametrize("kind", ["resources", "disks", "sessions"])
+async def test_a_server_that_cannot_be_reached_is_no_reading(node: LabNode, kind: str) -> None:
+    context = context_of(node.access(host="127.0.1.250"))
+    looks = {
+        "resources": lambda: resources.read_resources(
+            context, checks.ReadResources(cpu=EASY, memory=EASY, disk=EASY)
+        ),
+        "disks": lambda: filesystems.read_disks(context, checks.ReadDisks(used=EASY)),
+        "sessions": lambda: sessions.list_sessions(context, checks.ListSessions()),
+    }
+    with pytest.raises(TransportError) as failed:
+        await looks[kind]()
+    assert failed.value.code == "unreachable"
 
 
 async def test_a_server_with_ftp_only_says_that_nothing_can_be_looked_at(
