@@ -138,13 +138,18 @@ async def _make(context: StepContext, server: Transport, spec: DatabaseSpec, pat
 
 
 async def _run_dump(context: StepContext, server: Transport, spec: DatabaseSpec, part: str) -> None:
-    # What it tells of its tables ends it soon after whoever listened has gone.
     arguments = [
         *("pg_dump", "--format=custom", "--no-password", "--verbose", "--lock-wait-timeout=30s"),
         *(f"--host={context.target.host}", f"--port={spec.port}", f"--username={spec.user}"),
         *(f"--file={part}", "--", spec.name),
     ]
-    output = await server.run(arguments, timeout_s=_DUMP_S, silence_s=_DUMP_S)
+
+    async def heard(text: str) -> None:
+        await context.tell("\n".join(masked(line) for line in text.split("\n")))
+
+    output = await server.run(
+        arguments, timeout_s=_DUMP_S, silence_s=_DUMP_S, on_output=heard, disposable=True
+    )
     if output.status == _NO_SUCH_COMMAND:
         raise OperationFailed("program_missing", program="pg_dump")
     if output.status != 0:

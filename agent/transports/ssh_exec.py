@@ -97,7 +97,8 @@ async def _begin(
 def _give_up(channel: Channel, execution: _Exec, *, disposable: bool) -> None:
     """Closed, not killed, unless it may be: sshd signals the whole group, daemons just started
     included."""
-    if disposable and not execution.exited.is_set():
+    # ``exited`` is set too when whoever feeds or follows it has been cancelled.
+    if disposable and execution.status is None and not execution.closed.is_set():
         with suppress(OSError):  # the line may be gone
             channel.terminate()
     channel.close()

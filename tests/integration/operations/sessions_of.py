@@ -64,7 +64,11 @@ async def blocked(pg: Postgres, *, waiters: int = 1, name: str = "was-pool") -> 
 
 async def until_waiting(pg: Postgres, pid: int) -> None:
     """Until that session waits for a lock."""
-    asked = f"select wait_event_type from pg_stat_activity where pid = {pid}"
+    await until(pg, f"select wait_event_type from pg_stat_activity where pid = {pid}", "Lock")
+
+
+async def until(pg: Postgres, asked: str, answer: str) -> None:
+    """Until the server answers that."""
     async with asyncio.timeout(_PATIENCE_S):
-        while await asyncio.to_thread(pg.psql, asked) != "Lock":
+        while await asyncio.to_thread(pg.psql, asked) != answer:
             await asyncio.sleep(0.05)

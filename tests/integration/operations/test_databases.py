@@ -17,6 +17,7 @@ from agent.operations import databases, dumps, interfaces
 from agent.operations.context import OperationFailed, StepContext, Verified
 from agent.transports.database import Statement, open_database
 from agent.transports.transport import TransportError
+from agent.voice import Voice
 from agent.wire.checks import (
     DumpDatabase,
     EndBackend,
@@ -27,7 +28,7 @@ from agent.wire.checks import (
 from agent.wire.plan import NodeAccess, ServiceLogin
 from agent.wire.profile import DatabaseSpec, NodeProfile
 from agent.wire.readings import Reading, Threshold
-from tests.integration.operations.sessions_of import blocked, connected
+from tests.integration.operations.sessions_of import blocked, connected, until
 from tests.integration.operations.world import Watched
 from tests.lab import Lab, LabNode, Postgres, SshdOptions
 from tests.lab.processes import free_port
@@ -360,22 +361,30 @@ async def test_a_dump_that_is_cut_off_leaves_nothing_and_is_made_anew(
     node: LabNode, pg: Postgres, folder: Path
 ) -> None:
     at = context(node, pg, "guardia_read", dump_folder=str(folder))
+    dumping = "select count(*) from pg_stat_activity where application_name = 'pg_dump'"
     async with connected(pg) as session:
         await session.execute("begin; lock table stock in access exclusive mode")
         cut_off = asyncio.ensure_future(dumps.dump(at, DumpDatabase()))
-        async with asyncio.timeout(60):
-            while not any(path.stat().st_size for path in folder.iterdir()):
-                if cut_off.done():
-                    cut_off.result()
-                if list(folder.iterdir()) and "LOCK TABLE" in pg.asked():
-                    break
-                await asyncio.sleep(0.05)
+        await until(pg, f"{dumping} and wait_event_type = 'Lock'", "1")
+        assert [path.suffix for path in folder.iterdir()] == [".guardia-part"]
         cut_off.cancel()
         await asyncio.gather(cut_off, return_exceptions=True)
+        await until(pg, dumping, "0")  # it holds up nobody any more
     assert list(folder.iterdir()) == []
     assert await dumps.is_dumped(at, DumpDatabase()) is Verified.NOT_DONE
     await dumps.dump(at, DumpDatabase())
     assert await dumps.is_dumped(at, DumpDatabase()) is Verified.DONE
+
+
+async def test_people_who_watch_read_what_the_dump_does(
+    node: LabNode, pg: Postgres, folder: Path
+) -> None:
+    voice = Voice()
+    at = replace(context(node, pg, "guardia_read", dump_folder=str(folder)), voices=(voice,))
+    await dumps.dump(at, DumpDatabase())
+    said = voice.take()
+    assert said is not None
+    assert "dumping contents of table" in said[1]
 
 
 @pytest.mark.parametrize("name", HOSTILE["names"])
