@@ -78,7 +78,7 @@ def _folders(settings: GuardiaSettings) -> Iterator[Check]:
         found=str(folder.resolve()),
         remedy="create it, owned by the account that runs guardia: `guardia db upgrade` does",
     )
-    for name in ("bot.key", "web.secret", "audit.key"):
+    for name in ("bot.key", "web.secret", "audit.key", "codes.key"):
         file = folder / "keys" / name
         if file.exists():
             yield _private(file)
