@@ -24,6 +24,7 @@ $(VENV)/.python:
 $(VENV)/.runtime: $(VENV)/.python requirements.lock pyproject.toml agent/pyproject.toml
 	$(PIP) install --require-hashes -r requirements.lock
 	$(PIP) install --no-deps --no-build-isolation -e ./agent -e .
+	$(BIN)/python -m intents.build
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock

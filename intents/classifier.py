@@ -8,9 +8,6 @@ question, and must not stop anybody when it cannot be made.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import importlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,7 +20,8 @@ from intents.guard import requests_in
 from intents.phrase import LONGEST, read_phrase
 from intents.proposal import Proposal
 from intents.resolve import Slots, read_slots
-from intents.wording import VERSION, canonical
+from intents.shelf import Shelf
+from intents.wording import canonical
 from prompts import load_examples
 
 if TYPE_CHECKING:
@@ -44,7 +42,7 @@ class Classifier:
     def __init__(
         self, *, cache: Path | None = None, examples: Mapping[str, Sequence[str]] | None = None
     ) -> None:
-        self._cache = cache
+        self._shelf = Shelf(cache)
         self._examples = examples
         self._model: LinearModel | None = None
         self._making: asyncio.Task[LinearModel | None] | None = None
@@ -67,19 +65,11 @@ class Classifier:
         return self._model is not None
 
     def _obtain(self) -> LinearModel | None:
-        examples = self._examples if self._examples is not None else load_examples()
-        key = key_of(examples)
         try:
-            linear = importlib.import_module("intents.linear")
-            file = self._cache / f"intents-{key[:16]}.npz" if self._cache else None
-            model: LinearModel | None = linear.read_model(file, key) if file else None
-            if model is None:
-                model = importlib.import_module("intents.training").train(examples, key)
-                _keep(model, file)
+            return self._shelf.model("intents", self._examples or load_examples())
         except ImportError as error:
             _log.warning("classifier_absent", missing=error.name)
             return None
-        return model
 
 
 def _seen(slots: Slots) -> str:
@@ -90,23 +80,6 @@ def _seen(slots: Slots) -> str:
         if kind is not None and name.systems:
             text = f"{text[: name.end]} {kind} {text[name.end :]}"
     return text
-
-
-def _keep(model: LinearModel, file: Path | None) -> None:
-    if file is None:
-        return
-    try:
-        model.save(file)
-    except OSError as error:  # it will be made again next time
-        _log.warning("classifier_not_kept", file=str(file), reason=error.strerror)
-
-
-def key_of(examples: Mapping[str, Sequence[str]]) -> str:
-    """What a model is known by: its examples, and the form in which it sees texts."""
-    written = json.dumps(
-        [VERSION, {label: list(examples[label]) for label in sorted(examples)}], ensure_ascii=False
-    )
-    return hashlib.sha256(written.encode()).hexdigest()
 
 
 def _proposal(ranked: list[tuple[str, float]]) -> Proposal:

@@ -8,7 +8,6 @@ rooms or cards, and must not stop anybody when it cannot be made.
 from __future__ import annotations
 
 import asyncio
-import importlib
 import re
 import tomllib
 import unicodedata
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot.core.domain.intent import NONE
-from intents.classifier import key_of
+from intents.shelf import Shelf
 from intents.wording import canonical
 from prompts import load_examples, read_prompt
 
@@ -55,7 +54,7 @@ class IncidentClassifier:
     def __init__(
         self, *, cache: Path | None = None, lines: Mapping[str, Sequence[str]] | None = None
     ) -> None:
-        self._cache = cache
+        self._shelf = Shelf(cache)
         self._lines = lines
         self._models: tuple[LinearModel, LinearModel] | None = None
         self._making: asyncio.Task[tuple[LinearModel, LinearModel] | None] | None = None
@@ -78,30 +77,15 @@ class IncidentClassifier:
         return self._models is not None
 
     def _obtain(self) -> tuple[LinearModel, LinearModel] | None:
+        lines = self._lines if self._lines is not None else written_lines()
         try:
-            lines = self._lines if self._lines is not None else written_lines()
-            return self._made("alarm", alarms(lines)), self._made("topics", topics(lines))
+            return (
+                self._shelf.model("incidents-alarm", alarms(lines)),
+                self._shelf.model("incidents-topics", topics(lines)),
+            )
         except ImportError as error:
             _log.warning("incident_classifier_absent", missing=error.name)
             return None
-
-    def _made(self, name: str, examples: Mapping[str, Sequence[str]]) -> LinearModel:
-        key = key_of(examples)
-        linear = importlib.import_module("intents.linear")
-        file = self._cache / f"incidents-{name}-{key[:16]}.npz" if self._cache else None
-        model: LinearModel | None = linear.read_model(file, key) if file else None
-        if model is None:
-            model = importlib.import_module("intents.training").train(examples, key)
-            _keep(model, file)
-        return model
-
-
-def _keep(model: LinearModel, file: Path | None) -> None:
-    try:
-        if file is not None:
-            model.save(file)
-    except OSError as error:  # it is there all the same, and will be made again next time
-        _log.warning("incident_classifier_not_kept", reason=error.strerror)
 
 
 def alarms(written: Mapping[str, Sequence[str]]) -> Mapping[str, tuple[str, ...]]:

@@ -15,8 +15,9 @@ import pytest
 
 from bot.core.domain.estate import InstitutionEntry, SystemEntry, Vocabulary
 from bot.core.domain.intent import Source, Utterance
-from intents.classifier import Classifier, key_of
+from intents.classifier import Classifier
 from intents.linear import LinearModel, read_model
+from intents.shelf import Shelf, key_of
 from intents.training import fitted_temperature, held_out, probabilities, train
 from intents.wording import canonical
 from prompts import load_examples
@@ -199,3 +200,10 @@ said = Utterance(text="재기동해줘", now=dt.datetime.now(dt.UTC), vocabulary
 print(asyncio.run(build_parser().parse(said)).action)
 """
     assert run(code) == "manage_service"
+
+
+def test_what_was_built_with_the_installation_is_not_made_again(tmp_path: Path) -> None:
+    Shelf(tmp_path / "built", built=tmp_path / "none").model("intents", FEW)
+    model = Shelf(tmp_path / "kept", built=tmp_path / "built").model("intents", FEW)
+    assert model.key == key_of(FEW)
+    assert not (tmp_path / "kept").exists()
