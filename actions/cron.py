@@ -138,12 +138,12 @@ class RegisterCronJob:
 
 def _look(request: ActionRequest) -> PreviewCron:
     """The operation of the survey, after every check that needs no server."""
+    nodes = target_of(request).nodes
     cron, job = str(request.params.get("cron", "")), str(request.params.get("job", ""))
     if not is_schedule(cron):
         raise UserError("cron_invalid", cron=cron)
     if job not in {"db_backup", "log_cleanup", "health_check"}:
         raise UserError("cron_job_unknown", job=job)
-    nodes = target_of(request).nodes
     require_connected(nodes)
     require_shell(nodes)
     ready = profiled(

@@ -10,10 +10,11 @@ import re
 
 MASK = "●●●"
 _NAME = (
-    r"[\w.-]*(?:pass(?:wd|word|phrase)?|pwd|secret|token|credential|api[_-]?key|access[_-]?key"
-    r"|private[_-]?key|auth(?:orization)?|비밀번호|패스워드|암호)[\w.-]*"
+    r"[\w.-]{0,60}(?:pass(?:wd|word|phrase)?|pwd|secret|token|credential|api[_-]?key|access[_-]?key"
+    r"|private[_-]?key|auth(?:orization)?|비밀번호|패스워드|암호)[\w.-]{0,60}"
 )
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"(?i)\b((?:bearer|basic)\s+)[\w.~+/=-]{8,}"), rf"\1{MASK}"),
     # name=value, name: value, "name": "value", name="value" of XML
     (
         re.compile(rf"""(?i)(["']?\b{_NAME}["']?\s*[=:]\s*)("[^"]*"?|'[^']*'?|[^\s;,<>"']\S*)"""),
@@ -25,15 +26,16 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"((?<!\S)-p)(?=[^\s-])(?![0-9]{1,5}(?:\s|$))\S+"), rf"\1{MASK}"),
     # statements of nginx, Apache and their kin: "secret_key abc;"
     (
-        re.compile(rf"(?i)^(\s*[+-]?\s*(?!auth){_NAME}[ \t]+)(?![=:])(\"[^\"]*\"|'[^']*'|\S+)"),
+        re.compile(
+            rf"(?i)^([ \t]*(?:[+-][ \t]*)?(?!auth){_NAME}[ \t]+)(?![=:])(\"[^\"]*\"|'[^']*'|\S+)"
+        ),
         rf"\1{MASK}",
     ),
-    (re.compile(r"(?i)\b((?:bearer|basic)\s+)[\w.~+/=-]{8,}"), rf"\1{MASK}"),
-    (re.compile(r"(?i)((?<![a-z0-9])[a-z][a-z0-9+.-]{0,30}://[^/\s:@]+:)[^@\s/]+@"), rf"\1{MASK}@"),
+    (re.compile(r"(?i)((?<![a-z0-9])[a-z][a-z0-9+.-]{0,30}://[^/\s:@]*:)[^@\s/]+@"), rf"\1{MASK}@"),
     (re.compile(r"(?i)(jdbc:\w+:\w+:)[^/\s@]+/[^@\s]+@"), rf"\1{MASK}@"),
     (re.compile(r"\beyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)?"), MASK),
     # base64 of a key file, line by line
-    (re.compile(r"^(\s*[+-]?\s*)[A-Za-z0-9+/]{60,}={0,2}\s*$"), rf"\1{MASK}"),
+    (re.compile(r"^([ \t]*(?:[+-][ \t]*)?)[A-Za-z0-9+/]{60,}={0,2}\s*$"), rf"\1{MASK}"),
     (re.compile(r"\b[0-9a-fA-F]{32,}\b"), MASK),
     (re.compile(r"(?<![\d.])(\d{1,3}\.\d{1,3})\.\d{1,3}\.\d{1,3}(?![\d.]*\d)"), r"\1.*.*"),
     (re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:){3,7}[0-9A-Fa-f]{1,4}(?![\w:])"), "*:*"),

@@ -31,6 +31,7 @@ SLOTS = {
     "seen",
     "scripts",
     "permitted",
+    "or:crontab",
 }
 TEXTS = load_texts("ko")
 
