@@ -175,7 +175,7 @@ async def test_queues_are_read_by_chat(site: Site, broker: Broker) -> None:
 
 
 async def test_a_database_that_is_down_is_told_apart_from_one_that_refuses(
-    site: Site, pg: Postgres
+    site: Site, pg: Postgres, broker: Broker, capfd: pytest.CaptureFixture[str]
 ) -> None:
     pg.stop()
     _, down = await looked(site, "check_db_status")
@@ -185,7 +185,10 @@ async def test_a_database_that_is_down_is_told_apart_from_one_that_refuses(
     pg.psql("alter role guardia_signal login")
     assert "DB에 접속할 수 없습니다" in down
     assert "DB가 등록된 조회 계정을 거부했습니다" in refused
-    assert pg.passwords["guardia_signal"] not in down + refused
+    logged = capfd.readouterr()
+    everything = (down, refused, logged.out, logged.err, str(site.world.audit.events))
+    assert "database_unreachable" in logged.out
+    assert not [each for each in everything if any(word in each for word in secrets(pg, broker))]
 
 
 async def test_who_may_look_and_not_end_is_told_so_though_it_was_seen(
