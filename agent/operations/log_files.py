@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import time
 import zlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
@@ -31,6 +32,7 @@ _PROBE_MOST = 1 << 20  # a stack trace can be long
 _WHOLE = 4 << 20  # smaller files are read from their beginning
 _SLACK = timedelta(seconds=5)  # lines of several threads are not in order
 _COMMAND_S = 10.0
+_SAME_CLOCK = timedelta(seconds=5)
 _KOREA = timezone(timedelta(hours=9))
 _DATE = r"[._-]\d{4}[-.]?\d{2}[-.]?\d{2}"
 _OTHER_PACKERS = (".bz2", ".xz", ".zip", ".zst", ".Z", ".lz4")
@@ -75,14 +77,29 @@ class Parts:
     unreadable: list[str] = field(default_factory=list)  # packed as we cannot read it
 
 
-async def zone_at(server: Transport) -> tuple[tzinfo, bool]:
-    """The node's zone, and whether it said so itself; where it cannot, Korea's."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerClock:
+    """What the clock that dates the lines shows. ``told``: the server said so itself; ``ahead``:
+    of the agent's, zero where it is no more than a connection may take."""
+
+    zone: tzinfo
+    told: bool
+    ahead: timedelta = timedelta()
+
+
+async def clock_at(server: Transport) -> ServerClock:
+    """The server's clock; where it cannot be asked, Korea's."""
     if server.shell:
-        said = await server.run(["date", "+%z"], timeout_s=_COMMAND_S)
-        zone = zone_of(said.stdout)
-        if said.status == 0 and zone is not None:
-            return zone, True
-    return _KOREA, False
+        asked = time.time()
+        said = await server.run(["date", "+%s %z"], timeout_s=_COMMAND_S)
+        middle = (asked + time.time()) / 2
+        seconds, _, offset = said.stdout.strip().partition(" ")
+        zone = zone_of(offset)
+        if said.status == 0 and zone is not None and re.fullmatch(r"[0-9]{1,12}", seconds):
+            ahead = timedelta(seconds=round(int(seconds) - middle))
+            exact = abs(ahead) <= _SAME_CLOCK
+            return ServerClock(zone=zone, told=True, ahead=timedelta() if exact else ahead)
+    return ServerClock(zone=_KOREA, told=False)
 
 
 async def find_parts(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import posixpath
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from agent.operations.context import OperationFailed, StepContext
 from agent.operations.log_files import (
@@ -20,8 +20,8 @@ from agent.operations.log_files import (
     Parts,
     Reader,
     Window,
+    clock_at,
     find_parts,
-    zone_at,
 )
 from agent.operations.log_stamps import Stamps
 from agent.operations.log_tally import Count, Tally
@@ -42,19 +42,26 @@ async def search(context: StepContext, operation: SearchLog) -> Reading:
         OperationFailed: ``not_in_profile``, ``log_missing``, ``log_escapes``, ``unreadable``.
     """
     spec = _log_of(context, operation.log)
-    window = Window(since=operation.since, until=operation.until)
     async with context.server() as server:
-        zone, told = await zone_at(server)
+        clock = await clock_at(server)
+        # The last hour of a server whose clock is wrong is that of its clock.
+        since, until = operation.since + clock.ahead, operation.until + clock.ahead
+        operation = operation.model_copy(update={"since": since, "until": until})
+        window = Window(since=since, until=until)
         folders = [posixpath.dirname(log.path) for log in context.target.profile.logs]
         folders += [posixpath.dirname(context.target.service.log_path)]
         parts = await find_parts(server, spec.path, folders=folders, since=window.since)
-        stamps = Stamps(zone, window.until)
+        stamps = Stamps(clock.zone, window.until)
         reader = Reader(server, stamps, window)
         dated, newest = await _dated(reader, parts)
         tally = Tally(operation, window=window, stamps=stamps, charset=spec.charset, dated=dated)
         await _read(context, reader, tally, parts=parts, dated=newest if not dated else None)
     made = _Made(spec=spec, operation=operation, parts=parts, reader=reader, tally=tally)
-    made.remarks += [] if told else [Remark(code="log_zone_assumed")]
+    made.remarks += [] if clock.told else [Remark(code="log_zone_assumed")]
+    if clock.ahead:
+        side = "ahead" if clock.ahead > timedelta() else "behind"
+        seconds = str(round(abs(clock.ahead).total_seconds()))
+        made.remarks.append(Remark(code=f"log_clock_{side}", values={"seconds": seconds}))
     made.remarks += [] if dated else [Remark(code="log_undated", level="unknown")]
     return made.reading(stamps)
 

@@ -22,10 +22,13 @@ _LINE_BYTES = 4096  # of a line that is looked at, kept and shown
 _UNENDED = 1 << 20  # bytes without a newline; what is longer is several lines
 _MESSAGES = 5000  # different ones that are told apart
 _MESSAGE = 160  # characters of one
+_LOOKED_AT = 3 * 2 * _MESSAGE  # bytes of a line, which tell its message
+_KNOWN = 20_000
 _SHOWN_BYTES = 2_000_000  # of all lines that are shown: a frame of the wire is 4 MiB
 _ERROR = re.compile(
     rb"\b(?:ERROR|SEVERE|FATAL|CRITICAL|EMERG|ALERT|PANIC)\b|\[(?:error|crit|alert|emerg)\]"
-    rb"|Exception\b|OutOfMemoryError|StackOverflowError|\" 5\d\d |"
+    rb"|Exception\b|OutOfMemoryError|StackOverflowError|\" 5\d\d "
+    rb"|No space left on device|Too many open files|"
     + b"|".join(rb"(?<!\w)" + "심각".encode(charset) + rb"[: \]]" for charset in ("utf-8", "cp949"))
 )
 _FATAL = re.compile(
@@ -37,6 +40,7 @@ _STAMP_LIKE = re.compile(
     r"[\d:.,]+(?:Z|[+-]\d{2}:?\d{2})?\W*"
 )
 _ACCESS = re.compile(r'\] "([A-Z]{3,10}) ([^"? ]{1,300})[^"]{0,2000}" (\d{3}) ')
+_STATUS = re.compile(rb'" (\d{3}) ')
 _VARIABLE = re.compile(
     r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"  # UUID
     r"|\b0x[0-9a-fA-F]+\b|(?<=@)[0-9a-f]{4,}\b"
@@ -89,6 +93,7 @@ class Tally:
         self._horizon: datetime | None = None
         self._record = 0
         self._counted = -1  # the record whose error has been counted
+        self._known: dict[bytes, str] = {}
         self.total = Count()
         self.fatal = 0
         self.hours: dict[datetime, Count] = {}
@@ -172,20 +177,36 @@ class Tally:
 
     def _count(self, line: bytes, *, stamped: bool) -> None:
         error = bool(_ERROR.search(line))
-        self.fatal += bool(_FATAL.search(line))
+        self.fatal += error and bool(_FATAL.search(line))
         # A stack trace is one error, however many lines of it say so.
         counts = error and (not self._dated or self._counted != self._record)
         if counts:
             self._counted = self._record
         self.total.add(self._at, error=counts)
         if self._at is not None:
-            hour = self._at.astimezone(self._stamps.zone).replace(minute=0, second=0, microsecond=0)
+            local = self._at
+            if local.tzinfo is not self._stamps.zone:
+                local = local.astimezone(self._stamps.zone)
+            hour = local.replace(minute=0, second=0, microsecond=0)
             self.hours.setdefault(hour, Count()).add(self._at, error=counts)
         if stamped or self._pattern is not None or not self._dated:
-            message = normalised(decode(line, self._charset))
+            message = self._message(line)
             known = message in self.messages or len(self.messages) < _MESSAGES
             count = self.messages.setdefault(message, Count()) if known else self.other
             count.add(self._at, error=error)
+
+    def _message(self, line: bytes) -> str:
+        """As ``normalised``. Lines that differ in digits only are normalised once: a log of a
+        million lines has a few hundred of those."""
+        key = line[:_LOOKED_AT].translate(None, b"0123456789")
+        if b" HTTP/" in line and (status := _STATUS.search(line)):
+            key += status[1]
+        message = self._known.get(key)
+        if message is None:
+            message = normalised(decode(line, self._charset))
+            if len(self._known) < _KNOWN:
+                self._known[key] = message
+        return message
 
     # --- what is shown ----------------------------------------------------------------------
 

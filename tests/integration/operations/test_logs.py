@@ -261,7 +261,7 @@ async def test_a_hostile_pattern_is_looked_for_and_reaches_no_command(
     asked = SearchLog(pattern=pattern, since=NOON - timedelta(hours=1), until=NOON)
     reading = await search(seen.context(), asked)
     assert fact(reading, "log_found") == 1
-    assert [run for run in seen.ran if run[0] != "echo"] == [("date", "+%z")]
+    assert [run for run in seen.ran if run[0] != "echo"] == [("date", "+%s %z")]
     assert not mark.exists()
 
 
@@ -281,6 +281,7 @@ async def test_masks_addresses_and_secrets_before_a_line_leaves_the_server(
 
 async def test_a_log_of_the_profile_is_named_and_no_other(node: LabNode, logs: Path) -> None:
     (logs / "access.log").write_text(
+        '1.2.3.4 - - [23/May/2026:11:30:00 +0900] "GET /orders/16/x HTTP/1.1" 200 1\n'
         '1.2.3.4 - - [23/May/2026:11:30:00 +0900] "GET /orders/17/x?token=abc HTTP/1.1" 500 1\n'
     )
     profile = NodeProfile(logs=(LogSpec(name="access", path=str(logs / "access.log")),))
@@ -289,7 +290,7 @@ async def test_a_log_of_the_profile_is_named_and_no_other(node: LabNode, logs: P
     reading = await search(context, SearchLog(log="access", **window))
     messages = reading.grid("log_per_message")
     assert messages is not None
-    assert messages.rows[0].cells[1] == "GET /orders/#/x 500"
+    assert [row.cells[1] for row in messages.rows] == ["GET /orders/#/x 500", "GET /orders/#/x 200"]
     assert reading.level == "warning"
     with pytest.raises(OperationFailed) as refused:
         await search(context, SearchLog(log="shadow", **window))
@@ -322,6 +323,20 @@ async def test_a_log_without_stamps_is_read_at_its_end_and_said_so(
     reading = await found(node, log, lines=3)
     assert lines_of(reading) == ("step 497 done", "step 498 done", "step 499 done")
     assert [remark.code for remark in reading.remarks] == ["log_undated"]
+
+
+async def test_reads_the_last_hour_of_a_server_whose_clock_is_wrong() -> None:
+    with Lab() as lab:
+        options = SshdOptions(clock_offset_s=-7200)
+        late = lab.nodes(1, options=options, web=False, prefix="late").nodes[0]
+        log = lab.root / "app.log"
+        moments = [datetime.now(UTC) - timedelta(minutes=minutes) for minutes in (200, 150, 30)]
+        rows = [f"{at:%Y-%m-%dT%H:%M:%SZ} line {number}\n" for number, at in enumerate(moments)]
+        lab.ground.write(log, "".join(rows))
+        reading = await found(late, log, until=datetime.now(UTC))
+    assert [shown[-6:] for shown in lines_of(reading)] == ["line 1"]  # 2 to 3 hours ago, by ours
+    assert [remark.code for remark in reading.remarks] == ["log_clock_behind"]
+    assert 7195 <= int(reading.remarks[0].values["seconds"]) <= 7205
 
 
 async def test_says_that_there_is_no_log_or_no_server(node: LabNode, logs: Path) -> None:
