@@ -1,6 +1,7 @@
 """The verb ``manage_service``: state, start, stop and restart of a node's service.
 
-Owns: its four operations and their plans. Pure.
+Owns: its four operations and their plans. Pure. The state comes first: what is already as asked
+is left alone and named, and where that is all of it, the request is refused.
 
 A restart that fails at one node brings every node it stopped back. A stop that fails does the
 same: a service that could not be stopped everywhere serves everywhere. A start that fails leaves
@@ -33,7 +34,7 @@ from actions.outline import health_notes, helpers_of, order_note
 from actions.rolling import Steps, bring_back, portions, run_of, undo_steps
 from agent.wire.operations import Operation, ServiceState, ServiceStatus
 from agent.wire.plan import NodeRun, WirePlan
-from bot.core.domain.estate import Node, Target
+from bot.core.domain.estate import Node
 from bot.core.domain.plan import Note, Plan, Risk
 from bot.core.errors import UserError
 from bot.core.ports import ActionRequest
@@ -51,7 +52,7 @@ class ManageService:
     reaches_nodes = True
 
     def survey(self, request: ActionRequest) -> Sequence[Operation]:
-        """Whether the service runs now, where that decides what undoing means."""
+        """Whether the service runs now, where that decides what there is to do."""
         _nodes(request)
         return [ServiceStatus()] if _operation(request) in {"start", "stop"} else []
 
@@ -59,11 +60,12 @@ class ManageService:
         """A reading plan for ``status``, a rolling one for what changes.
 
         Raises:
-            UserError: ``operation_unknown``, ``service_not_here``, ``node_not_connected``.
+            UserError: ``operation_unknown``, ``service_not_here``, ``node_not_connected``;
+                ``service_already_start`` or ``…_stop``, every node is as asked.
         """
         target = target_of(request)
         operation = _operation(request)
-        nodes = _nodes(request)
+        nodes = _unlike(request, operation)
         wire = _wire(request, operation, nodes)
         reads = operation == "status"
         return Plan(
@@ -77,7 +79,7 @@ class ManageService:
             institution=target.system.institution,
             system=target.system.name,
             restart=None if reads else note(f"restart.service_{operation}"),
-            outline=_outline(operation, nodes, target),
+            outline=_outline(request, operation, nodes),
             undo=None if reads else note(f"undo.service_{operation}"),
             warnings=_warnings(request, operation, nodes),
         )
@@ -104,25 +106,55 @@ def _nodes(request: ActionRequest) -> tuple[Node, ...]:
     return found
 
 
+def _unlike(request: ActionRequest, operation: str) -> tuple[Node, ...]:
+    """The nodes that are not as asked yet."""
+    nodes = _nodes(request)
+    already = _already(request, operation)
+    if len(already) == len(nodes):
+        names = listed([node.node_id for node in nodes])
+        service = nodes[0].service
+        raise UserError(f"service_already_{operation}", service=service, nodes=names)
+    return tuple(node for node in nodes if node not in already)
+
+
+def _already(request: ActionRequest, operation: str) -> tuple[Node, ...]:
+    """Those that are as asked: started is what answers at its port, stopped what does neither
+    that nor lives."""
+    if operation not in {"start", "stop"}:
+        return ()
+    return tuple(node for node in _nodes(request) if _is_as_asked(request, operation, node))
+
+
+def _is_as_asked(request: ActionRequest, operation: str, node: Node) -> bool:
+    state = request.facts.get((node.node_id, 0))
+    if not isinstance(state, ServiceState):
+        return False
+    return state.port_open if operation == "start" else not (state.running or state.port_open)
+
+
 def _service(name: str) -> str:
     plain = name.strip().lower()
     return _SAME_SERVICE.get(plain, plain)
 
 
-def _empties(nodes: Sequence[Node], target: Target) -> bool:
+def _empties(request: ActionRequest, operation: str, nodes: Sequence[Node]) -> bool:
     """Whether a stop of these nodes leaves nobody behind the balancer."""
-    return len(nodes) >= target.siblings
+    already = len(_already(request, operation))
+    return operation == "stop" and len(nodes) + already >= target_of(request).siblings
 
 
-def _seats(operation: str, nodes: Sequence[Node], target: Target) -> dict[str, tuple[Seat, ...]]:
-    if operation == "status" or (operation == "stop" and _empties(nodes, target)):
+def _seats(
+    request: ActionRequest, operation: str, nodes: Sequence[Node]
+) -> dict[str, tuple[Seat, ...]]:
+    target = target_of(request)
+    if operation == "status" or _empties(request, operation, nodes):
         return {node.node_id: () for node in nodes}
     return {node.node_id: seats_of(node, target) for node in nodes}
 
 
 def _wire(request: ActionRequest, operation: str, nodes: tuple[Node, ...]) -> WirePlan:
     target = target_of(request)
-    seats = _seats(operation, nodes, target)
+    seats = _seats(request, operation, nodes)
     short = prefixes(nodes)
 
     def run(node: Node) -> NodeRun:
@@ -132,7 +164,7 @@ def _wire(request: ActionRequest, operation: str, nodes: tuple[Node, ...]) -> Wi
             seats=seats[node.node_id],
             rollout=target.rollout,
         )
-        return _run(operation, steps, was_running=_was_running(request, node))
+        return _run(operation, steps)
 
     reads = operation == "status"
     batches = (nodes,) if reads else portions(nodes, target.rollout, siblings=target.siblings)
@@ -148,12 +180,7 @@ def _wire(request: ActionRequest, operation: str, nodes: tuple[Node, ...]) -> Wi
     )
 
 
-def _was_running(request: ActionRequest, node: Node) -> bool:
-    state = request.facts.get((node.node_id, 0))
-    return state.running if isinstance(state, ServiceState) else True
-
-
-def _run(operation: str, steps: Steps, *, was_running: bool) -> NodeRun:
+def _run(operation: str, steps: Steps) -> NodeRun:
     if operation == "status":
         steps.status()
         steps.probe()
@@ -167,7 +194,7 @@ def _run(operation: str, steps: Steps, *, was_running: bool) -> NodeRun:
     if operation == "stop":
         steps.stop()
         steps.status()
-        return run_of(steps, bring_back(steps) if was_running else None)
+        return run_of(steps, bring_back(steps))
     steps.mark_log()
     steps.stop()
     steps.start()
@@ -188,11 +215,12 @@ def _start(steps: Steps) -> None:
     steps.probe()
 
 
-def _outline(operation: str, nodes: tuple[Node, ...], target: Target) -> tuple[Note, ...]:
+def _outline(request: ActionRequest, operation: str, nodes: tuple[Node, ...]) -> tuple[Note, ...]:
+    target = target_of(request)
     names = listed([node.node_id for node in nodes])
     if operation == "status":
         return (note("outline.service_status", nodes=names),)
-    seats = _seats(operation, nodes, target)
+    seats = _seats(request, operation, nodes)
     helpers = helpers_of(seats)
     lines = [order_note(portions(nodes, target.rollout, siblings=target.siblings))]
     if helpers and operation != "start":
@@ -208,20 +236,16 @@ def _warnings(request: ActionRequest, operation: str, nodes: tuple[Node, ...]) -
     target = target_of(request)
     if operation == "status":
         return ()
-    found = coverage_warnings(target, len(nodes))
+    already = _already(request, operation)
+    found = coverage_warnings(target, len(nodes) + len(already))
     found += portion_warnings(portions(nodes, target.rollout, siblings=target.siblings), target)
     found += transfer_warnings(nodes)
     if operation == "restart":
         found += interruption_warnings(nodes, target)
     if operation == "stop":
-        key = "warnings.stop_all" if _empties(nodes, target) else "warnings.stop_some"
-        found.append(note(key, count=len(nodes), total=target.siblings))
-    already = [
-        node.node_id
-        for node in nodes
-        if (node.node_id, 0) in request.facts
-        and _was_running(request, node) == (operation == "start")
-    ]
-    if already and operation in {"start", "stop"}:
-        found.append(note(f"warnings.already_{operation}", nodes=listed(already)))
+        key = "stop_all" if _empties(request, operation, nodes) else "stop_some"
+        found.append(note(f"warnings.{key}", count=len(nodes), total=target.siblings))
+    if already:
+        names = listed([node.node_id for node in already])
+        found.append(note(f"warnings.already_{operation}", nodes=names))
     return tuple(found)

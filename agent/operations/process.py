@@ -30,6 +30,20 @@ async def living_pid(server: Transport, service: ServiceSpec) -> int | None:
     return None
 
 
+async def is_running(server: Transport, service: ServiceSpec) -> bool:
+    """Whether there is a process of the service, by its pid file or unit, or as the site's own
+    program says. One that does not end in time says nothing."""
+    if service.commands is None:
+        return await living_pid(server, service) is not None
+    try:
+        output = await server.run([service.commands.status], timeout_s=_COMMAND_S)
+    except TransportError as error:
+        if error.code not in {"no_shell", "timeout", "silence"}:
+            raise
+        return await living_pid(server, service) is not None
+    return output.status == 0
+
+
 async def is_alive(server: Transport, pid: int) -> bool:
     """Whether there is a process of that number."""
     return await server.files.stat(f"/proc/{pid}") is not None

@@ -12,7 +12,7 @@ import posixpath
 from agent.operations.context import OperationFailed, StepContext, Verified
 from agent.operations.log import tail_since_mark
 from agent.operations.net import POLL_S, port_open, wait_for_port
-from agent.operations.process import is_alive, listener_pid, living_pid
+from agent.operations.process import is_alive, is_running, listener_pid, living_pid
 from agent.transports.transport import Output, Transport, TransportError
 from agent.wire.operations import Done, ServiceState, ServiceStatus, StartService, StopService
 from agent.wire.plan import ServiceSpec
@@ -26,6 +26,8 @@ _ALIVE_EVERY_S = 1.0
 def _arguments(service: ServiceSpec, verb: str) -> list[str]:
     if service.kind == "systemd":
         return ["systemctl", verb, "--", service.name]
+    if service.commands is not None:
+        return [service.commands.start if verb == "start" else service.commands.stop]
     return [posixpath.join(service.home, _SCRIPTS[verb])]
 
 
@@ -36,7 +38,8 @@ async def stop(context: StepContext, operation: StopService) -> Done:
 
     Raises:
         OperationFailed: ``script_timeout``, ``script_failed``, ``not_stopped``, each with the
-            process that is still there, where it can be told.
+            process that is still there, where it can be told; ``still_running``, as the site's
+            own program says of a service whose port is closed.
     """
     service, host = context.target.service, context.target.host
     clock = _Countdown(operation.timeout_s)
@@ -48,7 +51,21 @@ async def stop(context: StepContext, operation: StopService) -> Done:
         if not await wait_for_port(host, service.port, opened=False, timeout_s=clock.left()):
             code = "script_failed" if output.status else "not_stopped"
             raise _failed(code, service, output, pid=await _pid(server, service))
+        if not await _has_ended(server, service, clock):
+            raise _failed("still_running", service, output)
     return Done(note="" if was_open else "already_stopped")
+
+
+async def _has_ended(server: Transport, service: ServiceSpec, clock: _Countdown) -> bool:
+    """As the site's own program says, where there is one: a service may have closed its port and
+    be writing still."""
+    if service.commands is None:
+        return True
+    while await is_running(server, service):
+        if clock.over():
+            return False
+        await asyncio.sleep(_ALIVE_EVERY_S)
+    return True
 
 
 async def is_stopped(context: StepContext, operation: StopService) -> Verified:
@@ -57,7 +74,7 @@ async def is_stopped(context: StepContext, operation: StopService) -> Verified:
     if await port_open(context.target.host, service.port):
         return Verified.NOT_DONE
     async with context.server() as server:
-        alive = await living_pid(server, service) is not None
+        alive = await is_running(server, service)
     return Verified.NOT_DONE if alive else Verified.DONE
 
 
@@ -114,19 +131,21 @@ async def is_started(context: StepContext, operation: StartService) -> Verified:
     if await port_open(target.host, target.service.port):
         return Verified.DONE
     async with context.server() as server:
-        if await living_pid(server, target.service) is None:
+        if not await is_running(server, target.service):
             return Verified.NOT_DONE
     opened = await wait_for_port(target.host, target.service.port, opened=True, timeout_s=wait_s)
     return Verified.DONE if opened else Verified.PARTIAL
 
 
 async def status(context: StepContext, operation: ServiceStatus) -> ServiceState:
-    """Port and, where it can be told, the process."""
+    """Port and, where it can be told, the process; where the site has a program for it, what
+    that says of a service without its port."""
     service = context.target.service
     is_open = await port_open(context.target.host, service.port)
     async with context.server() as server:
         pid = await _pid(server, service) if is_open else await living_pid(server, service)
-    return ServiceState(running=is_open or pid is not None, pid=pid, port_open=is_open)
+        running = is_open or pid is not None or await is_running(server, service)
+    return ServiceState(running=running, pid=pid, port_open=is_open)
 
 
 class _Countdown:

@@ -41,8 +41,18 @@ Environment = Literal["prod", "stage", "dev"]
 LegacyAlgorithm = Literal["kex", "cipher", "mac", "ssh-rsa", "ssh-dss"]
 
 
+class ServiceCommands(WireModel):
+    """A site's own programs for a service, each run without arguments. ``status`` ends with 0
+    while the service runs, and with anything else when it does not."""
+
+    start: AbsolutePath
+    stop: AbsolutePath
+    status: AbsolutePath
+
+
 class ServiceSpec(WireModel):
-    """How a node's service is controlled: the scripts below ``home``, or a systemd unit.
+    """How a node's service is controlled: the scripts below ``home``, a systemd unit, or the
+    site's own ``commands``.
 
     ``log_failures`` are literal words of this service's log that mean a failed start, beside
     those that the agent knows; ``log_success``, where there is one, must appear after a start.
@@ -50,7 +60,7 @@ class ServiceSpec(WireModel):
     """
 
     name: Slug
-    kind: Literal["scripts", "systemd"]
+    kind: Literal["scripts", "systemd", "commands"]
     home: AbsolutePath  # scripts: <home>/bin/startup.sh and <home>/bin/shutdown.sh
     port: Port
     health_path: UrlPath
@@ -58,6 +68,13 @@ class ServiceSpec(WireModel):
     log_failures: Annotated[tuple[LogWord, ...], Field(max_length=10)] = ()
     log_success: LogWord | None = None
     watch_s: Annotated[int, Field(ge=0, le=600)] = 0
+    commands: ServiceCommands | None = None
+
+    @model_validator(mode="after")
+    def _controlled(self) -> ServiceSpec:
+        if (self.commands is not None) != (self.kind == "commands"):
+            raise ValueError("a service of the site's own commands names them, and no other does")
+        return self
 
 
 class BalancerSpec(WireModel):

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from agent.wire.plan import BalancerSpec, NodeTarget, ServiceSpec
+from agent.wire.plan import BalancerSpec, NodeTarget, ServiceCommands, ServiceSpec
 from agent.wire.profile import NodeProfile
 from bot.core.domain.estate import (
     BalancerMember,
@@ -196,6 +196,7 @@ def _wire_of(row: ServerLine, reached: ConnectionLine, profile: NodeProfile) -> 
             log_failures=reached.log_failures,
             log_success=_success_of(reached),
             watch_s=reached.watch_s,
+            commands=_commands_of(reached),
         ),
         balancer=balancer,
         charset=reached.charset,
@@ -203,6 +204,13 @@ def _wire_of(row: ServerLine, reached: ConnectionLine, profile: NodeProfile) -> 
         legacy=reached.legacy,
         profile=profile,
     )
+
+
+def _commands_of(reached: ConnectionLine) -> ServiceCommands | None:
+    start, stop, status = reached.service_start, reached.service_stop, reached.service_status
+    if start is None or stop is None or status is None:
+        return None
+    return ServiceCommands(start=start, stop=stop, status=status)
 
 
 def _success_of(reached: ConnectionLine) -> str | None:

@@ -10,7 +10,14 @@ import unicodedata
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
 from agent.wire.plan import LegacyAlgorithm
 from agent.wire.types import (
@@ -152,7 +159,8 @@ class ConnectionLine(EstateRow):
 
     An FTP node has no host key; its port is ``ftp_port``, and that of servers.csv where the
     column is empty. ``legacy`` names old algorithms that this very node needs. ``log_success``
-    empty: what its kind of service is known to say (``KNOWN_SUCCESS``); ``-``: nothing.
+    empty: what its kind of service is known to say (``KNOWN_SUCCESS``); ``-``: nothing. The
+    three programs are those of ``service_kind`` "commands".
     """
 
     node_id: NodeId
@@ -165,7 +173,7 @@ class ConnectionLine(EstateRow):
     transfer: Literal["sftp", "ftp"]
     charset: Literal["utf-8", "cp949"]
     service: Slug
-    service_kind: Literal["scripts", "systemd"]
+    service_kind: Literal["scripts", "systemd", "commands"]
     service_home: AbsolutePath
     service_port: Port
     health_path: UrlPath
@@ -177,6 +185,20 @@ class ConnectionLine(EstateRow):
     log_failures: Annotated[tuple[LogWord, ...], Field(max_length=10), BeforeValidator(_split)] = ()
     log_success: Annotated[Literal["-"] | LogWord | None, BeforeValidator(_empty_is_none)] = None
     watch_s: Annotated[int, Field(ge=0, le=600), BeforeValidator(_empty_is_zero)] = 0
+    service_start: Annotated[AbsolutePath | None, BeforeValidator(_empty_is_none)] = None
+    service_stop: Annotated[AbsolutePath | None, BeforeValidator(_empty_is_none)] = None
+    service_status: Annotated[AbsolutePath | None, BeforeValidator(_empty_is_none)] = None
+
+    @model_validator(mode="after")
+    def _commands_or_none(self) -> ConnectionLine:
+        programs = (self.service_start, self.service_stop, self.service_status)
+        wanted = self.service_kind == "commands"
+        if any(program is None for program in programs) if wanted else any(programs):
+            raise ValueError(
+                "service_kind 'commands' names service_start, service_stop and service_status; "
+                "no other kind does"
+            )
+        return self
 
 
 class BalancerLine(EstateRow):

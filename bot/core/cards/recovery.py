@@ -198,7 +198,10 @@ def _commands(kind: str, target: NodeTarget) -> tuple[str, ...]:
     service = target.service
     if service.kind == "systemd":
         return (shlex.join(["sudo", "systemctl", verb, service.name]), _ask_port(target))
-    return (shlex.quote(posixpath.join(service.home, "bin", script)), _ask_port(target))
+    program = posixpath.join(service.home, "bin", script)
+    if service.commands is not None:
+        program = service.commands.stop if verb == "stop" else service.commands.start
+    return (shlex.quote(program), _ask_port(target))
 
 
 def _ask_port(target: NodeTarget) -> str:

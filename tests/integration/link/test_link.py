@@ -25,14 +25,17 @@ from agent.wire.messages import (
     Hello,
     StepOrder,
     StepOutcome,
+    StepOutput,
     StepProgress,
     Welcome,
 )
 from agent.wire.operations import FileSpec
+from agent.wire.scripts import ScriptSpec
 from bot.core.ports import Delivery
 from bot.engine.hub import AgentHub
 from tests.fakes.link import (
     AGENT,
+    QUICK,
     Bot,
     delivery,
     relayed,
@@ -563,3 +566,92 @@ async def test_stopping_lets_the_running_step_end_and_tells_its_outcome(bot: Bot
     gate.end.set()
     await within(life)
     assert outcome(await within(waiting)).state == "succeeded"
+
+
+# --- output and scripts -------------------------------------------------------------------------
+
+SCRIPT = ScriptSpec(script="clean-temp", sha256="a" * 64, title="임시 파일 정리", risk="change")
+
+
+async def test_what_a_step_says_comes_before_its_outcome_and_whole(bot: Bot) -> None:
+    identity = await bot.enrolled()
+    executor = ScriptedExecutor()
+    said = tuple(f"줄 {number} {'x' * 500}\n" for number in range(5_000))
+    executor.answers["s1"] = Scripted(said=said)
+    async with running_agent(identity, executor, bot.url):
+        events = await run(bot.hub, delivery("s1"), "s1")
+    pieces = [event for event in events if isinstance(event, StepOutput)]
+    assert "".join(piece.text for piece in pieces) == "".join(said)
+    ends = [piece.offset + len(piece.text.encode()) for piece in pieces]
+    assert [piece.offset for piece in pieces] == [0, *ends[:-1]]
+    assert outcome(events).state == "succeeded"
+
+
+async def test_a_line_that_is_away_costs_the_middle_and_no_memory(bot: Bot) -> None:
+    identity = await bot.enrolled()
+    executor = ScriptedExecutor()
+    said = tuple("x" * 999 + "\n" for _ in range(4_000))
+    async with relayed(bot.port) as (relay, url):
+
+        async def freeze(_order: StepOrder) -> None:
+            relay.freeze()
+            asyncio.get_running_loop().call_later(4, relay.thaw)
+
+        executor.work["s1"] = freeze
+        executor.answers["s1"] = Scripted(said=said)
+        async with running_agent(identity, executor, url):
+            events = await run(bot.hub, delivery("s1"), "s1")
+    pieces = [event for event in events if isinstance(event, StepOutput)]
+    size = sum(len(piece.text) for piece in pieces)
+    assert outcome(events).state == "succeeded"
+    assert pieces[0].offset == 0
+    assert size < 4_000_000
+    last = pieces[-1]
+    assert last.offset + len(last.text) == 4_000_000
+
+
+async def test_output_of_a_step_that_nobody_ordered_is_noted(bot: Bot) -> None:
+    identity = await bot.enrolled()
+    async with open_line(Address(url=bot.url)) as line:
+        welcome = await introduce(
+            line, Hello(agent=AGENT, version="1", nonce=new_nonce()), identity
+        )
+        assert not welcome.resumed
+        told = StepOutput(job_id="J260401-ABC123", step_id="s9", offset=0, text="x")
+        await line.send(Envelope(seq=1, ack=0, message=told))
+        await until(lambda: bool(bot.audit.named("answer_not_asked_for")))
+    assert bot.audit.named("answer_not_asked_for")
+
+
+async def test_scripts_are_known_while_their_agent_is_connected(bot: Bot) -> None:
+    identity = await bot.enrolled()
+    assert bot.hub.scripts(AGENT) == ()
+    link = Link(identity, Address(url=bot.url), scripts=lambda: (SCRIPT,))
+    task = asyncio.create_task(link.run(ScriptedExecutor(), grace_s=1))
+    await until(lambda: bot.hub.scripts(AGENT) == (SCRIPT,))
+    assert bot.hub.known() == {AGENT: (SCRIPT,)}
+    link.stop()
+    await within(task)
+    await until(lambda: not bot.hub.online(AGENT))
+    assert bot.hub.scripts(AGENT) == ()
+    assert bot.hub.known() == {}
+
+
+async def test_scripts_are_announced_anew_with_every_line(bot: Bot) -> None:
+    identity = await bot.enrolled()
+    offered = [(SCRIPT,), ()]
+    async with relayed(bot.port) as (relay, url):
+        link = Link(
+            identity,
+            Address(url=url),
+            backoff=QUICK,
+            scripts=lambda: offered.pop(0) if offered else (),
+        )
+        task = asyncio.create_task(link.run(ScriptedExecutor(), grace_s=1))
+        await until(lambda: bot.hub.scripts(AGENT) == (SCRIPT,))
+        relay.cut()
+        await until(lambda: not offered and bot.hub.online(AGENT))
+        await until(lambda: bot.hub.scripts(AGENT) == ())
+        assert bot.hub.known() == {}
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from actions.catalog import action_of
+from agent.wire.operations import Result
 from bot.core.domain.artifact import Artifact, SourceRef
 from bot.core.domain.estate import Node, Rollout, Target
 from bot.core.domain.plan import Plan
@@ -64,7 +65,7 @@ def _request(case: dict[str, Any]) -> ActionRequest:
     lying = case.get("lying", files)
     facts = present(lying, target.nodes, case.get("conflicts")) if files else {}
     if "running" in case["target"]:
-        facts = states(target.nodes, running=case["target"]["running"])
+        facts = _states(target, case["target"]["running"])
     history = [
         deployment_of(
             past["job"],
@@ -81,6 +82,17 @@ def _request(case: dict[str, Any]) -> ActionRequest:
         facts=facts,
         history=history,
     )
+
+
+def _states(target: Target, running: bool | list[int]) -> dict[tuple[str, int], Result]:
+    """Of all nodes alike, or those of these numbers running and the others not."""
+    if isinstance(running, bool):
+        return states(target.nodes, running=running)
+    return {
+        key: state
+        for node in target.nodes
+        for key, state in states([node], running=node.entry.number in running).items()
+    }
 
 
 def _artifact(case: dict[str, Any]) -> Artifact:
