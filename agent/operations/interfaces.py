@@ -21,17 +21,21 @@ _RESULTS = {"P": "pass", "W": "rework", "F": "fail"}
 _RESULT_LEVELS: dict[str, Level] = {"P": "normal", "W": "normal", "F": "warning"}
 _STATES = {"WAIT": "waiting", "PROC": "processing", "FAIL": "failed"}
 
+# A site's view may have other types and nulls: everything is cast, and what is missing is empty.
 QUALITY_TOTALS = Statement("""
 select count(*) as rows, coalesce(sum(wrk_qty), 0)::bigint as quantity,
        coalesce(sum(bad_qty), 0)::bigint as defects,
        count(*) filter (where qc_rslt = 'F') as failed
-from tb_mes_wrk_prc_i where wrk_dt = $1
+from tb_mes_wrk_prc_i where wrk_dt = $1::date
 """)
 QUALITY_ROWS = Statement("""
-select left(line_cd, 120) as line, left(prc_cd, 120) as process, left(item_cd, 120) as item,
-       wrk_qty::bigint as quantity, bad_qty::bigint as defects, qc_rslt as result, reg_dt as at
-from tb_mes_wrk_prc_i where wrk_dt = $1
-order by qc_rslt = 'F' desc, bad_qty desc, reg_dt limit $2
+select left(coalesce(line_cd::text, ''), 120) as line,
+       left(coalesce(prc_cd::text, ''), 120) as process,
+       left(coalesce(item_cd::text, ''), 120) as item,
+       wrk_qty::bigint as quantity, bad_qty::bigint as defects,
+       trim(coalesce(qc_rslt::text, '')) as result, reg_dt::timestamptz as at
+from tb_mes_wrk_prc_i where wrk_dt = $1::date
+order by qc_rslt = 'F' desc nulls last, bad_qty desc nulls last, reg_dt limit $2
 """)
 TRANSACTION_TOTALS = Statement("""
 select count(*) filter (where tx_stat = 'FAIL') as failed,
@@ -41,15 +45,18 @@ where tx_stat = 'FAIL'
    or (tx_stat in ('WAIT', 'PROC') and upd_dt < clock_timestamp() - make_interval(mins => $1))
 """)
 TRANSACTION_ROWS = Statement("""
-select left(tx_id, 120) as tx, left(if_id, 120) as interface,
-       left(src_sys, 120) as source, left(dst_sys, 120) as destination, tx_stat as state,
-       retry_cnt::bigint as retries, left(coalesce(err_cd, ''), 120) as code,
-       left(coalesce(err_msg, ''), 400) as message, upd_dt as at,
+select left(coalesce(tx_id::text, ''), 120) as tx,
+       left(coalesce(if_id::text, ''), 120) as interface,
+       left(coalesce(src_sys::text, ''), 120) as source,
+       left(coalesce(dst_sys::text, ''), 120) as destination,
+       trim(tx_stat::text) as state, retry_cnt::bigint as retries,
+       left(coalesce(err_cd::text, ''), 120) as code,
+       left(coalesce(err_msg::text, ''), 400) as message,
        extract(epoch from clock_timestamp() - upd_dt)::float8 as age_s
 from tb_link_tx_i
 where tx_stat = 'FAIL'
    or (tx_stat in ('WAIT', 'PROC') and upd_dt < clock_timestamp() - make_interval(mins => $1))
-order by tx_stat = 'FAIL' desc, upd_dt desc limit $2
+order by tx_stat = 'FAIL' desc, upd_dt desc nulls last limit $2
 """)
 
 
@@ -99,7 +106,7 @@ def _quality_grid(rows: list[Found], count: int) -> Grid:
                 row["quantity"],
                 row["defects"],
                 _RESULTS.get(row["result"], "unknown"),
-                row["at"].isoformat(),
+                row["at"].isoformat() if row["at"] else None,
             ),
             level=_RESULT_LEVELS.get(row["result"], "unknown"),
         )
@@ -150,7 +157,7 @@ def _transaction_grid(rows: list[Found], count: int) -> Grid:
                 _text(row["interface"]),
                 f"{_text(row['source'])} → {_text(row['destination'])}",
                 _STATES.get(row["state"], "unknown"),
-                round(row["age_s"]),
+                None if row["age_s"] is None else round(row["age_s"]),
                 row["retries"],
                 _text(f"{row['code']} {row['message']}"),
             ),

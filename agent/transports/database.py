@@ -133,6 +133,8 @@ def _refused(error: Exception, name: str) -> TransportError:
 
 def _translated(error: Exception, name: str) -> TransportError:
     state = getattr(error, "sqlstate", None) or ""
+    if isinstance(error, ValueError):  # a value that its column's type does not take
+        return TransportError("query_failed", database=name)
     if not state or state.startswith("08"):
         return TransportError("connection_lost", database=name)
     if state not in _CODES:
