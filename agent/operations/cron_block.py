@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from agent.operations.masking import masked
+from agent.transports.output import plain
 
 BEGIN = "# >>> GUARDiA >>> (managed lines: changed by register_cron only)"
 END = "# <<< GUARDiA <<<"
@@ -80,7 +81,7 @@ def with_line(text: str, template: str, line: str | None) -> str:
 def changes(before: str, after: str) -> tuple[str, ...]:
     """What changes, line by line, with a line around it; masked."""
     rows = difflib.unified_diff(before.splitlines(), after.splitlines(), n=1, lineterm="")
-    return tuple(masked(row) for row in list(rows)[2:] if not row.startswith("@@"))
+    return tuple(plain(masked(row)) for row in list(rows)[2:] if not row.startswith("@@"))
 
 
 def _parts(text: str) -> _Parts:

@@ -31,6 +31,7 @@ _STAMP = re.compile(
 )
 _CRON = re.compile(r"^\S+ \S*?(?:CROND?|crond?|crontab)\S*?(?:\[(?P<pid>\d+)\])?: (?P<said>.*)$")
 _SAID = re.compile(r"^\((?P<user>[^)]*)\) (?P<what>[A-Za-z]+)(?: \((?P<detail>.*)\))?")
+_JOB_PID = re.compile(r"^\[\d+\] ")  # Debian's with -L 8 and more
 _CHILD = re.compile(r"(?:grandchild|child) #(?P<pid>\d+) failed")
 
 
@@ -147,7 +148,8 @@ class _Reader:
         elif said["user"] != self.user:
             return
         elif what == "CMD":
-            self.runs.append(Run(at=at, command=" ".join(detail.split()), pid=pid))
+            command = " ".join(_JOB_PID.sub("", detail).split())
+            self.runs.append(Run(at=at, command=command, pid=pid))
         elif what == "REPLACE":
             self.replaced = at if self.replaced is None else max(self.replaced, at)
 

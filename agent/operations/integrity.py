@@ -18,6 +18,7 @@ from agent.operations.digests import batches, hash_files, parse
 from agent.operations.logfile import decode
 from agent.operations.masking import masked_lines
 from agent.operations.side_by_side import each
+from agent.transports.output import plain
 from agent.transports.transport import Transport, TransportError
 from agent.wire.checks import CompareBaseline, RecordBaseline
 from agent.wire.operations import Done
@@ -228,7 +229,7 @@ def _differences(
         if before is None or after is None:
             continue
         found = list(difflib.unified_diff(before, after, path, path, n=2, lineterm=""))
-        lines += found
+        lines += map(plain, found)
         if not found:
             remarks.append(Remark(code="masked_change", values={"path": path}, level="warning"))
     more = max(0, len(lines) - _LINES)

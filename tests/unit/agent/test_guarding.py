@@ -96,6 +96,22 @@ def test_time_stamps_of_both_forms_are_read_by_the_servers_clock(stamp: str, at:
     assert (run.at, run.command, run.failed) == (at, "/opt/x -a", False)
 
 
+def test_what_debians_cron_really_wrote_is_understood() -> None:
+    """Copied from a run of cron 3.0pl1-162 with ``-L 15``."""
+    lines = [
+        "Jan  2 08:27:01 h CRON[18306]: pam_unix(cron:session): session opened for user app(uid=9)",
+        "Jan  2 08:27:01 h CRON[18306]: (app) CMD ([18307] /bin/false 100% x)",
+        "Jan  2 08:27:01 h CRON[18306]: (CRON) error (grandchild #18307 failed with exit status 1)",
+        "Jan  2 08:27:01 h CRON[18306]: (app) END ([18307] /bin/false 100% x)",
+        "Jan  2 08:27:01 h CRON[18305]: (app) CMD ([18310] /bin/true \\355\\225\\234)",
+        "Jan  2 08:27:02 h CRON[18305]: (app) END ([18310] /bin/true \\355\\225\\234)",
+    ]
+    found = history_in(lines, user="app", now=NOW)
+    first, second = parse_crontab("* * * * * /bin/false 100\\% x%in\n* * * * * /bin/true 한글")
+    assert [run.failed for run in found.runs_of(first)] == [True]
+    assert [run.failed for run in found.runs_of(second)] == [False]
+
+
 def test_the_crons_of_debian_and_red_hat_are_both_understood() -> None:
     lines = [
         "Jan  2 08:00:01 h CRON[11]: (app) CMD (/a)",
