@@ -197,3 +197,25 @@ async def test_a_full_disk_heals_itself(lab: Lab, fleet: Fleet, tmp_path: Path) 
     assert "정리 후 사용률" in said
     assert not (logs[0] / "dump.log").exists()
     assert (logs[1] / "small.log").exists()
+
+
+async def test_a_third_healing_within_the_hour_is_refused_in_words(
+    lab: Lab, fleet: Fleet, tmp_path: Path
+) -> None:
+    logs = logs_of(lab, fleet, "capped")
+    lab.disk(str(logs[0].relative_to(lab.root)), size=4 << 20)
+    kept = old(lab, logs[0] / "dump.log", 100, os.urandom(3_600_000))
+    site = site_of(fleet, tmp_path, logs)
+    async with site.open():
+        ledger = site.pool.executor.ledger
+        for job_id in ("J1", "J2"):  # as two healings of this hour have left it
+            now = site.world.clock.now()
+            step = (job_id, "was01.01-heal-disk")
+            assert ledger.take_turn("heal was01", step=step, most=2, since=now, at=now)
+        job = await site.ask(action="self_healing_defense", by="operator", params={"threshold": 85})
+        site.world.clock.pass_by(minutes=20)
+        job = await site.approve(job)
+        said = site.report(job)
+    assert job.state is JobState.FAILED
+    assert "최근 한 시간에 이미 두 번 정리해 더 정리하지 않았습니다" in said
+    assert kept.exists()
