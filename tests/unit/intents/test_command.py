@@ -209,3 +209,27 @@ def test_a_scripts_intent_leads_back_to_it() -> None:
     )
     intent = Intent(action="run_script", selector=selector, params=params)
     assert read_back(intent) == intent
+
+
+@pytest.mark.parametrize(
+    ("line", "answer", "params"),
+    [
+        (
+            "/sm clear-cache 예산시스템 WAS 1 area=web",
+            "운영",
+            {"script": "clear-cache", "arg.area": "web"},
+        ),
+        ("/sm backup_db 예산시스템", "운영", {}),
+        ("/sm kill_session 예산시스템 WAS 1 pid=4242", "운영", {"pid": 4242}),
+    ],
+)
+def test_what_is_missing_is_asked_for_and_the_answer_completes_the_command(
+    line: str, answer: str, params: dict[str, Param]
+) -> None:
+    asked = GRAMMAR.read(said(line))
+    assert isinstance(asked, Intent)
+    assert asked.missing == ("env",)
+    whole = RuleParser(TEXTS).understand(replace(said(answer), pending=asked))
+    assert isinstance(whole, Intent)
+    assert (whole.action, dict(whole.params), whole.missing) == (asked.action, params, ())
+    assert whole.selector == replace(asked.selector, env=whole.selector.env)
