@@ -54,7 +54,7 @@ async def read(context: StepContext, operation: ReadChannels) -> Reading:
     """
     spec, login = context.target.profile.queue, context.queue
     if spec is None:
-        raise OperationFailed("not_in_profile", what="queue")
+        raise OperationFailed("not_in_profile", profile_field="queue")
     if login is None:
         raise OperationFailed("broker_login_missing")
     queues = _understood(await _asked(context.target.host, spec, login))

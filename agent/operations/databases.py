@@ -91,7 +91,7 @@ def require_database(context: StepContext) -> DatabaseSpec:
     """
     spec = context.target.profile.database
     if spec is None:
-        raise OperationFailed("not_in_profile", what="database")
+        raise OperationFailed("not_in_profile", profile_field="database")
     return spec
 
 

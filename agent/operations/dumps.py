@@ -92,7 +92,7 @@ async def is_dumped(context: StepContext, operation: DumpDatabase) -> Verified:
 def _place(context: StepContext) -> tuple[DatabaseSpec, str]:
     spec = require_database(context)
     if spec.dump_folder is None:
-        raise OperationFailed("not_in_profile", what="dump_folder")
+        raise OperationFailed("not_in_profile", profile_field="dump_folder")
     return spec, spec.dump_folder
 
 
