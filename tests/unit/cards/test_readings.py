@@ -25,6 +25,7 @@ from agent.wire.readings import (
 from bot.core.cards import final_report, job_log, plan_card, progress_card
 from bot.core.cards.values import fact_words, remark_words, value_words
 from bot.core.domain.job import Job, JobState, StepState
+from bot.core.domain.plan import Risk
 from bot.core.domain.report import Lines, Report, Table, Tone
 from bot.core.texts import Texts, load_texts
 from tests.fakes.planning import LEADER, NOW, job_of, pair, ran, request_for
@@ -355,3 +356,33 @@ def test_the_file_of_a_job_has_every_line_of_its_readings_masked() -> None:
     assert "… 외 7줄" in said
     assert "brand_new" in said
     assert "hunter2" not in said
+
+
+# --- what must not be said twice, or at all ------------------------------------------------------
+
+
+def test_the_reason_of_one_node_stands_in_the_summary_and_nowhere_again() -> None:
+    remark = Remark(code="brand_new", level="critical")
+    said = as_text(looked(Reading(level="critical", remarks=(remark, remark))))
+    notice = said.split("\n\n", 2)[2]
+    assert notice.count("brand_new") == 1
+
+
+def test_what_could_not_be_told_is_no_reason() -> None:
+    unknown = Fact(name="cpu", value=None, unit="percent", level="unknown")
+    report = looked(Reading(level="unknown", facts=(unknown,)))
+    assert report.summary.endswith("moef-budget-prod-was01: 판단 불가")
+
+
+def test_a_change_that_asks_no_health_page_claims_no_health() -> None:
+    plan = plan_of(MonitorResources(), 2)
+    changing = replace(plan, risk=Risk.CHANGE)
+    steps = [step.step_id for step in plan.wire.steps()]
+    records = ran(steps, result=resources(10, 10, 86))
+    report = final_report(job_of(changing, JobState.SUCCEEDED, steps=records), texts=KO)
+    said = as_text(report)
+    assert "2대 모두 끝났습니다" in report.summary
+    assert "정상입니다" not in said
+    assert KO.say("cards.final.not_proved") not in said
+    assert "2대 이상: moef-budget-prod-was01(주의)" in said
+    assert report.tone is Tone.WARNING
