@@ -8,6 +8,7 @@ alone. Nothing is verified and nothing is sent over the connection.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import ssl
 from contextlib import suppress
@@ -63,6 +64,8 @@ async def _by_openssl(host: str, port: int, server_name: str | None) -> str | No
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
+            # The machine's own settings may forbid what an old server speaks.
+            env={**os.environ, "OPENSSL_CONF": os.devnull},
         )
     except OSError:
         return None

@@ -40,9 +40,11 @@ _SERVER = """\
         listen {host}:{port} ssl;
         ssl_certificate {folder}/{name}.pem;
         ssl_certificate_key {folder}/{name}.key;
+        {extra}
         location / {{ return 200 "UP\\n"; }}
     }}
 """
+_OLD = "ssl_protocols TLSv1; ssl_ciphers ALL:@SECLEVEL=0;"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +107,7 @@ class TlsNginx(Part):
         self.home = ground.claim(name)
         self.host = host
         self.port: dict[str, int] = {}
+        self._extra: dict[str, str] = {}
         self.root = issue("Lab Root CA", authority=True)
         self.intermediate = issue("Lab Issuing CA", by=self.root, authority=True)
         ground.account.make_folder(self.home / "temp")
@@ -113,9 +116,11 @@ class TlsNginx(Part):
         """The PEM file that the port's configuration names."""
         return self.home / f"{name}.pem"
 
-    def add(self, name: str, leaf: Issued, *above: Issued) -> None:
-        """A port that serves this certificate and those above it, once the server starts."""
+    def add(self, name: str, leaf: Issued, *above: Issued, old: bool = False) -> None:
+        """A port that serves this certificate and those above it, once the server starts;
+        ``old``: by TLS 1.0 alone."""
         self.write(name, leaf, *above)
+        self._extra[name] = _OLD if old else ""
         self.port[name] = processes.free_port(self.host)
 
     def write(self, name: str, leaf: Issued, *above: Issued) -> None:
@@ -126,7 +131,9 @@ class TlsNginx(Part):
     def start(self) -> None:
         """Start it and wait until every port listens."""
         servers = "".join(
-            _SERVER.format(host=self.host, port=port, folder=self.home, name=name)
+            _SERVER.format(
+                host=self.host, port=port, folder=self.home, name=name, extra=self._extra[name]
+            )
             for name, port in self.port.items()
         )
         configuration = _CONFIGURATION.format(home=self.home, servers=servers)

@@ -39,6 +39,7 @@ def tls(module_lab: Lab, node: LabNode) -> TlsNginx:
     server.add("other", other, above)
     server.add("bare", issue(NAME, by=above, days=300, names=(NAME,)))
     server.add("own", issue(NAME, days=300, names=(NAME,)))
+    server.add("old", issue(NAME, by=above, days=300, names=(NAME,)), above, old=True)
     module_lab.add(server)
     server.write("renewed", issue(NAME, by=above, days=365, names=(NAME,)), above)
     return server
@@ -110,6 +111,14 @@ async def test_another_name_a_missing_chain_and_a_self_signed_one_are_told(
     assert bad(await of(node, tls, "other")) == {"certificate_name": "warning"}
     assert bad(await of(node, tls, "bare")) == {"certificate_chain_incomplete": "warning"}
     assert bad(await of(node, tls, "own")) == {"certificate_self_signed": "warning"}
+
+
+async def test_a_server_that_speaks_only_what_nobody_should_is_read_as_well(
+    node: LabNode, tls: TlsNginx
+) -> None:
+    reading = await of(node, tls, "old")
+    assert left(reading) == (300, "normal")
+    assert bad(reading) == {}
 
 
 async def test_what_does_not_answer_or_cannot_be_read_is_unknown(
