@@ -231,3 +231,44 @@ async def test_no_file_outside_the_folder_is_served(server: RoomServer) -> None:
     client = await server.client("u016")
     for name in ("pages.py", "..%2fpages.py", "%2e%2e/pages.py"):
         assert (await get(client, f"/console/static/{name}"))[0] == 404
+
+
+# --- what steps say while they run ---------------------------------------------------------------
+
+
+async def test_shows_what_a_running_step_says_and_hands_out_all_of_it(server: RoomServer) -> None:
+    job = running_job(server.clock.now())
+    step = next(one.step_id for one in job.steps if one.state is StepState.RUNNING)
+    lines = [f"line {number} password=hunter2 at 10.20.30.40 {SCRIPT}\n" for number in range(2000)]
+    offset = 0
+    for line in lines:
+        await server.outputs.append(job.job_id, step, offset=offset, text=line)
+        offset += len(line)
+    said = await shown(server, job)
+    assert "line 0 " in said
+    assert "line 1999 " in said
+    assert "line 1000 " not in said
+    assert "생략했습니다" in said
+    assert "hunter2" not in said
+    assert SCRIPT not in said
+    assert not ADDRESS.search(re.sub(r"<[^>]*>", "", said))
+    client = await server.client("u016")
+    async with client.get(f"{PAGE}/output/{step}") as response:
+        assert response.status == 200
+        assert response.headers["Content-Disposition"].startswith("attachment")
+        body = await response.text()
+    assert body.count("line ") == 2000
+
+
+async def test_the_output_of_others_and_of_silent_steps_is_not_there(server: RoomServer) -> None:
+    job = running_job(server.clock.now())
+    step = job.steps[0].step_id
+    await server.jobs.create(job)
+    await server.outputs.append(job.job_id, step, offset=0, text="secret\n")
+    insider, outsider = await server.client("u016"), await server.client("u099")
+    assert (await get(insider, f"{PAGE}/output/{step}"))[0] == 200
+    assert (await get(outsider, f"{PAGE}/output/{step}"))[0] == 404
+    assert (await get(await server.client(), f"{PAGE}/output/{step}"))[0] == 401
+    silent = job.plan.wire.steps()[-1].step_id
+    for name in (silent, "no-such-step", "..%2f..%2fetc"):
+        assert (await get(insider, f"{PAGE}/output/{name}"))[0] == 404
