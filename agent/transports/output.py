@@ -91,7 +91,8 @@ def clean(data: bytes, charset: str) -> str:
 
 
 def _clean(text: str) -> str:
-    text = _ESCAPES.sub("", text)
+    if "\x1b" in text:  # seldom, and looked for much more quickly than by the expression
+        text = _ESCAPES.sub("", text)
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if text.replace("\n", "").replace("\t", "").isprintable():  # mostly; and much the quickest
         return text
