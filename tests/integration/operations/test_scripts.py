@@ -33,6 +33,7 @@ from bot.engine.files import DiskFileStore
 from bot.engine.outputs import DiskOutputStore
 from tests.fakes.agent import AGENT, JOB, NOW, FakeBlobs, a_plan, a_step, step_order
 from tests.fakes.agent import Site as Keys
+from tests.fakes.engine import words_of
 from tests.integration.deploy.site import Site
 from tests.integration.operations.at_node import Recorded, context_of, looked
 from tests.lab import Fleet, Lab
@@ -395,6 +396,27 @@ async def test_a_person_runs_a_look_and_reads_its_level(fleet: Fleet, tmp_path: 
         assert "order, pay" in refused.summary
         unknown = await site.refused(action="run_script", by="operator", params={"script": "queue"})
         assert "queue-length(대기열 길이)" in unknown.summary
+
+
+@pytest.mark.xdist_group("dbos")
+async def test_lines_are_in_the_room_while_it_runs_masked(fleet: Fleet, tmp_path: Path) -> None:
+    go = fleet.nodes[0].deploy_path / "go-on"
+    body = f"echo halfway password=hunter2; while [ ! -e {go} ]; do sleep 0.05; done; echo last"
+    registered = script(tmp_path, body.encode(), id="slow", title="오래 걸리는 점검")
+    site = Site(fleet=fleet, folder=tmp_path, scripts=(registered,))
+    async with site.open():
+        job = await site.ask(
+            action="run_script", by="operator", nodes=(1,), params={"script": "slow"}
+        )
+        place = job.progress
+        await site.bot.until(lambda: "halfway password=●●●" in site.world.said())
+        assert not go.exists()
+        assert "hunter2" not in site.world.said()
+        go.write_text("")
+        await site.bot.until(lambda: "last" in words_of(site.world.messenger.at(place).now))
+        shown = [words_of(report) for report in site.world.messenger.at(place).said]
+    assert any("halfway" in each for each in shown)
+    assert site.world.job(job.job_id).steps[0].code == "ok"
 
 
 @pytest.mark.xdist_group("dbos")
