@@ -10,8 +10,9 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from agent.operations.masking import IPV4, WEB_TOKEN
+
 MASK = "***"
-_IPV4 = re.compile(r"(?<![\d.])(\d{1,3}\.\d{1,3})\.\d{1,3}\.\d{1,3}(?![\d.]*\d)")
 _MAYBE_IPV6 = re.compile(r"(?<![\w:.])(?=[0-9A-Fa-f]{0,4}:)[0-9A-Fa-f:.]{2,45}(?![\w:])")
 _SECRETS = (
     re.compile(
@@ -20,7 +21,7 @@ _SECRETS = (
         r"(?:\"[^\"]*\"?|'[^']*'?|(?:bearer\s+|basic\s+)?[^\s,;&'\"]+)"
     ),
     re.compile(r"(?i)(\bbearer\s+)[\w.~+/=-]{8,}"),
-    re.compile(r"()\beyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)?"),
+    WEB_TOKEN,
     re.compile(r"(?i)((?<![a-z0-9])[a-z][a-z0-9+.-]{0,30}://[^/\s:@]{1,64}:)[^@\s/]{1,200}(?=@)"),
     re.compile(r"(?<!\d)(\d{6}-)[1-8]\d{6}(?!\d)"),  # resident registration number
 )
@@ -30,7 +31,7 @@ def mask_line(line: str) -> str:
     """The line with addresses cut to their first half and secrets taken out."""
     for pattern in _SECRETS:
         line = pattern.sub(rf"\g<1>{MASK}", line)
-    return _MAYBE_IPV6.sub(_ipv6, _IPV4.sub(r"\1.*.*", line))
+    return _MAYBE_IPV6.sub(_ipv6, IPV4.sub(r"\1.*.*", line))
 
 
 def _ipv6(match: re.Match[str]) -> str:

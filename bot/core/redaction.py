@@ -31,7 +31,12 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
         rf"\1{_MASK}",
     ),
     (re.compile(r"(?i)\b(bearer\s+)[\w.~+/=-]{8,}"), rf"\1{_MASK}"),
-    (re.compile(r"\beyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)?"), _MASK),  # a JSON web token
+    # a JSON web token, looked for from the first "eyJ" of a word only: from each, a long word of
+    # many would take the square of its length
+    (
+        re.compile(r"(?<![\w-])((?>(?:[\w-]*?-)??(?=eyJ)))eyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)?"),
+        rf"\1{_MASK}",
+    ),
     # a scheme begins at the start of a word and is short: looking back for one from every letter of
     # a long line would take the square of its length
     (

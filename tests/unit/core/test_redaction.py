@@ -76,6 +76,7 @@ def test_ordinary_lines_stay_as_they_are(text: str) -> None:
         "1.1." * 5_000,
         "password" + " " * 20_000 + "x",
         "-----BEGIN PRIVATE KEY-----" * 700,
+        "-eyJ" * 10_000,
     ],
 )
 def test_no_text_of_a_message_keeps_the_bot_busy(text: str) -> None:
