@@ -10,7 +10,6 @@ import hashlib
 import hmac
 import json
 import re
-import unicodedata
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
@@ -18,6 +17,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictInt, Str
 
 from bot.core.domain.conversation import ConversationRef, Mention
 from bot.core.domain.people import ExternalId
+from bot.core.inbound_text import clean_text
 
 ADAPTER = "jandi"
 MAX_BYTES = 64 * 1024  # a message of Jandi has 5,000 characters at the most
@@ -94,7 +94,7 @@ def writer_of(posted: Posted) -> str:
 def words_of(posted: Posted) -> str:
     """What was said, without the keyword that called the bot; ``/sm`` and its like stay, as they
     are part of what is said."""
-    text = _clean(posted.text)
+    text = clean_text(posted.text)
     called = _CALL.match(text)
     if called is None or called[1].lower() == "sm":
         return text
@@ -105,9 +105,3 @@ def event_id(posted: Posted, topic: str) -> str:
     """The same message gets the same name, however often it is delivered."""
     told = [topic, writer_of(posted), posted.createdAt.isoformat(), posted.text]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
-
-
-def _clean(text: str) -> str:
-    composed = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n")
-    kept = (c for c in composed if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs"))
-    return "".join(kept).strip()

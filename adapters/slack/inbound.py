@@ -8,11 +8,11 @@ who is spoken to, never what is meant. A message is named by its channel and tim
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from bot.core import inbound_text
 from bot.core.domain.conversation import (
     Chat,
     Click,
@@ -138,9 +138,7 @@ def clean_text(text: str, bot_user: str = "") -> str:
     called = re.sub(rf"<@{re.escape(bot_user)}(?:\|[^<>]*)?>{_CALL_ENDING}", " ", text)
     plain = _ENTITY.sub(_entity, called if bot_user else text)
     plain = plain.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-    composed = unicodedata.normalize("NFC", plain).replace("\r\n", "\n").replace("\r", "\n")
-    kept = (c for c in composed if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs"))
-    return "".join(kept).strip()
+    return inbound_text.clean_text(plain)
 
 
 def to_file(row: Json) -> SharedFile:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import html
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,14 +26,13 @@ from bot.core.domain.conversation import (
     ReceivedFile,
 )
 from bot.core.domain.people import ExternalId
+from bot.core.inbound_text import clean_name, clean_text, slash_command
 
 ADAPTER = "teams"
 DATA = "guardia"  # the name in a button's data under which ours lies
 FILE_INFO = "application/vnd.microsoft.teams.file.download.info"
 MAX_TEXT_CHARACTERS = 20_000
 MAX_FILES = 10  # Teams lets people attach ten to one message
-_COMMAND = re.compile(r"/(sm|guardia)(?:\s+|$)", re.IGNORECASE)
-_NAME_CHARACTERS = 200
 _FILE_IN_CHANNEL = re.compile(r"<attachment[\s>]", re.IGNORECASE)
 
 
@@ -109,17 +107,17 @@ class Said:
 
     def inbound(self, files: Sequence[ReceivedFile]) -> Inbound:
         """The value for the core."""
-        command = _COMMAND.match(self.text)
+        command = slash_command(self.text)
         if self.addressed and command and not files:
             return Command(
                 event_id=self.event_id,
                 sender=self.sender,
                 conversation=self.conversation,
-                name=command[1].lower(),
-                text=self.text[command.end() :].strip(),
+                name=command.name,
+                text=command.rest,
                 at=self.at,
             )
-        text = self.text[command.end() :].strip() if command else self.text
+        text = command.rest if command else self.text
         return (Mention if self.addressed else Chat)(
             event_id=self.event_id,
             sender=self.sender,
@@ -239,24 +237,6 @@ def event_id_of(activity: Activity) -> str:
     return f"{activity.conversation.id}/{activity.id}"
 
 
-def clean_text(text: str) -> str:
-    """Composed Hangul, no control characters but line breaks and tabs, no blanks around it."""
-    composed = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\xa0", " ")
-    kept = (c for c in composed if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs"))
-    return "".join(kept).strip()
-
-
-def clean_name(name: str) -> str:
-    """A file name as a label: its last path element, without control characters."""
-    last = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
-    kept = "".join(c for c in last if unicodedata.category(c) not in ("Cc", "Cf", "Cs")).strip()
-    if len(kept) > _NAME_CHARACTERS:
-        stem, dot, suffix = kept.rpartition(".")
-        tail = dot + suffix if stem and len(suffix) <= 10 else ""
-        kept = kept[: _NAME_CHARACTERS - len(tail)] + tail
-    return kept if kept.strip(".") else "file"
-
-
 def _thread_of_click(activity: Activity, place: ConversationRef) -> str | None:
     # Without a root in its id, the pressed message itself opened the thread.
     if activity.kind == "channel" and ";messageid=" not in activity.conversation.id:
@@ -278,7 +258,7 @@ def _without_mentions(activity: Activity, bot_id: str) -> str:
     for entity in activity.entities:
         if _is_mention(entity, bot_id) and entity.text:
             text = text.replace(entity.text, " ")
-    return html.unescape(re.sub(r"</?at[^>]*>", "", text))
+    return html.unescape(re.sub(r"</?at[^>]*>", "", text)).replace("\xa0", " ")
 
 
 def _offered(attachments: Sequence[_Attachment]) -> tuple[OfferedFile, ...]:

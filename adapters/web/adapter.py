@@ -21,7 +21,6 @@ from adapters.web.hub import Hub
 from adapters.web.inbound import (
     ADAPTER,
     BOT,
-    clean_text,
     is_addressed,
     thread_is_the_bots,
     to_click,
@@ -47,6 +46,7 @@ from bot.core.domain.people import Actor
 from bot.core.domain.report import Report
 from bot.core.domain.room import Room, RoomMessage
 from bot.core.errors import GuardiaError, OperationError
+from bot.core.inbound_text import clean_text
 from bot.core.ports import AuditSink, Capabilities, Clock, Directory, FileStore, Receiver
 from bot.core.room_ports import RoomStore, SignInStore
 from bot.core.texts import Texts

@@ -1,13 +1,12 @@
 """What somebody typed or pressed, as an inbound value.
 
-Owns: telling a mention, a command and chat apart, cleaning text and file names. Pure. It reads
-who is spoken to, never what is meant.
+Owns: telling a mention, a command and chat apart, and where it was said. Pure. It
+reads who is spoken to, never what is meant.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -22,6 +21,7 @@ from bot.core.domain.conversation import (
 )
 from bot.core.domain.people import ExternalId
 from bot.core.domain.room import RoomMessage
+from bot.core.inbound_text import slash_command
 
 ADAPTER = "web"
 TENANT = "local"
@@ -31,8 +31,6 @@ _MENTION = re.compile(
     r"\s*(?:@guardia(?:야|님)?|@가디아(?:야|님)?|가디아야)(?=[\s,:;.!?~]|$)[,:;.!?~]*\s*",
     re.IGNORECASE,
 )
-_COMMAND = re.compile(r"\s*/(sm|guardia)(?:\s+|$)", re.IGNORECASE)
-_NAME_CHARACTERS = 200
 
 
 def external(person_id: str) -> ExternalId:
@@ -40,27 +38,9 @@ def external(person_id: str) -> ExternalId:
     return ExternalId(adapter=ADAPTER, tenant=TENANT, user_id=person_id)
 
 
-def clean_text(text: str) -> str:
-    """Composed Hangul, no control characters but line breaks and tabs, no blanks around it."""
-    composed = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n")
-    kept = (c for c in composed if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs"))
-    return "".join(kept).strip()
-
-
-def clean_name(name: str) -> str:
-    """A file name as a label: its last path element, without control characters."""
-    last = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
-    kept = "".join(c for c in last if unicodedata.category(c) not in ("Cc", "Cf", "Cs")).strip()
-    if len(kept) > _NAME_CHARACTERS:
-        stem, dot, suffix = kept.rpartition(".")
-        tail = dot + suffix if stem and len(suffix) <= 10 else ""
-        kept = kept[: _NAME_CHARACTERS - len(tail)] + tail
-    return kept if kept.strip(".") else "file"
-
-
 def is_addressed(text: str) -> bool:
     """Whether this text calls the bot by itself, wherever it is said."""
-    return bool(_MENTION.match(text) or _COMMAND.match(text))
+    return bool(_MENTION.match(text) or slash_command(text))
 
 
 def thread_is_the_bots(root: RoomMessage | None) -> bool:
@@ -75,23 +55,23 @@ def to_inbound(message: RoomMessage, *, bot_thread: bool) -> Inbound:
     """
     text = str(message.body.get("text", ""))
     files = files_of(message.body)
-    command, mention = _COMMAND.match(text), _MENTION.match(text)
-    if command and not (files and command[1].lower() == "guardia"):
+    command, mention = slash_command(text), _MENTION.match(text)
+    if command and not (files and command.name == "guardia"):
         return Command(
             event_id=message.message_id,
             sender=external(message.author),
             conversation=_answer_place(message),
-            name=command[1].lower(),
-            text=text[command.end() :].strip(),
+            name=command.name,
+            text=command.rest,
             at=message.posted_at,
         )
-    called = command or mention
-    if called or bot_thread:
+    if command or mention or bot_thread:
+        rest = command.rest if command else text[mention.end() if mention else 0 :].strip()
         return Mention(
             event_id=message.message_id,
             sender=external(message.author),
             conversation=_answer_place(message),
-            text=text[called.end() if called else 0 :].strip(),
+            text=rest,
             files=files,
             at=message.posted_at,
         )

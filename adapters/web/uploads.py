@@ -13,10 +13,10 @@ from http import HTTPStatus
 from aiohttp import BodyPartReader, web
 
 from adapters.web.gate import RequestError
-from adapters.web.inbound import clean_name
 from adapters.web.settings import MAX_FILES, MAX_JSON_BYTES, MAX_TEXT_CHARACTERS
 from bot.core.domain.conversation import ReceivedFile
 from bot.core.errors import UserError
+from bot.core.inbound_text import clean_name
 from bot.core.ports import FileStore
 
 CHUNK_BYTES = 256 * 1024

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from aiohttp import web
 
 from adapters.web.gate import RequestError
-from adapters.web.inbound import clean_text, external
+from adapters.web.inbound import external
 from adapters.web.settings import MAX_FILES, MAX_TEXT_CHARACTERS
 from adapters.web.uploads import receive_uploads
 from bot.app.web.act import TOKEN
@@ -20,6 +20,7 @@ from bot.app.web.frame import Frame
 from bot.app.web.links import UPLOAD, SignedLinks
 from bot.core.domain.conversation import ConversationRef, Mention
 from bot.core.domain.people import Actor
+from bot.core.inbound_text import clean_text
 from bot.core.ports import Clock, FileStore, Inventory, Receiver
 from bot.core.texts import Texts
 

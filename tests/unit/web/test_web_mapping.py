@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters.web.inbound import clean_name, clean_text, to_inbound
+from adapters.web.inbound import to_inbound
 from adapters.web.outbound import has_button, report_body
 from adapters.web.session import Sessions, Signer, UploadTickets, code_digest
 from bot.core.domain.conversation import Chat, Command, Mention, ReceivedFile
 from bot.core.domain.report import Link
 from bot.core.domain.room import RoomMessage
+from bot.core.inbound_text import clean_name, clean_text
 from bot.core.texts import load_texts
 from tests.fakes.sample_reports import plan_report
 
