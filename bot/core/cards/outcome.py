@@ -16,7 +16,7 @@ from bot.core.cards.fleet import LARGE, checks_health, fate_counts, node_section
 from bot.core.cards.layers import layer_sections, layer_summary
 from bot.core.cards.nodes import Fate, NodeStory, stories
 from bot.core.cards.observations import observation_sections, started_section
-from bot.core.cards.probes import health_sections, health_summary, is_probing, status_sections
+from bot.core.cards.probes import is_probing, status_sections, status_summary
 from bot.core.cards.readings import changed_sections, reading_sections, reading_summary
 from bot.core.cards.recovery import manual_sections, unlock_sections
 from bot.core.cards.wording import (
@@ -104,18 +104,16 @@ def _reading(job: Job, texts: Texts, *, whole: bool) -> Report:
 
 def _looked(job: Job, texts: Texts) -> tuple[str, Tone]:
     if is_probing(job):
-        probing = job.plan.action == "check_infra_health"
-        return health_summary(job, texts, probing=probing)
+        return status_summary(job, texts)
     return layer_summary(job, texts) if job.plan.layers else reading_summary(job, texts)
 
 
 def _found(job: Job, texts: Texts, *, whole: bool) -> list[Section]:
     if job.plan.layers:
         return layer_sections(job, texts)
-    if not is_probing(job):
-        return reading_sections(job, texts, whole=whole)
-    probing = job.plan.action == "check_infra_health"
-    return health_sections(job, texts) if probing else status_sections(job, texts)
+    if is_probing(job):
+        return status_sections(job, texts)
+    return reading_sections(job, texts, whole=whole)
 
 
 def _change(job: Job, texts: Texts, *, past: Past, whole: bool) -> Report:

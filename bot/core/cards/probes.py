@@ -1,11 +1,9 @@
-"""Tables of what nodes answered to a probe: the health page and the service state.
+"""The table of services' states: what each node's service, port and health page answered.
 
 Owns: what counts as well, and the order: what is wrong comes first.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from agent.wire.operations import NodeProbe, Result, ServiceState
 from agent.wire.plan import NodeRun
@@ -19,22 +17,19 @@ _PROBES = frozenset({"probe_node", "service_status"})
 
 
 def is_probing(job: Job) -> bool:
-    """Whether all that the job does is to probe; other looks answer with readings."""
+    """Whether the job looks at services' states; other looks answer with readings."""
     return {step.operation.kind for step in job.plan.wire.steps()} <= _PROBES
 
 
-def health_summary(job: Job, texts: Texts, *, probing: bool) -> tuple[str, Tone]:
+def status_summary(job: Job, texts: Texts) -> tuple[str, Tone]:
     """How many nodes are well, and the tone of that."""
     runs = job.plan.wire.runs()
     bad = [run.node_id for run in runs if not _well(job, run)]
     good = len(runs) - len(bad)
-    kind = "health" if probing else "status"
     if not bad:
-        return texts.say(f"cards.reading.{kind}_all", count=good), Tone.GOOD
-    said = texts.say(
-        f"cards.reading.{kind}_some", good=good, bad=len(bad), nodes=", ".join(bad[:10])
-    )
-    return said, Tone.BAD
+        return texts.say("cards.reading.status_all", count=good), Tone.GOOD
+    named = ", ".join(bad[:10])
+    return texts.say("cards.reading.status_some", good=good, bad=len(bad), nodes=named), Tone.BAD
 
 
 def _well(job: Job, run: NodeRun) -> bool:
@@ -52,35 +47,17 @@ def _answers_well(probe: NodeProbe) -> bool:
     return probe.ssh_ms is not None and probe.service_ms is not None and healthy
 
 
-def health_sections(job: Job, texts: Texts) -> list[Section]:
-    names = ("node", "result", "ssh", "service", "health_page", "remark")
-    rows = [
-        (
-            run.node_id,
-            _verdict(job, run, texts),
-            *_probe_cells(_probe(_answers(job, run)), texts),
-            _remark(job, run, texts),
-        )
-        for run in _worst_first(job)
-    ]
-    return [_table(names, rows, texts)]
-
-
 def status_sections(job: Job, texts: Texts) -> list[Section]:
     names = ("node", "result", "process", "port", "health_page", "remark")
     rows = []
     for run in _worst_first(job):
         answers = _answers(job, run)
         state = next((answer for answer in answers if isinstance(answer, ServiceState)), None)
-        health = _probe_cells(_probe(answers), texts)[2]
+        health = _health_cell(_probe(answers), texts)
         row = (run.node_id, _verdict(job, run, texts), *_state_cells(state, texts), health)
         rows.append((*row, _remark(job, run, texts)))
-    return [_table(names, rows, texts)]
-
-
-def _table(names: tuple[str, ...], rows: Sequence[tuple[str, ...]], texts: Texts) -> Table:
     columns = tuple(texts.say(f"cards.column.{name}") for name in names)
-    return Table(columns=columns, rows=tuple(rows), folded=len(rows) > 30)
+    return [Table(columns=columns, rows=tuple(rows), folded=len(rows) > 30)]
 
 
 def _worst_first(job: Job) -> list[NodeRun]:
@@ -91,15 +68,12 @@ def _verdict(job: Job, run: NodeRun, texts: Texts) -> str:
     return texts.say("cards.reading.well" if _well(job, run) else "cards.reading.unwell")
 
 
-def _probe_cells(probe: NodeProbe | None, texts: Texts) -> tuple[str, str, str]:
+def _health_cell(probe: NodeProbe | None, texts: Texts) -> str:
     if probe is None:
-        return ("-", "-", "-")
-    silent = texts.say("cards.reading.silent")
-    return (
-        silent if probe.ssh_ms is None else f"{probe.ssh_ms} ms",
-        silent if probe.service_ms is None else f"{probe.service_ms} ms",
-        silent if probe.health_status is None else f"HTTP {probe.health_status}",
-    )
+        return "-"
+    if probe.health_status is None:
+        return texts.say("cards.reading.silent")
+    return f"HTTP {probe.health_status}"
 
 
 def _state_cells(state: ServiceState | None, texts: Texts) -> tuple[str, str]:
