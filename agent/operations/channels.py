@@ -25,6 +25,7 @@ _NAME_MAX = 80
 _ROWS = 500
 # https://www.rabbitmq.com/docs/management: only these fields, so that the answer stays small.
 _COLUMNS = "name,vhost,state,messages,messages_ready,messages_unacknowledged,consumers"
+_Number = Annotated[int, Field(ge=0, lt=1 << 63)]  # a broker that says more makes it up
 
 
 class _Queue(BaseModel):
@@ -35,9 +36,9 @@ class _Queue(BaseModel):
     name: str
     vhost: str = "/"
     state: str = ""
-    messages: Annotated[int, Field(ge=0)] | None = None
-    messages_unacknowledged: Annotated[int, Field(ge=0)] | None = None
-    consumers: Annotated[int, Field(ge=0)] | None = None
+    messages: _Number | None = None
+    messages_unacknowledged: _Number | None = None
+    consumers: _Number | None = None
 
 
 _ANSWER = TypeAdapter(list[_Queue])

@@ -1,12 +1,14 @@
 """Frames to JSON text and back.
 
 Owns: the size limit of a frame and what counts as a well-formed one: no duplicate keys, no
-unknown fields, no value of another type than its own. Does no I/O and knows no session.
+unknown fields, no value of another type than its own, no number that nobody could write down.
+Does no I/O and knows no session.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -14,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from agent.wire.messages import Envelope, Frame, Message
 
 MAX_FRAME_BYTES = 4 * 1024 * 1024
+_LONGEST_NUMBER = 40  # digits; two 64-bit numbers of a server multiplied have 39
 
 _FRAMES: TypeAdapter[Frame] = TypeAdapter(Frame)
 
@@ -45,7 +48,13 @@ def decode(text: str | bytes) -> Frame:
         if len(body) > MAX_FRAME_BYTES:
             raise CodecError(f"a frame of {len(body)} bytes is too large")
         # Two parsers that read a repeated key differently would see two different orders.
-        json.loads(body, object_pairs_hook=_unique, parse_constant=_no_constant)
+        json.loads(
+            body,
+            object_pairs_hook=_unique,
+            parse_constant=_no_constant,
+            parse_int=_countable,
+            parse_float=_finite,
+        )
         return _FRAMES.validate_json(body, strict=True)
     except ValidationError as error:
         raise CodecError(f"no frame of ours: {_places(error)}") from None
@@ -69,6 +78,17 @@ def _unique(pairs: list[tuple[str, Any]]) -> None:
 
 def _no_constant(name: str) -> None:
     raise CodecError(f"{name} is no JSON number")
+
+
+def _countable(digits: str) -> None:
+    # What is larger is no float, and whoever shows it would fall over it.
+    if len(digits) > _LONGEST_NUMBER:
+        raise CodecError("a number is too large")
+
+
+def _finite(digits: str) -> None:
+    if not math.isfinite(float(digits)):  # 1e309 is JSON, and infinite
+        raise CodecError("a number is too large")
 
 
 def _places(error: ValidationError) -> str:

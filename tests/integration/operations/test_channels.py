@@ -102,6 +102,7 @@ async def test_a_queue_of_which_nothing_is_known_yet_is_unknown(
         (b"not json", 200, "broker_answer_invalid"),
         (b'{"error": "x"}', 200, "broker_answer_invalid"),
         (json.dumps([{"name": "q", "messages": -1}]).encode(), 200, "broker_answer_invalid"),
+        (json.dumps([{"name": "q", "messages": 10**400}]).encode(), 200, "broker_answer_invalid"),
         (b"[" * 100_000, 200, "broker_answer_invalid"),
         (b" " * (5 << 20), 200, "broker_answer_invalid"),
         (b"{}", 403, "broker_refused"),

@@ -58,6 +58,13 @@ def test_a_frame_comes_back_as_it_was(frame: Frame) -> None:
         pytest.param('{"kind":"beat","ack":true}', id="a boolean for a number"),
         pytest.param('{"kind":"beat","ack":-1}', id="a negative number"),
         pytest.param('{"kind":"beat","ack":NaN}', id="not a number"),
+        pytest.param('{"kind":"beat","ack":' + "9" * 400 + "}", id="a number beyond all floats"),
+        pytest.param(
+            '{"kind":"envelope","seq":1,"ack":0,"message":{"kind":"step_outcome","job_id":"J260401-'
+            'ABC123","step_id":"s1","state":"succeeded","result":{"kind":"reading","level":"normal",'
+            '"facts":[{"name":"cpu","value":1e309,"unit":"percent"}]}}}',
+            id="an infinite number",
+        ),
         pytest.param('{"kind":"shell","command":"id"}', id="an unknown kind"),
         pytest.param('{"ack":1}', id="no kind"),
         pytest.param("[1]", id="no object"),
