@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 from bot.core.check_ports import OutputPart
 from bot.core.errors import OperationError
@@ -27,6 +28,7 @@ _JOB = re.compile(r"J[0-9]{6}-[A-Z0-9]{6}")
 _STEP = re.compile(r"[a-z0-9][a-z0-9.-]{0,80}")
 _KEPT_S = 30 * 86_400
 _BLOCK = 256 * 1024
+_KEY_LINES = 300  # a key of 16,384 bits has 200
 # Of everything that ``bot.core.redaction`` calls a secret, in small letters.
 _SECRETIVE = tuple(
     word.encode()
@@ -44,10 +46,14 @@ _PERSONAL = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputLimits:
-    """Bytes of one step: of the file, and of the end that is kept beyond it."""
+    """Bytes of one step: of the file, and of the end that is kept beyond it. ``job_bytes``: of the
+    files of all steps of a job; ``spare_bytes``: what is never taken of the disk, whatever agents
+    say: everything else of ours lies on it, too."""
 
     file_bytes: int = 200 << 20
     tail_bytes: int = 1 << 20
+    job_bytes: int = 1 << 30
+    spare_bytes: int = 256 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +103,8 @@ class DiskOutputStore:
     async def file(self, job_id: str, step_id: str) -> str | None:
         """See ``OutputStore.file``. Secrets are masked in it."""
         place = self._place(job_id, step_id)
-        async with self._turn(job_id):
+        # Not the job's turn: masking may take minutes, and the job goes on meanwhile.
+        async with self._turn(f"{job_id} {step_id}"):
             state = place.state()
             if state.size == 0:
                 return None
@@ -107,7 +114,8 @@ class DiskOutputStore:
                 masked = Path(folder) / "masked"
                 await asyncio.to_thread(place.write_masked, masked)
                 digest = await self._files.remember_entry(masked)
-            place.put(replace(state, given=digest, given_at=state.size))
+            async with self._turn(job_id):
+                place.put(replace(place.state(), given=digest, given_at=state.size))
             return digest
 
     def _place(self, job_id: str, step_id: str) -> _Place:
@@ -115,12 +123,12 @@ class DiskOutputStore:
             raise OperationError("output_not_kept", job=job_id[:20])
         return _Place(self._folder / job_id / step_id, self._limits)
 
-    def _turn(self, job_id: str) -> asyncio.Lock:
-        """One writer a job; locks that nobody holds are forgotten."""
+    def _turn(self, name: str) -> asyncio.Lock:
+        """One writer a job, one reader of all of a step; locks that nobody holds are forgotten."""
         for idle in [key for key, lock in self._turns.items() if not lock.locked()]:
-            if idle != job_id:
+            if idle != name:
                 del self._turns[idle]
-        return self._turns.setdefault(job_id, asyncio.Lock())
+        return self._turns.setdefault(name, asyncio.Lock())
 
     def _sweep(self) -> None:
         """Old jobs, and what a killed process left behind."""
@@ -157,7 +165,9 @@ class _Place:
         data = data[max(0, state.end - offset) :]
         gap = max(0, offset - state.end)
         self._file.parent.mkdir(exist_ok=True, mode=0o700)
-        beyond = self._write(_mark(gap) + data if gap else data)
+        # What is full stays full: later lines would stand before earlier ones.
+        room = 0 if state.beyond else self._room()
+        beyond = self._write(_mark(gap) + data if gap else data, room)
         state = replace(
             state,
             size=state.size + len(data),
@@ -167,10 +177,18 @@ class _Place:
         )
         self.put(state)
 
-    def _write(self, data: bytes) -> int:
+    def _room(self) -> int:
+        """Bytes that the file may still take."""
+        own = self._file.stat().st_size if self._file.exists() else 0
+        job = sum(path.stat().st_size for path in self._file.parent.glob("*.txt"))
+        free = shutil.disk_usage(self._file.parent).free
+        limits = self._limits
+        rooms = (limits.file_bytes - own, limits.job_bytes - job, free - limits.spare_bytes)
+        return max(0, min(rooms))
+
+    def _write(self, data: bytes, room: int) -> int:
         """How much of it found no place in the file."""
         with self._file.open("ab") as file:
-            room = max(0, self._limits.file_bytes - file.tell())
             file.write(data[:room])
         rest = data[room:]
         if rest:
@@ -223,7 +241,8 @@ class _Place:
         """Whole lines, many at a time."""
         with self._file.open("rb") as file:
             while block := file.read(_BLOCK):
-                yield block + file.readline(_BLOCK)
+                block += file.readline(_BLOCK)
+                yield block + b"".join(_rest_of_key(block, file))
         beyond = self.state().beyond
         if not beyond:
             return
@@ -253,6 +272,17 @@ def _suspect(data: bytes) -> bool:
 
 def _redacted(data: bytes) -> bytes:
     return redact(data.decode(errors="replace")).encode(errors="replace")
+
+
+def _rest_of_key(block: bytes, file: BinaryIO) -> Iterator[bytes]:
+    """The lines of a private key that begins in that block: it is masked as a whole, or not."""
+    if b"PRIVATE KEY" not in block or block.rfind(b"-----END") > block.rfind(b"-----BEGIN"):
+        return
+    for _ in range(_KEY_LINES):
+        line = file.readline(_BLOCK)
+        yield line
+        if not line or b"-----END" in line:
+            return
 
 
 def _mark(gap: int) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from bot.core.check_ports import OutputStore
 from bot.core.ports import FileStore
 from bot.engine.files import DiskFileStore
-from bot.engine.outputs import DiskOutputStore, OutputLimits
+from bot.engine.outputs import _BLOCK, DiskOutputStore, OutputLimits
 from tests.fakes.files import MemoryFileStore
 from tests.fakes.outputs import MemoryOutputs
 
@@ -137,6 +138,19 @@ async def test_the_file_has_a_bound_and_beyond_it_the_end_is_kept(tmp_path: Path
     assert on_disk < 2000
 
 
+class SlowFileStore(DiskFileStore):
+    """Waits until it is told to go on."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.asked, self.go = asyncio.Event(), asyncio.Event()
+
+    async def remember_entry(self, path: Path) -> str:
+        self.asked.set()
+        await self.go.wait()
+        return await super().remember_entry(path)
+
+
 @pytest.mark.parametrize(
     ("line", "secret"),
     [
@@ -158,3 +172,60 @@ async def test_no_secret_is_in_the_file(tmp_path: Path, line: str, secret: str) 
     assert secret not in whole
     assert whole.startswith("first\n")
     assert whole.endswith("last\n")
+
+
+async def test_a_key_that_goes_over_two_blocks_is_in_no_file(tmp_path: Path) -> None:
+    store, files = _on_disk(tmp_path)
+    lines = [f"{number:04}{'Ab+/' * 15}" for number in range(50)]
+    key = "\n".join(["-----BEGIN PRIVATE KEY-----", *lines, "-----END PRIVATE KEY-----", ""])
+    before = "x" * 99 + "\n"
+    text = before * ((_BLOCK - len(key) // 2) // len(before)) + key + "after\n"
+    for start in range(0, len(text), 1 << 16):
+        await store.append(JOB, STEP, offset=start, text=text[start : start + (1 << 16)])
+    digest = await store.file(JOB, STEP)
+    assert digest is not None
+    whole = (await files.read(digest, 0, 1 << 20)).decode()
+    assert "Ab+/" not in whole
+    assert whole.endswith("after\n")
+
+
+async def test_the_steps_of_a_job_share_a_bound(tmp_path: Path) -> None:
+    """An agent that says what nobody asked for, at a hundred nodes, does not fill the disk."""
+    store, _ = _on_disk(tmp_path, file_bytes=1000, tail_bytes=100, job_bytes=2500)
+    for number in range(10):
+        for offset in range(0, 2000, 100):
+            await store.append(JOB, f"s{number}", offset=offset, text="x" * 99 + "\n")
+    folder = tmp_path / "outputs" / JOB
+    assert sum(path.stat().st_size for path in folder.glob("*.txt")) == 2500
+    part = await store.part(JOB, "s9", most=50)
+    assert part is not None
+    assert part.size == 2000
+
+
+async def test_the_last_of_the_disk_is_left_alone(tmp_path: Path) -> None:
+    store, _ = _on_disk(tmp_path, spare_bytes=1 << 60, tail_bytes=50)
+    for offset in range(0, 1000, 10):
+        await store.append(JOB, STEP, offset=offset, text=f"line {offset:04}\n")
+    assert (tmp_path / "outputs" / JOB / f"{STEP}.txt").stat().st_size == 0
+    part = await store.part(JOB, STEP, most=50)
+    assert part is not None
+    assert part.tail.endswith("line 0990\n")
+    assert part.left_out == 1000 - len(part.tail)
+    assert await store.file(JOB, STEP) is not None
+
+
+async def test_a_step_goes_on_while_all_of_it_is_masked(tmp_path: Path) -> None:
+    """Masking takes up to a second a megabyte, and the agent waits for no reader."""
+    files = SlowFileStore(tmp_path / "files")
+    store = DiskOutputStore(tmp_path / "outputs", files=files)
+    await store.append(JOB, STEP, offset=0, text="one\n")
+    reading = asyncio.create_task(store.file(JOB, STEP))
+    await files.asked.wait()
+    async with asyncio.timeout(30):
+        await store.append(JOB, STEP, offset=4, text="two\n")
+    files.go.set()
+    first = await reading
+    part = await store.part(JOB, STEP, most=100)
+    assert part is not None
+    assert part.head == "one\ntwo\n"
+    assert await store.file(JOB, STEP) not in (None, first)
