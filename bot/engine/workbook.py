@@ -25,7 +25,7 @@ from openpyxl.utils import get_column_letter
 from agent.wire.readings import Cell, Grid, Reading, Unit
 from bot.core.cards.answers import NodeAnswer, answers_of, failures, has_readings
 from bot.core.cards.values import level_words, name_words, remark_words, value_words
-from bot.core.cards.wording import SEOUL
+from bot.core.cards.wording import SEOUL, in_seoul
 from bot.core.domain.job import Job
 from bot.core.domain.report import Attachment
 from bot.core.errors import GuardiaError
@@ -193,7 +193,7 @@ class _Book:
     def _rows(self, node: str, source: str, grid: Grid) -> Iterator[_Row]:
         rows = list(grid.rows)
         if grid.columns and grid.columns[0].unit == "instant":
-            rows.sort(key=lambda row: str(row.cells[0]))
+            rows.sort(key=lambda row: str(row.cells[:1]))
         units = ("", "", "", *(column.unit for column in grid.columns))
         for row in rows:
             cells = zip(row.cells, grid.columns, strict=False)
@@ -334,7 +334,7 @@ def _value(cell: Cell, unit: Unit, texts: Texts) -> Value:
 
 def _local(at: datetime) -> datetime:
     """In Seoul, without an offset: Excel knows none."""
-    return at.astimezone(SEOUL).replace(tzinfo=None, microsecond=0)
+    return in_seoul(at).replace(tzinfo=None, microsecond=0)
 
 
 def _plain(text: str) -> str:

@@ -21,9 +21,8 @@ from agent.wire.operations import (
 )
 from agent.wire.readings import Reading
 from bot.core.cards.reading_lines import reading_lines
-from bot.core.cards.wording import short, size_of
+from bot.core.cards.wording import masked_line, short, size_of
 from bot.core.domain.job import StepRecord
-from bot.core.redaction import redact
 from bot.core.texts import Texts
 
 FILES_SHOWN = 500
@@ -38,7 +37,7 @@ def output_of(record: StepRecord, texts: Texts) -> tuple[str, ...]:
     if isinstance(record.result, LogFindings):
         found.update(dict.fromkeys(record.result.suspicious))
     lines = list(found)
-    shown = [redact(line)[:_LINE_MAX] for line in lines[:_LINES_SHOWN]]
+    shown = [masked_line(line)[:_LINE_MAX] for line in lines[:_LINES_SHOWN]]
     if len(lines) > len(shown):
         shown.append(texts.say("console.more_lines", count=len(lines) - len(shown)))
     return tuple(shown)

@@ -14,11 +14,10 @@ from aiohttp import web
 
 from adapters.web.downloads import send_download
 from adapters.web.gate import RequestError
-from bot.core.cards.wording import size_of
+from bot.core.cards.wording import masked_line, size_of
 from bot.core.check_ports import OutputPart, OutputStore
 from bot.core.domain.job import Job, StepState
 from bot.core.ports import FileStore
-from bot.core.redaction import redact
 from bot.core.texts import Texts
 
 _LIVE_BYTES = 24 * 1024  # from each end of a step that runs: fetched every second
@@ -76,7 +75,7 @@ def said_view(
 
 
 def _lines(text: str) -> tuple[str, ...]:
-    return tuple(redact(line)[:_LINE_MAX] for line in text.splitlines())
+    return tuple(masked_line(line)[:_LINE_MAX] for line in text.splitlines())
 
 
 async def send_output(

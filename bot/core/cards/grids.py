@@ -12,9 +12,8 @@ from itertools import zip_longest
 from agent.wire.readings import Excerpt, Grid, Reading, Row, Series
 from bot.core.cards.answers import bad_rows
 from bot.core.cards.values import cell_words, level_words, name_words, value_words
-from bot.core.cards.wording import day_and_clock
+from bot.core.cards.wording import day_and_clock, masked_line
 from bot.core.domain.report import Lines, Section, Table
-from bot.core.redaction import redact
 from bot.core.texts import Texts
 
 _LINE_MAX = 400  # characters
@@ -141,7 +140,7 @@ def _excerpt(excerpt: Excerpt, texts: Texts, *, bounds: Bounds, node: str) -> li
     if not shown:
         return []
     title = _title("excerpt", excerpt.name, texts, node=node)
-    lines = tuple(redact(line)[:_LINE_MAX] for line in shown)
+    lines = tuple(masked_line(line)[:_LINE_MAX] for line in shown)
     left = total - len(shown)
     if left:
         lines = (texts.say("reading.more_lines", count=f"{left:,}"), *lines)

@@ -11,6 +11,7 @@ from bot.core.cards.reading_lines import reading_lines
 from bot.core.cards.wording import (
     approval_words,
     day_and_clock,
+    masked_line,
     outcome_words,
     records_of,
     step_label,
@@ -18,7 +19,6 @@ from bot.core.cards.wording import (
 )
 from bot.core.domain.job import Job, StepRecord
 from bot.core.domain.plan import Risk
-from bot.core.redaction import redact
 from bot.core.texts import Texts
 
 _LONG = 40  # lines of output that a reading's report shows anyway
@@ -54,4 +54,4 @@ def _told(record: StepRecord, label: str, texts: Texts) -> list[str]:
     head = f"{at}  {label}: {record.state.value} ({spent}) {outcome_words(record, texts)}"
     answered = record.result
     found = reading_lines(answered, texts) if isinstance(answered, Reading) else []
-    return [head.rstrip(), *(f"    {redact(line)}" for line in (*found, *record.lines))]
+    return [head.rstrip(), *(f"    {masked_line(line)}" for line in (*found, *record.lines))]

@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from agent.wire.plan import Step
-from bot.core.cards.wording import size_of, step_label
+from bot.core.cards.wording import masked_line, size_of, step_label
 from bot.core.check_ports import OutputPart
 from bot.core.domain.report import Lines, Report
-from bot.core.redaction import redact
 from bot.core.texts import Texts
 
 _LINES = 8
@@ -37,7 +36,7 @@ def with_last_lines(report: Report, said: Sequence[Said], *, texts: Texts) -> Re
 
 def _last(said: Said) -> tuple[str, ...]:
     lines = [line for line in (said.part.tail or said.part.head).splitlines() if line.strip()]
-    return tuple(_cut(redact(line)) for line in lines[-_LINES:])
+    return tuple(_cut(masked_line(line)) for line in lines[-_LINES:])
 
 
 def _cut(line: str) -> str:

@@ -21,11 +21,10 @@ from bot.core.cards.answers import (
 )
 from bot.core.cards.grids import WHOLE, Bounds, detail_sections, is_empty
 from bot.core.cards.values import fact_words, level_words, name_words
-from bot.core.cards.wording import listed, step_label
+from bot.core.cards.wording import listed, masked_line, step_label
 from bot.core.domain.job import Job
 from bot.core.domain.plan import Plan
 from bot.core.domain.report import Facts, Lines, Notice, Paragraph, Section, Table, Tone
-from bot.core.redaction import redact
 from bot.core.texts import Texts
 
 LARGE = 6  # with more nodes than that, each is a row
@@ -228,7 +227,7 @@ def _output(answer: NodeAnswer, view: _View) -> list[Section]:
     lines = [line for _, record in answer.troubles for line in record.lines]
     if not lines:
         return []
-    shown = tuple(redact(line)[:_REMARK_MAX] for line in lines[-_FAILED_LINES:])
+    shown = tuple(masked_line(line)[:_REMARK_MAX] for line in lines[-_FAILED_LINES:])
     title = view.texts.say("cards.final.log", node=answer.node_id)
     return [Lines(title=title, lines=shown)]
 

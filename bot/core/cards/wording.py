@@ -5,6 +5,7 @@ Owns: how small things are said on every card. Must not know which card asks.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -21,6 +22,8 @@ SEOUL = ZoneInfo("Asia/Seoul")
 _SHORT_DIGEST = 12
 _UNSAID = {"host"}  # an address would be masked anyway, and the node has a name
 _VALUE_MAX = 200  # characters of one value that came from a server
+_KEY_LINE = re.compile(r"[A-Za-z0-9+/]{60,}={0,2}")  # of a private key, and of little else
+_HIDDEN = "●●●"
 
 
 def clock(at: datetime) -> str:
@@ -29,7 +32,22 @@ def clock(at: datetime) -> str:
 
 
 def day_and_clock(at: datetime) -> str:
-    return at.astimezone(SEOUL).strftime("%Y-%m-%d %H:%M")
+    return in_seoul(at).strftime("%Y-%m-%d %H:%M")
+
+
+def in_seoul(at: datetime) -> datetime:
+    """That instant there. The first and the last day that there is are left as they are: databases
+    write "never" and "for ever" with them."""
+    try:
+        return at.astimezone(SEOUL)
+    except OverflowError:
+        return at
+
+
+def masked_line(line: str) -> str:
+    """A line of a server's output as people may read it. Lines come and are cut as they are said:
+    whether a private key begins above them nobody can see, so its lines go one by one."""
+    return _HIDDEN if _KEY_LINE.fullmatch(line.strip()) else redact(line)
 
 
 def size_of(size: int) -> str:

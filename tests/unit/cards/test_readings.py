@@ -53,6 +53,17 @@ def looked(*answers: Reading | str | None, state: JobState = JobState.SUCCEEDED)
 
 
 @pytest.mark.parametrize(
+    ("instant", "said"),
+    [
+        ("9999-12-31T23:59:59.999999+00:00", "9999-12-31 23:59"),  # PostgreSQL's ``infinity``
+        ("0001-01-01T00:00:00+14:00", "1-01-01 00:00"),
+    ],
+)
+def test_the_ends_of_all_time_are_told_as_they_are(instant: str, said: str) -> None:
+    assert value_words(instant, "instant", KO).lstrip("0") == said
+
+
+@pytest.mark.parametrize(
     ("value", "unit", "said"),
     [
         (97, "percent", "97%"),

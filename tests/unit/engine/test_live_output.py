@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent.wire.operations import ProbeNode
+from bot.app.web.step_output import said_view
 from bot.core.cards import progress_card
 from bot.core.cards.output import with_last_lines
 from bot.core.check_ports import OutputPart
@@ -85,3 +86,20 @@ async def test_a_full_disk_stops_no_step() -> None:
     assert world.job(job_id).state is JobState.RUNNING
     assert world.job(job_id).steps[0].code == "ok"
     assert "hunter2" not in "".join(words_of(one.now) for one in world.messenger.messages.values())
+
+
+async def test_no_line_of_a_private_key_is_shown_where_its_beginning_is_out_of_sight() -> None:
+    plan = pair_plan()
+    step = plan.wire.steps()[0]
+    running = StepRecord(step_id=step.step_id, state=StepState.RUNNING, started_at=NOW)
+    job = job_of(plan, JobState.RUNNING, steps=(running,), ended_at=None)
+    outputs = MemoryOutputs()
+    key = "".join(f"{number:04}{'Ab+/' * 15}\n" for number in range(100))
+    await outputs.append(job.job_id, step.step_id, offset=0, text=f"{key}done\n")
+    said = await said_now(job, outputs)
+    shown = with_last_lines(progress_card(job, texts=TEXTS, now=NOW), said, texts=TEXTS)
+    (lines,) = [section for section in shown.sections if isinstance(section, Lines)]
+    assert lines.lines == ("●●●",) * 7 + ("done",)
+    view = said_view(step.step_id, said[0].part, TEXTS, live=True)
+    assert view is not None
+    assert "Ab+/" not in " ".join((*view.head, *view.tail))

@@ -151,6 +151,16 @@ def test_a_text_that_looks_like_a_formula_is_text(text: str) -> None:
     assert not any(b"<f>" in raw.read(name) for name in raw.namelist())
 
 
+def test_rows_without_a_cell_and_moments_beyond_all_time_are_written_all_the_same() -> None:
+    moments = Grid(
+        name="log_per_hour",
+        columns=(Column(name="log_hour", unit="instant"),),
+        rows=(Row(cells=()), Row(cells=("9999-12-31T23:59:59+00:00",))),
+    )
+    page = opened(a_job(Reading(level="normal", grids=(moments,))))["시간대별 건수"]
+    assert page.max_row == 3
+
+
 def test_what_a_workbook_cannot_hold_is_left_out() -> None:
     line = "a\x00b\x1b[31mc\ud800d\u202ee\ufffff\nnext" + "x" * 5000
     book = opened(a_job(a_reading(line.replace("\ud800", ""))))
