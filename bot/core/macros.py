@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from bot.core.check_ports import Macro, MacroOwner
 from bot.core.domain.conversation import ConversationRef
+from bot.core.domain.estate import Vocabulary
 
 MOST_MACROS = 30  # of one owner: more are a list that nobody reads
 LONGEST_NAME = 30  # characters
@@ -47,4 +48,15 @@ def seen_by(macros: Iterable[Macro], person_id: str, room: ConversationRef) -> t
         for owner in owners
         for macro in sorted(kept, key=lambda one: name_key(one.name))
         if (macro.owner, macro.owner_key) == owner
+    )
+
+
+def told_to(macros: Iterable[Macro], vocabulary: Vocabulary) -> tuple[Macro, ...]:
+    """Those that may be shown to whoever has this vocabulary: of a room's, those about a system
+    that they see. People of several institutions may share a room."""
+    systems = {system.name for system in vocabulary.systems}
+    return tuple(
+        macro
+        for macro in macros
+        if macro.owner is MacroOwner.PERSON or any(name in macro.command for name in systems)
     )

@@ -19,6 +19,7 @@ from bot.core.domain.people import Actor
 from bot.core.domain.plan import Plan, Risk
 from bot.core.domain.report import Button, Facts, Link, Paragraph, Report, Section, Table
 from bot.core.errors import UserError
+from bot.core.macros import told_to
 from bot.core.policy import may_ever_ask
 from bot.engine.services import Services
 
@@ -95,7 +96,8 @@ class Commands:
         say = self._texts.say
         shown = await self.permitted(reader.actor, reader.vocabulary)
         system = await self._system(reader)
-        macros = await self._services.stores.macros.of(reader.actor.person_id, reader.thread)
+        kept = await self._services.stores.macros.of(reader.actor.person_id, reader.thread)
+        macros = told_to(kept, reader.vocabulary)
         sections: list[Section] = [Paragraph(text=say("command.menu_way"))]
         if not shown:
             sections = [Paragraph(text=say("command.menu_none"))]

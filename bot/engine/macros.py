@@ -27,6 +27,7 @@ from bot.core.macros import (
     macro_name,
     name_key,
     room_key,
+    told_to,
 )
 from bot.core.texts import Texts
 from bot.engine.chronicle import Chronicle
@@ -78,7 +79,8 @@ class Macros:
         if dropping:
             return await self._drop(saying, dropping["name"])
         if called and name_key(called["rest"]) in _LIST:
-            return self._listed(await self._seen(saying))
+            vocabulary = await self._services.inventory.vocabulary(saying.actor)
+            return self._listed(told_to(await self._seen(saying), vocabulary))
         return None
 
     async def command(self, saying: Saying) -> str | None:
@@ -105,6 +107,8 @@ class Macros:
         if name is None or self._is_command(name):
             raise UserError("macro_name")
         of_room = bool(said["room"])
+        if of_room:
+            await self._require_free(saying, name)
         macro = Macro(
             macro_id=secrets.token_hex(6),
             name=name,
@@ -119,6 +123,18 @@ class Macros:
             raise UserError("macro_full", most=MOST_MACROS)
         told = "macro.kept_room" if of_room else "macro.kept"
         return plain_report(self._texts.say(told, name=name), tone=Tone.GOOD)
+
+    async def _require_free(self, saying: Saying, name: str) -> None:
+        """A room's macro is pressed by others, who know it by its name: nobody else puts another
+        command behind it.
+
+        Raises:
+            UserError: ``macro_not_yours``.
+        """
+        for macro in await self._seen(saying):
+            same = macro.owner is MacroOwner.ROOM and name_key(macro.name) == name_key(name)
+            if same and not _may_change(macro, saying.actor):
+                raise UserError("macro_not_yours", name=macro.name)
 
     def _which_name(self, job: Job) -> Report:
         say = self._texts.say
@@ -163,8 +179,7 @@ class Macros:
         macro = await self._called(saying, said)
         if macro is None:
             raise UserError("macro_unknown", name=said[:LONGEST_NAME])
-        leads = saying.actor.role in (Role.PART_LEADER, Role.PM)
-        if macro.made_by != saying.actor.person_id and not leads:
+        if not _may_change(macro, saying.actor):
             raise UserError("macro_not_yours", name=macro.name)
         await self._record(saying, "macro dropped", macro)
         await self._store.drop(macro.macro_id)
@@ -205,6 +220,11 @@ class Macros:
             command=macro.command,
             owner=f"{macro.owner.value}:{macro.owner_key}",
         )
+
+
+def _may_change(macro: Macro, actor: Actor) -> bool:
+    """Whoever has kept it, and who leads."""
+    return macro.made_by == actor.person_id or actor.role in (Role.PART_LEADER, Role.PM)
 
 
 def with_keep_button(report: Report, job: Job, texts: Texts) -> Report:

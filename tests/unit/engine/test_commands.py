@@ -209,6 +209,28 @@ async def test_ones_own_macro_is_called_before_the_rooms_and_both_have_a_button(
     ]
 
 
+async def test_a_rooms_macro_is_shown_to_those_who_may_see_its_system(world) -> None:
+    await world.macros.keep(a_macro("점검", owner="web:ops"))
+    for said in ("/sm", "/sm 목록"):
+        assert "예산시스템" in words_of(await say(world, "/sm 목록"))
+        report = await say(world, said, by="outsider")
+        assert "예산시스템" not in words_of(report)
+        assert not presses(report)
+
+
+async def test_nobody_else_puts_another_command_behind_a_rooms_name(world) -> None:
+    """Others press it because of what it is called."""
+    job = await a_look(world)
+    await world.macros.keep(a_macro("점검", owner="web:ops", made_by="leader"))
+    before = dict(world.macros.macros)
+    for name in ("점검", " 점검 "):
+        said = f"이 방의 {KEEP}: {name} ({job.job_id})"
+        assert "다른 사람이 저장한" in words_of(await say(world, said))
+    assert world.macros.macros == before
+    said = f"이 방의 {KEEP}: 점검 ({job.job_id})"
+    assert "저장했습니다" in (await say(world, said, by="leader")).title
+
+
 async def test_they_are_listed_and_dropped_by_who_made_them_or_leads(world) -> None:
     await world.macros.keep(a_macro("점검", owner="web:ops", made_by="leader"))
     assert "check_infra_health 예산시스템" in words_of(await say(world, "/sm 목록"))
