@@ -7,21 +7,20 @@ them before they agree. All nodes of a plan are cleared side by side: no service
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from actions.nodes import (
-    environments_of,
     listed,
     note,
     prefixes,
     require_connected,
     require_shell,
     target_of,
-    title,
     wire_of,
     wire_targets,
 )
+from actions.plans import plan_of, wire_plan
 from actions.rolling import Steps, run_of
 from agent.wire.checks import ClearStale, HealDisk, ListStale, StaleFile, StaleLogs
 from agent.wire.operations import Operation
@@ -229,13 +228,9 @@ def _wire(
     target = target_of(request)
     nodes = [old.node for old in olds]
     short = prefixes(nodes)
-    return WirePlan(
-        job_id=request.job_id,
-        action=action_id,
-        requested_by=request.actor.person_id,
-        sr=request.sr,
-        agent=target.agent,
-        lock=target.lock,
+    return wire_plan(
+        request,
+        action_id,
         targets=wire_targets(nodes, (), target),
         batches=(tuple(_run(old, short, operation_of(old)) for old in olds),),
     )
@@ -258,16 +253,8 @@ def _plan(
 ) -> Plan:
     target = target_of(request)
     nodes = [old.node for old in olds]
-    return Plan(
-        action=action_id,
-        risk=Risk.CHANGE,
-        wire=wire,
-        digest=wire.digest(),
-        title=title(action_id, nodes),
-        node_names=tuple(node.node_id for node in nodes),
-        environments=environments_of(nodes),
-        institution=target.system.institution,
-        system=target.system.name,
+    return replace(
+        plan_of(request, wire, nodes, risk=Risk.CHANGE),
         outline=outline,
         undo=note("undo.clear_stale"),
         warnings=tuple(_warnings(olds, target.nodes)),

@@ -7,28 +7,27 @@ server is asked. A registration is made of templates only. Pure.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from actions.guarding import profiled, spared, with_shell
 from actions.nodes import (
-    environments_of,
     listed,
     note,
     prefixes,
     require_connected,
     require_shell,
     target_of,
-    title,
     wire_of,
     wire_targets,
 )
 from actions.pasted_crontab import pasted_report
+from actions.plans import plan_of, wire_plan
 from actions.reading import reading_plan
 from actions.rolling import Steps, run_of, undo_steps
 from agent.wire.checks import CronPreview, PreviewCron, ReadCrontab, RegisterCron
 from agent.wire.crontab import is_schedule
 from agent.wire.operations import Operation
-from agent.wire.plan import NodeRun, WirePlan
+from agent.wire.plan import NodeRun
 from agent.wire.readings import Excerpt, Fact, Reading
 from bot.core.domain.estate import Node
 from bot.core.domain.plan import Plan, Risk
@@ -171,27 +170,15 @@ def _register_plan(request: ActionRequest, look: PreviewCron, changing: Sequence
     target = target_of(request)
     nodes = [one.node for one in changing]
     short = prefixes(nodes)
-    wire = WirePlan(
-        job_id=request.job_id,
-        action=RegisterCronJob.action_id,
-        requested_by=request.actor.person_id,
-        sr=request.sr,
-        agent=target.agent,
-        lock=target.lock,
+    wire = wire_plan(
+        request,
+        RegisterCronJob.action_id,
         targets=wire_targets(nodes, (), target),
         batches=tuple((_run(one, short[one.node.node_id], look),) for one in changing),
     )
     names = tuple(node.node_id for node in nodes)
-    plan = Plan(
-        action=RegisterCronJob.action_id,
-        risk=Risk.CHANGE,
-        wire=wire,
-        digest=wire.digest(),
-        title=title(RegisterCronJob.action_id, nodes),
-        node_names=names,
-        environments=environments_of(nodes),
-        institution=target.system.institution,
-        system=target.system.name,
+    plan = replace(
+        plan_of(request, wire, nodes, risk=Risk.CHANGE),
         outline=(
             note(f"outline.register_cron.{look.template}", cron=look.cron, nodes=listed(names)),
             note("outline.register_cron.block"),

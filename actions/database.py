@@ -8,11 +8,10 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from actions.nodes import (
-    environments_of,
     layers_of,
     listed,
     note,
@@ -20,15 +19,14 @@ from actions.nodes import (
     require_connected,
     require_shell,
     target_of,
-    title,
     wire_of,
     wire_targets,
 )
+from actions.plans import plan_of, wire_plan
 from actions.reading import reading_plan
 from actions.rolling import Steps, run_of
 from agent.wire.checks import DumpDatabase, EndBackend, ReadDatabase
 from agent.wire.operations import Operation
-from agent.wire.plan import WirePlan
 from agent.wire.profile import NodeProfile
 from agent.wire.readings import Grid, Reading, Row
 from bot.core.domain.estate import Layer, Node
@@ -104,27 +102,14 @@ class BackupDb:
             steps = Steps(prefix=short[node.node_id], node=wire_of(node))
             steps.add("dump", DumpDatabase(keep=_KEPT), timeout_s=_DUMP_S)
             runs.append(run_of(steps))
-        wire = WirePlan(
-            job_id=request.job_id,
-            action=self.action_id,
-            requested_by=request.actor.person_id,
-            sr=request.sr,
-            agent=target.agent,
-            lock=target.lock,
+        wire = wire_plan(
+            request,
+            self.action_id,
             targets=wire_targets(nodes, (), target),
             batches=tuple((run,) for run in runs),
         )
-        names = tuple(node.node_id for node in nodes)
-        return Plan(
-            action=self.action_id,
-            risk=self.risk,
-            wire=wire,
-            digest=wire.digest(),
-            title=title(self.action_id, nodes),
-            node_names=names,
-            environments=environments_of(nodes),
-            institution=target.system.institution,
-            system=target.system.name,
+        return replace(
+            plan_of(request, wire, nodes, risk=self.risk),
             outline=(
                 *(_dump_note(node) for node in nodes),
                 note("outline.backup_db_proof", keep=_KEPT),
@@ -193,27 +178,15 @@ def _end_plan(request: ActionRequest, nodes: Sequence[Node]) -> Plan:
     steps = Steps(prefix=prefixes((node,))[node.node_id], node=wire_of(node))
     operation = EndBackend(pid=pid, started=datetime.fromisoformat(seen.cell("started")))
     steps.add("end-backend", operation, timeout_s=_END_S)
-    wire = WirePlan(
-        job_id=request.job_id,
-        action=CheckDbStatus.action_id,
-        requested_by=request.actor.person_id,
-        sr=request.sr,
-        agent=target.agent,
-        lock=target.lock,
+    wire = wire_plan(
+        request,
+        CheckDbStatus.action_id,
         targets=wire_targets((node,), (), target),
         batches=((run_of(steps),),),
     )
     cells = {name: seen.cell(name) for name in ("user", "application", "waiting")}
-    return Plan(
-        action=CheckDbStatus.action_id,
-        risk=Risk.DANGER,
-        wire=wire,
-        digest=wire.digest(),
-        title=_end_title(node, pid),
-        node_names=(node.node_id,),
-        environments=environments_of((node,)),
-        institution=target.system.institution,
-        system=target.system.name,
+    return replace(
+        plan_of(request, wire, (node,), risk=Risk.DANGER, named=_end_title(node, pid)),
         outline=(
             note("outline.end_backend", node=node.node_id, pid=pid, **cells),
             note("outline.end_backend_proof"),

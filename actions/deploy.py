@@ -6,7 +6,7 @@ Owns: what a deployment plan contains and why it restarts or does not. Pure.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from actions.deploy_words import outline_of, warnings_of
 from actions.files import (
@@ -22,17 +22,16 @@ from actions.files import (
 from actions.mapping import chosen, folders_of, laid_out, mapping_note
 from actions.nodes import (
     Seat,
-    environments_of,
     has_shell,
     note,
     prefixes,
     require_files_reachable,
     seats_of,
     target_of,
-    title,
     wire_of,
     wire_targets,
 )
+from actions.plans import plan_of, wire_plan
 from actions.rolling import Steps, portions, run_of, undo_steps
 from agent.wire.operations import FileSpec, Operation, Preflight
 from agent.wire.plan import NodeRun, WirePlan
@@ -97,16 +96,8 @@ class Deploy:
         draft = _draft(request)
         wire = _wire(request, draft)
         ref = request.artifact.ref if request.artifact else None
-        return Plan(
-            action=self.action_id,
-            risk=self.risk,
-            wire=wire,
-            digest=wire.digest(),
-            title=title(self.action_id, draft.nodes),
-            node_names=tuple(node.node_id for node in draft.nodes),
-            environments=environments_of(draft.nodes),
-            institution=draft.target.system.institution,
-            system=draft.target.system.name,
+        return replace(
+            plan_of(request, wire, draft.nodes, risk=self.risk),
             files=draft.files,
             restart=draft.reason,
             outline=outline_of(draft),
@@ -196,13 +187,9 @@ def _source_warnings(ref: SourceRef | None) -> tuple[Note, ...]:
 def _wire(request: ActionRequest, draft: Draft) -> WirePlan:
     short = prefixes(draft.nodes)
     seats = [seat for row in draft.seats.values() for seat in row]
-    return WirePlan(
-        job_id=request.job_id,
-        action=Deploy.action_id,
-        requested_by=request.actor.person_id,
-        sr=request.sr,
-        agent=draft.target.agent,
-        lock=draft.target.lock,
+    return wire_plan(
+        request,
+        Deploy.action_id,
         targets=wire_targets(draft.nodes, seats, draft.target),
         batches=tuple(
             tuple(

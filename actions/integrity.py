@@ -7,10 +7,10 @@ digest it will keep, and shows them. Pure.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from actions.guarding import profiled, spared
 from actions.nodes import (
-    environments_of,
     listed,
     note,
     prefixes,
@@ -20,11 +20,12 @@ from actions.nodes import (
     wire_of,
     wire_targets,
 )
+from actions.plans import plan_of, wire_plan
 from actions.reading import reading_plan
 from actions.rolling import Steps, run_of
 from agent.wire.checks import CompareBaseline, RecordBaseline
 from agent.wire.operations import Operation
-from agent.wire.plan import NodeRun, WirePlan
+from agent.wire.plan import NodeRun
 from agent.wire.profile import NodeProfile
 from agent.wire.readings import Column, Grid, Level, Reading, Row
 from bot.core.domain.estate import Node
@@ -105,28 +106,16 @@ def _init_plan(request: ActionRequest, nodes: Sequence[Node]) -> Plan:
     if not kept:
         raise UserError("nothing_readable", nodes=listed([node.node_id for node in nodes]))
     short = prefixes(kept)
-    wire = WirePlan(
-        job_id=request.job_id,
-        action=ConfigIntegrityCheck.action_id,
-        requested_by=request.actor.person_id,
-        sr=request.sr,
-        agent=target.agent,
-        lock=target.lock,
+    wire = wire_plan(
+        request,
+        ConfigIntegrityCheck.action_id,
         targets=wire_targets(kept, (), target),
         batches=(tuple(_run(node, short[node.node_id], digests[node.node_id]) for node in kept),),
     )
     names = tuple(node.node_id for node in kept)
     count = sum(len(digests[name]) for name in names)
-    plan = Plan(
-        action=ConfigIntegrityCheck.action_id,
-        risk=Risk.CHANGE,
-        wire=wire,
-        digest=wire.digest(),
-        title=title("config_init", kept),
-        node_names=names,
-        environments=environments_of(kept),
-        institution=target.system.institution,
-        system=target.system.name,
+    plan = replace(
+        plan_of(request, wire, kept, risk=Risk.CHANGE, named=title("config_init", kept)),
         outline=(
             note("outline.config_init", count=count, nodes=listed(names)),
             note("outline.config_init_proof"),

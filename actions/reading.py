@@ -6,23 +6,23 @@ Owns: what every reading verb shares. Pure; must not know any one verb.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from actions.nodes import (
-    environments_of,
     listed,
     note,
     prefixes,
     require_connected,
     target_of,
-    title,
     wire_of,
     wire_targets,
 )
+from actions.plans import plan_of, wire_plan
 from actions.rolling import Steps, run_of
 from agent.wire.operations import Operation
-from agent.wire.plan import WirePlan
+from agent.wire.plan import NodeRun
 from bot.core.domain.estate import Node
-from bot.core.domain.plan import Plan, Risk
+from bot.core.domain.plan import Note, Plan, Risk
 from bot.core.ports import ActionRequest
 
 STEP_S = 60  # a look at one node, its login included
@@ -51,34 +51,28 @@ def reading_plan(
     if not connected:
         require_connected(asked)
     short = prefixes(connected)
-    runs = []
-    for node in connected:
+
+    def run(node: Node) -> NodeRun:
         steps = Steps(prefix=short[node.node_id], node=wire_of(node))
         for operation in looks(node):
             steps.add(operation.kind.replace("_", "-"), operation, timeout_s=timeout_s)
-        runs.append(run_of(steps))
-    wire = WirePlan(
-        job_id=request.job_id,
-        action=action_id,
-        requested_by=request.actor.person_id,
-        sr=request.sr,
-        agent=target.agent,
-        lock=None,
+        return run_of(steps)
+
+    wire = wire_plan(
+        request,
+        action_id,
+        locks=False,
         targets=wire_targets(connected, (), target),
-        batches=(tuple(runs),),
+        batches=(tuple(run(node) for node in connected),),
     )
-    names = tuple(node.node_id for node in connected)
-    missing = [node.node_id for node in asked if not node.wire]
-    return Plan(
-        action=action_id,
-        risk=Risk.READ,
-        wire=wire,
-        digest=wire.digest(),
-        title=title(action_id, connected),
-        node_names=names,
-        environments=environments_of(connected),
-        institution=target.system.institution,
-        system=target.system.name,
-        outline=(note(f"outline.{action_id}", nodes=listed(names)),),
-        warnings=(note("warnings.not_connected", nodes=listed(missing)),) if missing else (),
+    plan = plan_of(request, wire, connected, risk=Risk.READ)
+    return replace(
+        plan,
+        outline=(note(f"outline.{action_id}", nodes=listed(plan.node_names)),),
+        warnings=_not_asked(asked),
     )
+
+
+def _not_asked(nodes: Sequence[Node]) -> tuple[Note, ...]:
+    missing = [node.node_id for node in nodes if not node.wire]
+    return (note("warnings.not_connected", nodes=listed(missing)),) if missing else ()

@@ -10,10 +10,10 @@ the balancer once their health is proved; a node that is not healthy stays out.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from actions.nodes import (
     Seat,
-    environments_of,
     has_shell,
     interruption_warnings,
     listed,
@@ -23,12 +23,12 @@ from actions.nodes import (
     require_files_reachable,
     seats_of,
     target_of,
-    title,
     transfer_warnings,
     wire_of,
     wire_targets,
 )
 from actions.outline import health_notes, helpers_of, order_note, watch_notes
+from actions.plans import plan_of
 from actions.rolling import Steps, bring_back, portions, run_of
 from agent.wire.operations import Operation
 from agent.wire.plan import NodeRun, WirePlan
@@ -65,16 +65,8 @@ class Rollback:
         nodes = _nodes(deployment, target)
         require_files_reachable(nodes)
         wire = _wire(request, deployment, nodes)
-        return Plan(
-            action=self.action_id,
-            risk=self.risk,
-            wire=wire,
-            digest=wire.digest(),
-            title=title(self.action_id, nodes),
-            node_names=tuple(node.node_id for node in nodes),
-            environments=environments_of(nodes),
-            institution=target.system.institution,
-            system=target.system.name,
+        return replace(
+            plan_of(request, wire, nodes, risk=self.risk),
             restart=note("restart.as_deployed" if deployment.restarted else "restart.not_needed"),
             outline=_outline(deployment, nodes, target),
             undo=note("undo.rollback"),

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from actions.nodes import (
-    environments_of,
     listed,
     note,
     prefixes,
@@ -23,6 +22,7 @@ from actions.nodes import (
     wire_targets,
 )
 from actions.outline import order_note
+from actions.plans import plan_of, wire_plan
 from actions.rolling import Steps, portions, run_of
 from agent.wire.checks import RunScript
 from agent.wire.operations import Operation
@@ -63,16 +63,14 @@ class RunSiteScript:
         require_shell(target.nodes)
         wire = _wire(request, spec, arguments)
         named = title(self.action_id, target.nodes)
-        return Plan(
-            action=self.action_id,
-            risk=Risk(spec.risk),
-            wire=wire,
-            digest=wire.digest(),
-            title=replace(named, values=(*named.values, ("name", spec.title))),
-            node_names=tuple(node.node_id for node in target.nodes),
-            environments=environments_of(target.nodes),
-            institution=target.system.institution,
-            system=target.system.name,
+        return replace(
+            plan_of(
+                request,
+                wire,
+                target.nodes,
+                risk=Risk(spec.risk),
+                named=replace(named, values=(*named.values, ("name", spec.title))),
+            ),
             outline=_outline(request, spec, arguments),
             undo=None if spec.risk == "read" else note("undo.run_script"),
         )
@@ -167,13 +165,10 @@ def _wire(
         steps.add("run-script", operation, timeout_s=spec.timeout_s + _LOGIN_S)
         return run_of(steps)
 
-    return WirePlan(
-        job_id=request.job_id,
-        action=RunSiteScript.action_id,
-        requested_by=request.actor.person_id,
-        sr=request.sr,
-        agent=target.agent,
-        lock=None if spec.risk == "read" else target.lock,
+    return wire_plan(
+        request,
+        RunSiteScript.action_id,
+        locks=spec.risk != "read",
         targets=wire_targets(target.nodes, (), target),
         batches=tuple(tuple(run(node) for node in portion) for portion in _portions(request, spec)),
     )

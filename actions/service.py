@@ -11,11 +11,11 @@ what has started running: going back only reads how every node stands.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from actions.nodes import (
     Seat,
     coverage_warnings,
-    environments_of,
     interruption_warnings,
     listed,
     note,
@@ -31,6 +31,7 @@ from actions.nodes import (
     wire_targets,
 )
 from actions.outline import health_notes, helpers_of, order_note
+from actions.plans import plan_of, wire_plan
 from actions.rolling import Steps, bring_back, portions, run_of, undo_steps
 from agent.wire.operations import Operation, ServiceState, ServiceStatus
 from agent.wire.plan import NodeRun, WirePlan
@@ -63,21 +64,18 @@ class ManageService:
             UserError: ``operation_unknown``, ``service_not_here``, ``node_not_connected``;
                 ``service_already_start`` or ``…_stop``, every node is as asked.
         """
-        target = target_of(request)
         operation = _operation(request)
         nodes = _unlike(request, operation)
         wire = _wire(request, operation, nodes)
         reads = operation == "status"
-        return Plan(
-            action=self.action_id,
-            risk=Risk.READ if reads else Risk.CHANGE,
-            wire=wire,
-            digest=wire.digest(),
-            title=title(f"service_{operation}", nodes),
-            node_names=tuple(node.node_id for node in nodes),
-            environments=environments_of(nodes),
-            institution=target.system.institution,
-            system=target.system.name,
+        return replace(
+            plan_of(
+                request,
+                wire,
+                nodes,
+                risk=Risk.READ if reads else Risk.CHANGE,
+                named=title(f"service_{operation}", nodes),
+            ),
             restart=None if reads else note(f"restart.service_{operation}"),
             outline=_outline(request, operation, nodes),
             undo=None if reads else note(f"undo.service_{operation}"),
@@ -168,13 +166,10 @@ def _wire(request: ActionRequest, operation: str, nodes: tuple[Node, ...]) -> Wi
 
     reads = operation == "status"
     batches = (nodes,) if reads else portions(nodes, target.rollout, siblings=target.siblings)
-    return WirePlan(
-        job_id=request.job_id,
-        action=ManageService.action_id,
-        requested_by=request.actor.person_id,
-        sr=request.sr,
-        agent=target.agent,
-        lock=None if reads else target.lock,
+    return wire_plan(
+        request,
+        ManageService.action_id,
+        locks=not reads,
         targets=wire_targets(nodes, [seat for row in seats.values() for seat in row], target),
         batches=tuple(tuple(run(node) for node in batch) for batch in batches),
     )

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from actions.nodes import (
-    environments_of,
     note,
     prefixes,
     require_connected,
@@ -20,11 +19,11 @@ from actions.nodes import (
     wire_of,
     wire_targets,
 )
+from actions.plans import plan_of, wire_plan
 from actions.reading import reading_plan
 from actions.rolling import Steps, run_of
 from agent.wire.checks import EndSession, ListSessions
 from agent.wire.operations import Operation
-from agent.wire.plan import WirePlan
 from agent.wire.readings import Grid, Reading, Row
 from bot.core.domain.estate import Node
 from bot.core.domain.plan import Note, Plan, Risk
@@ -86,13 +85,9 @@ class KillSession:
         steps = Steps(prefix=prefixes((node,))[node.node_id], node=wire_of(node))
         operation = EndSession(pid=pid, started=int(session["ticks"]))
         steps.add("end-session", operation, timeout_s=_END_S)
-        wire = WirePlan(
-            job_id=request.job_id,
-            action=self.action_id,
-            requested_by=request.actor.person_id,
-            sr=request.sr,
-            agent=target.agent,
-            lock=target.lock,
+        wire = wire_plan(
+            request,
+            self.action_id,
             targets=wire_targets((node,), (), target),
             batches=((run_of(steps),),),
         )
@@ -101,16 +96,14 @@ class KillSession:
             "node": node.node_id,
             **{name: session[name] for name in ("user", "terminal", "source")},
         }
-        return Plan(
-            action=self.action_id,
-            risk=self.risk,
-            wire=wire,
-            digest=wire.digest(),
-            title=_title(node, pid=pid, user=session["user"]),
-            node_names=(node.node_id,),
-            environments=environments_of((node,)),
-            institution=target.system.institution,
-            system=target.system.name,
+        return replace(
+            plan_of(
+                request,
+                wire,
+                (node,),
+                risk=self.risk,
+                named=_title(node, pid=pid, user=session["user"]),
+            ),
             outline=(
                 note("outline.kill_session", **said),
                 note("outline.kill_session_proof"),
