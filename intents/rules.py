@@ -11,15 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from bot.core.domain.intent import (
-    NONE,
-    Choice,
-    Clarification,
-    Intent,
-    Param,
-    Selector,
-    Utterance,
-)
+from bot.core.domain.intent import NONE, Choice, Clarification, Intent, Param, Selector, Utterance
 from bot.core.texts import Texts
 from intents.agreement import Heard, Stance
 from intents.aim import leaves_target_open
