@@ -1,4 +1,4 @@
-"""JobStore, ApprovalStore, LockStore, HistoryStore, DialogueStore: the same on every one."""
+"""JobStore, ApprovalStore, LockStore, HistoryStore: the same on every one."""
 
 from __future__ import annotations
 
@@ -9,10 +9,7 @@ from datetime import timedelta
 import pytest
 
 from agent.wire.operations import Health
-from bot.core.domain.conversation import ConversationRef
 from bot.core.domain.decision import Stage
-from bot.core.domain.estate import Layer
-from bot.core.domain.intent import Intent, Selector
 from bot.core.domain.job import TERMINAL, JobState, StepRecord, StepState
 from bot.core.domain.people import Role
 from bot.core.errors import OperationError
@@ -375,37 +372,3 @@ async def test_the_latest_job_of_a_thread_is_found_by_the_thread_alone(stores) -
     assert found is not None
     assert found.job_id == "J260401-AAAAAB"
     assert await stores.history.latest_job(replace(THREAD, thread="elsewhere")) is None
-
-
-# --- dialogues ---
-
-
-PARTIAL = Intent(
-    action="deploy",
-    selector=Selector(institution="기획재정부", layer=Layer.WAS, nodes=(1, 2)),
-    params={"restart": True, "lines": 100, "pattern": "1"},
-    missing=("system",),
-)
-
-
-async def test_a_question_waits_for_the_person_in_the_thread(stores) -> None:
-    until = NOW + timedelta(minutes=10)
-    await stores.dialogues.ask(THREAD, "u032", PARTIAL, until=until)
-    elsewhere = replace(THREAD, thread=None)
-    pending = stores.dialogues.pending
-    assert await pending(replace(THREAD, message="m9"), "u032", now=NOW) == PARTIAL
-    assert await pending(THREAD, "u031", now=NOW) is None
-    assert await pending(elsewhere, "u032", now=NOW) is None
-    assert await pending(THREAD, "u032", now=until) is None
-
-
-async def test_a_new_question_replaces_the_old_one_and_can_be_dropped(stores) -> None:
-    room = ConversationRef(adapter="web", channel="ops")
-    until = NOW + timedelta(minutes=10)
-    await stores.dialogues.ask(room, "u032", PARTIAL, until=until)
-    again = replace(PARTIAL, action="rollback")
-    await stores.dialogues.ask(room, "u032", again, until=until)
-    assert await stores.dialogues.pending(room, "u032", now=NOW) == again
-    await stores.dialogues.drop(room, "u032")
-    await stores.dialogues.drop(room, "u032")
-    assert await stores.dialogues.pending(room, "u032", now=NOW) is None
