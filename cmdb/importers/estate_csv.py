@@ -37,7 +37,7 @@ from cmdb.importers.estate_rows import (
 )
 from cmdb.importers.estate_store import ImportCounts, import_estate
 from cmdb.importers.guide_files import read_guides
-from cmdb.importers.profile_files import read_profiles
+from cmdb.importers.profile_files import ProfileEntry, read_profiles
 
 __all__ = [
     "Estate",
@@ -59,17 +59,7 @@ def read_estate(folder: Path) -> Estate:
         ConfigurationError: ``estate_invalid`` with every finding (file, line, column, problem).
     """
     findings: list[Finding] = []
-    files = Files(
-        _read(folder / "institutions.csv", InstitutionLine, findings),
-        _read(folder / "systems.csv", SystemLine, findings),
-        _read(folder / "servers.csv", ServerLine, findings),
-        _read(folder / "people.csv", PersonLine, findings),
-        _read(folder / "srs.csv", SrLine, findings),
-        _read(folder / "connections.csv", ConnectionLine, findings, required=False),
-        _read(folder / "balancers.csv", BalancerLine, findings, required=False),
-        _read(folder / "rooms.csv", RoomLine, findings, required=False),
-        _read(folder / "channels.csv", ChannelLine, findings, required=False),
-    )
+    files = _files(folder, findings)
     if not findings:  # a line that could not be read would only leave others dangling
         _check_duplicates(files, findings)
         _check_references(files, findings)
@@ -88,24 +78,39 @@ def read_estate(folder: Path) -> Estate:
             count=len(findings),
             findings="\n".join(str(finding) for finding in findings),
         )
-    estate = build_estate(
-        EstateLines(
-            institutions=files.institutions.rows(),
-            systems=files.systems.rows(),
-            servers=files.servers.rows(),
-            people=files.people.rows(),
-            srs=files.srs.rows(),
-            connections=files.connections.rows(),
-            balancers=files.balancers.rows(),
-            rooms=files.rooms.rows(),
-            channels=files.channels.rows(),
-            profiles=profiles,
-        )
-    )
-    return replace(estate, guides=guides)
+    return replace(build_estate(_lines(files, profiles)), guides=guides)
 
 
 # --- reading ---------------------------------------------------------------------------------
+
+
+def _files(folder: Path, findings: list[Finding]) -> Files:
+    return Files(
+        _read(folder / "institutions.csv", InstitutionLine, findings),
+        _read(folder / "systems.csv", SystemLine, findings),
+        _read(folder / "servers.csv", ServerLine, findings),
+        _read(folder / "people.csv", PersonLine, findings),
+        _read(folder / "srs.csv", SrLine, findings),
+        _read(folder / "connections.csv", ConnectionLine, findings, required=False),
+        _read(folder / "balancers.csv", BalancerLine, findings, required=False),
+        _read(folder / "rooms.csv", RoomLine, findings, required=False),
+        _read(folder / "channels.csv", ChannelLine, findings, required=False),
+    )
+
+
+def _lines(files: Files, profiles: tuple[ProfileEntry, ...]) -> EstateLines:
+    return EstateLines(
+        institutions=files.institutions.rows(),
+        systems=files.systems.rows(),
+        servers=files.servers.rows(),
+        people=files.people.rows(),
+        srs=files.srs.rows(),
+        connections=files.connections.rows(),
+        balancers=files.balancers.rows(),
+        rooms=files.rooms.rows(),
+        channels=files.channels.rows(),
+        profiles=profiles,
+    )
 
 
 def _read(
