@@ -6,7 +6,9 @@ the node's local ones: cron knows no others.
 
 from __future__ import annotations
 
+import asyncio
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
@@ -27,6 +29,7 @@ _LOOKED_BACK = 10  # due times whose run is looked for
 _CLOCK_WRONG_S = 60
 _SHOWN = 160  # characters of a command
 _ROWS = 200
+_JUDGED = 1000  # lines; an account may have as many as it likes
 _ZONE = re.compile(r"/zoneinfo/(?:posix/|right/)?([A-Za-z0-9_+/-]+)$")
 _LEVELS: dict[str, Level] = {
     "cron_fine": "normal",
@@ -71,14 +74,19 @@ async def read(context: StepContext, operation: ReadCrontab) -> Reading:
         if not server.shell:
             raise OperationFailed("no_shell")
         clock = await node_clock(server)
-        lines = parse_crontab(await read_crontab(server))
+        # Off the loop, as all that follows: an account may have any number of lines, a log of a
+        # month has many runs, and other nodes are waiting.
+        lines = await asyncio.to_thread(parse_crontab, await read_crontab(server))
         history = await _history(server, context, clock, remarks)
     jobs = [line for line in lines if line.kind in {"job", "broken"}]
     if not jobs:
         remarks.append(Remark(code="crontab_empty"))
     if any(line.kind == "environment" and "CRON_TZ" in line.text for line in lines):
         remarks.append(Remark(code="cron_tz", level="unknown"))
-    rows = [_row(line, history, clock.now) for line in jobs]
+    if len(jobs) > _JUDGED:
+        values = {"count": str(len(jobs) - _JUDGED)}
+        remarks.append(Remark(code="cron_too_many", values=values, level="unknown"))
+    rows = await asyncio.to_thread(_rows, jobs[:_JUDGED], history, clock.now)
     return _reading(rows, clock, history, remarks)
 
 
@@ -124,13 +132,17 @@ async def _history(
             raise
         remarks.append(Remark(code=f"cron_log_{error.code}", level="unknown"))
         return None
-    history = history_in(lines, user=context.target.user, now=clock.now)
+    history = await asyncio.to_thread(history_in, lines, user=context.target.user, now=clock.now)
     if not history.speaks:
         remarks.append(Remark(code="cron_silent", level="warning"))
     return history
 
 
 # --- one line ------------------------------------------------------------------------------------
+
+
+def _rows(lines: list[CronLine], history: CronHistory | None, now: datetime) -> list[Row]:
+    return [_row(line, history, now) for line in lines]
 
 
 def _row(line: CronLine, history: CronHistory | None, now: datetime) -> Row:
@@ -179,10 +191,10 @@ def _misses(
         return None
     since = max(history.since, history.replaced or history.since)
     missed, until, seen = 0, now, 0
+    starts = [run.at for run in runs]
     at = last_due(line.schedule, now - _GRACE)
     while at is not None and at >= since and seen < _LOOKED_BACK:
-        if not any(at - _EARLY <= run.at < until - _EARLY for run in runs):
-            missed += 1
+        missed += bisect_left(starts, at - _EARLY) == bisect_left(starts, until - _EARLY)
         seen, until = seen + 1, at
         at = last_due(line.schedule, at - timedelta(seconds=1))
     return missed if seen else None

@@ -56,7 +56,12 @@ class CronHistory:
 
     def runs_of(self, line: CronLine) -> tuple[Run, ...]:
         """The starts of that line's command, oldest first."""
-        return tuple(run for run in self.runs if _is_same(line.logged, run.command))
+        command = line.logged
+        # cron writes what is not ASCII in its own way.
+        plain = re.split(r"[^\x20-\x7e]", command, maxsplit=1)[0].rstrip()
+        if plain != command:
+            return tuple(run for run in self.runs if plain and run.command.startswith(plain))
+        return tuple(run for run in self.runs if _is_same(command, run.command))
 
 
 async def read_lines(server: Transport, path: str, charset: str) -> list[str]:
@@ -197,8 +202,5 @@ def _latest(month: int, day: int, clock: time, now: datetime) -> datetime | None
 
 
 def _is_same(command: str, logged: str) -> bool:
-    """cron writes what is not ASCII in its own way, and syslog cuts long lines off."""
-    plain = re.split(r"[^\x20-\x7e]", command, maxsplit=1)[0].rstrip()
-    if plain != command:
-        return bool(plain) and logged.startswith(plain)
+    """syslog cuts long lines off."""
     return logged == command or (len(logged) > _LONG and command.startswith(logged))

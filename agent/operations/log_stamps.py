@@ -133,9 +133,9 @@ class Stamps:
             try:
                 *whole, part, offset = fields(match)
                 instant = self._instant(tuple(whole), offset)
-            except (KeyError, ValueError):
+                return instant + timedelta(seconds=float(b"0." + part)) if part else instant
+            except (KeyError, ValueError, OverflowError):  # the last moment of the year 9999
                 return None
-            return instant + timedelta(seconds=float(b"0." + part)) if part else instant
         return None
 
     def first(self, body: bytes, *, whole_line: bool = False) -> datetime | None:

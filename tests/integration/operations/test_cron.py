@@ -130,6 +130,25 @@ async def test_time_stamps_of_rfc_3339_are_read_and_secrets_of_commands_hidden(
     assert "30.40" not in reading.model_dump_json()
 
 
+async def test_of_a_crontab_without_end_the_first_lines_are_judged(
+    module_lab: Lab, spool: CronSpool, node: LabNode, profile: NodeProfile
+) -> None:
+    user, now = module_lab.account.name, datetime.now(UTC)
+    spool.install("* * * * * /job/a\n" * 5000)
+    runs = "".join(
+        syslog(now - timedelta(minutes=left), f"({user}) CMD (/job/a)")
+        for left in range(2000, 0, -1)
+    )
+    module_lab.ground.write(module_lab.root / "log/cron", runs)
+    (module_lab.root / "log/cron.1.gz").unlink(missing_ok=True)
+    reading = await health(node, profile)
+    (jobs,) = [fact for fact in reading.facts if fact.name == "cron_jobs"]
+    assert jobs.value == 1000
+    left_out = {remark.code: remark.values for remark in reading.remarks}
+    assert left_out["cron_too_many"] == {"count": "4000"}
+    assert reading.level == "unknown"
+
+
 async def test_without_a_log_due_times_are_told_and_nothing_else_claimed(
     spool: CronSpool, node: LabNode, profile: NodeProfile
 ) -> None:

@@ -35,6 +35,7 @@ TEN = datetime(2026, 1, 2, 10, tzinfo=SEOUL)
         (b"Jan  3 10:00:00 host x", datetime(2026, 1, 3, 10, tzinfo=SEOUL)),  # a clock ahead
         (b"Feb 30 10:00:00 host x", None),
         (b"2026-13-45 10:00:00 x", None),
+        (b"9999-12-31 23:59:59.999999999 x", None),  # rounded, it would be in the year 10000
         (b"2026-01-02 25:61:00 x", None),
         (b"  at 2026-01-02 10:00:00", None),
         (b"Caused by: x at 2026-01-02 10:00:00", None),
