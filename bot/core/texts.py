@@ -1,11 +1,13 @@
 """The message catalogues: everything the bot says, in Korean first and English second.
 
-Owns: looking a sentence up by its key and filling it. The sentences are in ``locales/<language>/
-<area>.toml``; the key ``deploy.title`` is entry ``title`` of table ``deploy``, whatever the file.
+Owns: looking a sentence up by its key and filling it, with the particle that fits the value. The
+sentences are in ``locales/<language>/<area>.toml``; the key ``deploy.title`` is entry ``title`` of
+table ``deploy``, whatever the file.
 """
 
 from __future__ import annotations
 
+import re
 import string
 import tomllib
 from collections.abc import Mapping
@@ -16,6 +18,17 @@ from bot.core.domain.plan import Note
 from bot.core.errors import GuardiaError
 
 LANGUAGES = ("ko", "en")
+# As a sentence has it behind a value: after a final consonant, after none.
+_PARTICLES = {
+    "을(를)": ("을", "를"),
+    "은(는)": ("은", "는"),
+    "이(가)": ("이", "가"),
+    "(이)라": ("이라", "라"),
+    "(으)로": ("으로", "로"),
+}
+_BEHIND_VALUE = re.compile(r"\{(\w+)\}([’'”\"`]*)(" + "|".join(map(re.escape, _PARTICLES)) + ")")
+_HANGUL, _LAST_HANGUL, _FINALS, _RIEUL = ord("가"), ord("힣"), 28, 8
+_READ_AS = dict(zip("0123456789", "영일이삼사오육칠팔구", strict=True))
 
 
 class _Particles(string.Formatter):
@@ -39,7 +52,8 @@ class Texts:
         Raises:
             KeyError: there is no such sentence, or it wants a value that is not given.
         """
-        return self._formatter.vformat(self._sentences[key], (), values)
+        sentence = _BEHIND_VALUE.sub(lambda found: _fitted(found, values), self._sentences[key])
+        return self._formatter.vformat(sentence, (), values)
 
     def note(self, note: Note) -> str:
         """A plan's note in words."""
@@ -64,6 +78,21 @@ class Texts:
         """The values of an error, an action's id replaced by what people call it."""
         named = f"action.{values.get('action')}"
         return {**values, "action": self.say(named)} if self.has(named) else values
+
+
+def _fitted(found: re.Match[str], values: Mapping[str, object]) -> str:
+    """The place of a value with the particle that its last syllable wants.
+
+    Nobody knows how a word of Latin letters is read aloud: behind it both forms stay.
+    """
+    name, quotes, particle = found.groups()
+    last = str(values.get(name, ""))[-1:]
+    syllable = _READ_AS.get(last, last)
+    if not syllable or not _HANGUL <= ord(syllable) <= _LAST_HANGUL:
+        return found[0]
+    final = (ord(syllable) - _HANGUL) % _FINALS
+    bare = final == 0 or (particle == "(으)로" and final == _RIEUL)
+    return f"{{{name}}}{quotes}{_PARTICLES[particle][bare]}"
 
 
 def load_texts(language: str) -> Texts:

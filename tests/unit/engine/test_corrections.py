@@ -69,7 +69,7 @@ async def test_the_old_card_is_told_and_cancelling_it_is_offered() -> None:
     world, old = await waiting()
     new = await corrected(world, "아니 2번", old)
     assert old.card is not None
-    told = f"작업 {new.job_id}이(가) 작업 {old.job_id}을(를) 고친 새 요청입니다."
+    told = TEXTS.say("correction.replaced", new=new.job_id, old=old.job_id)
     assert told in words_of(world.messenger.at(old.card).now)
     (offer,) = world.messenger.all(":replaces")
     (button,) = offer.now.buttons

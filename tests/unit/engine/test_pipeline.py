@@ -244,7 +244,7 @@ async def test_denies_where_no_rule_matches_at_all():
     world.directory.policy = ()
     world.parser.answers["헬스체크"] = HEALTH
     assert await refusal_of(world, world.mention("헬스체크")) == "no_rule"
-    assert "‘헬스체크’을(를) 허용하는 규칙이 없어" in world.said()
+    assert "‘헬스체크’를 허용하는 규칙이 없어" in world.said()
     assert world.agents.ordered == []
 
 
