@@ -149,7 +149,7 @@ def _cleaning(scene: Scene) -> Verdict | None:
 def _integrity(scene: Scene) -> Verdict | None:
     pattern = (
         r"(?:기준(?:값|해시|선|점)?(?!일|시간|으로몇)|베이스라인|baseline|정상으로|기준해시|해시값)(?:을|를|으로|좀)?.{0,8}"
-        r"(?:재등록|등록|새로|초기화|갱신|잡아|생성|만들|업데이트|저장|init|reset|설정해|다시)"
+        r"(?:재등록|등록|기록(?=해|하|부탁|좀)|새로|초기화|갱신|잡아|생성|만들|업데이트|저장|init|reset|설정해|다시)"
         r"|(?:reset|init).{0,20}baseline"
     )
     found = re.search(pattern, scene.text)

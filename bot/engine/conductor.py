@@ -253,8 +253,10 @@ class Conductor:
         if job.progress is not None and job.plan.risk is Risk.READ:
             await self._outbound.edit(replace(report, files=()), job.progress)
             if report.files:
-                said = texts.say("messengers.log" if logged else "messengers.enclosed")
-                told = replace(plain_report(said), files=report.files)
+                key = "messengers.log" if logged else "messengers.enclosed"
+                # A room shows the newest card of a thread: it must not hide how the look ended.
+                told = plain_report(texts.say(key, title=report.title), tone=report.tone)
+                told = replace(told, files=report.files)
                 await self._outbound.post(told, job.conversation, key=f"{job_id}:log")
             return
         await self._close_progress(job)

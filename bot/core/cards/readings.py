@@ -32,6 +32,7 @@ _ROW_FACTS = 6  # so few facts, and a node is a row as well
 _MANY_FACTS = 4  # the most important ones of many nodes
 # What people look at first, where a check tells more than a row can hold.
 _HEADLINES = ("cpu", "memory", "disk", "load", "login", "process", "port", "health_page")
+_COUNTED = ("log_found", "sessions")  # what a look that judges nothing has found
 _NAMED = 10
 _DETAILED = 4  # bad nodes of many
 _EXHIBITED = 10  # nodes on a plan card
@@ -58,7 +59,8 @@ def reading_summary(job: Job, texts: Texts) -> tuple[str, Tone]:
         return _one(job, answers[0], texts), _calm(job, tone, texts)
     if all(answer.level == "normal" for answer in answers):
         key = f"reading.asked.{job.plan.action}"
-        said = texts.say(key if texts.has(key) else "reading.summary.all", count=len(answers))
+        key = key if texts.has(key) else "reading.summary.all"
+        said = texts.say(key, count=len(answers), found=_found(answers))
         return said, _calm(job, tone, texts)
     judged = not texts.has(f"reading.asked.{job.plan.action}")
     return level_counts(answers, texts, judged=judged), tone
@@ -87,12 +89,24 @@ def level_counts(answers: Sequence[NodeAnswer], texts: Texts, *, judged: bool = 
 def _one(job: Job, answer: NodeAnswer, texts: Texts) -> str:
     key = f"reading.asked.{job.plan.action}"
     if answer.level == "normal" and texts.has(key):
-        return texts.say(key, count=1)
+        return texts.say(key, count=1, found=_found([answer]))
     values = {"node": answer.node_id, "level": level_words(answer.level, texts)}
     why = reasons(answer, texts)
     if not why:
         return texts.say("reading.summary.one", **values)
-    return texts.say("reading.summary.one_why", why=", ".join(why), **values)
+    return texts.say("reading.summary.one_why", why=_in_a_row(why), **values)
+
+
+def _in_a_row(why: Sequence[str]) -> str:
+    """Words with commas between them; where sentences are among them, as sentences."""
+    if not any(each.endswith(".") for each in why):
+        return ", ".join(why)
+    return " ".join(f"{each.rstrip('.')}." for each in why)
+
+
+def _found(answers: Sequence[NodeAnswer]) -> int:
+    facts = (fact for answer in answers for fact in _facts(answer) if fact.name in _COUNTED)
+    return sum(fact.value for fact in facts if isinstance(fact.value, int))
 
 
 def _calm(job: Job, tone: Tone, texts: Texts) -> Tone:
@@ -322,6 +336,6 @@ def _short_counts(answers: Sequence[NodeAnswer], texts: Texts) -> str:
 
 
 def _bad_line(answer: NodeAnswer, texts: Texts) -> str:
-    why = ", ".join(reasons(answer, texts))
+    why = _in_a_row(reasons(answer, texts))
     head = f"{answer.node_id} · {level_words(answer.level, texts)}"
     return f"{head} · {why}" if why else head

@@ -137,7 +137,7 @@ async def test_a_chart_is_seen_in_the_room_and_a_workbook_is_fetched() -> None:
         page = await browser.new_page(viewport=PHONE, locale="ko-KR")
         await page.goto(server.url)
         await page.get_by_test_id("person-u015").click()
-        said = plain_report(KO.say("messengers.enclosed"))
+        said = plain_report(KO.say("messengers.enclosed", title="조회 결과"))
         await server.adapter.post(replace(said, files=(chart,)), PLACE, key="chart")
         await server.adapter.post(replace(said, files=(book,)), PLACE, key="book")
         first, second = page.get_by_test_id("card").nth(0), page.get_by_test_id("card").nth(1)
