@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from bot.core.domain.estate import Environment
 from bot.core.domain.intent import Intent, Param, Selector
 
 PREFIX = "/sm"
 SCRIPT = "run_script"  # the action behind a site's script; its id is the parameter "script"
 ARGUMENT = "arg."  # before the name of a script's own parameter
+_SAID = {Environment.PROD: "운영", Environment.STAGE: "스테이징", Environment.DEV: "개발"}
 _QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’"}
 _NAME = re.compile(r"([A-Za-z][A-Za-z0-9_]{0,31})=")
 _CALL = re.compile(rf"\s*{PREFIX}(?:\s|$)", re.IGNORECASE)
@@ -105,7 +107,7 @@ def target_text(selector: Selector) -> str:
     parts = (
         selector.institution,
         selector.system,
-        selector.env and selector.env.value,
+        selector.env and _SAID[selector.env],
         selector.layer and selector.layer.value,
         (numbers if selector.layer else f"#{numbers}") if numbers else None,
     )

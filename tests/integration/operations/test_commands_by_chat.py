@@ -103,7 +103,7 @@ async def test_a_command_is_run_kept_and_run_again_by_its_name(site: Site, fleet
     assert "디스크" in words_of(report)
     assert str(fleet.nodes[0].deploy_path) in words_of(report)
     asked = await answered(site, report.buttons[-1].value)
-    assert "/sm check_disk_space 기획재정부 예산시스템 prod WAS 1" in words_of(asked)
+    assert "/sm check_disk_space 기획재정부 예산시스템 운영 WAS 1" in words_of(asked)
     kept = await answered(site, f"자주 쓰는 작업에 저장: 디스크 ({job.job_id})")
     assert "‘디스크’" in kept.title
     assert [one.label for one in (await answered(site, "/sm")).buttons] == ["디스크"]

@@ -161,7 +161,7 @@ async def test_a_finished_command_is_kept_by_two_presses(world) -> None:
     told = await say(world, next(iter(presses(asked).values())))
     assert "저장했습니다" in told.title
     (kept,) = world.macros.macros.values()
-    assert kept.command == "check_infra_health 기획재정부 예산시스템 prod WAS 1"
+    assert kept.command == "check_infra_health 기획재정부 예산시스템 운영 WAS 1"
     assert (kept.owner, kept.owner_key) == (MacroOwner.PERSON, "operator")
 
 
