@@ -9,19 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from actions.guarding import profiled, spared, with_shell
 from actions.nodes import (
     listed,
     note,
     prefixes,
+    profiled,
     require_connected,
     require_shell,
     target_of,
     wire_of,
     wire_targets,
+    with_shell,
 )
 from actions.pasted_crontab import pasted_report
-from actions.plans import plan_of, wire_plan
+from actions.plans import plan_of, spared, wire_plan
 from actions.reading import reading_plan
 from actions.rolling import Steps, run_of, undo_steps
 from agent.wire.checks import CronPreview, PreviewCron, ReadCrontab, RegisterCron

@@ -7,7 +7,7 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -16,7 +16,7 @@ from actions.nodes import (
     listed,
     note,
     prefixes,
-    require_connected,
+    profiled,
     require_shell,
     target_of,
     wire_of,
@@ -64,7 +64,9 @@ class CheckDbStatus:
         operation = str(request.params.get("operation", "check"))
         if operation not in OPERATIONS:
             raise UserError("db_operation_unknown", operation=operation)
-        nodes = nodes_with(request, lambda profile: profile.database is not None)
+        nodes = profiled(
+            request, lambda profile: profile.database is not None, "no_database", sought_on=Layer.DB
+        )
         if operation == "kill":
             return _end_plan(request, nodes)
         limits = target_of(request).limits_of
@@ -94,7 +96,7 @@ class BackupDb:
             UserError: ``no_dump_folder``, ``node_not_connected``, ``ftp_only``.
         """
         target = target_of(request)
-        nodes = nodes_with(request, _dumps, code="no_dump_folder")
+        nodes = profiled(request, _dumps, "no_dump_folder", sought_on=Layer.DB)
         require_shell(nodes)
         short = prefixes(nodes)
         runs = []
@@ -116,22 +118,6 @@ class BackupDb:
             ),
             undo=note("undo.backup_db"),
         )
-
-
-def nodes_with(
-    request: ActionRequest, has: Callable[[NodeProfile], bool], *, code: str = "no_database"
-) -> tuple[Node, ...]:
-    """The target's connected nodes whose profile has that.
-
-    Raises:
-        UserError: there is none (``code``), or nobody can tell (``node_not_connected``).
-    """
-    nodes = target_of(request).nodes
-    found = tuple(node for node in nodes if node.wire and has(node.wire.profile))
-    if found:
-        return found
-    require_connected([node for node in nodes if node.entry.layer is Layer.DB])
-    raise UserError(code, nodes=listed([node.node_id for node in nodes]))
 
 
 def _dumps(profile: NodeProfile) -> bool:

@@ -1,21 +1,19 @@
 """The verbs ``security_audit`` and ``ssl_expiry_detector``: what guards a node, looked at.
 
-Owns: their plans, and which nodes of a target they are about. Pure.
+Owns: their plans. Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
-from actions.nodes import has_shell, listed, note, require_connected, require_shell, target_of
+from actions.nodes import profiled, target_of, with_shell
+from actions.plans import spared
 from actions.reading import reading_plan
 from agent.wire.checks import InspectSecurity, ReadCertificates
 from agent.wire.operations import Operation
-from agent.wire.profile import NodeProfile
 from bot.core.domain.estate import Node
 from bot.core.domain.plan import Plan, Risk
-from bot.core.errors import UserError
 from bot.core.ports import ActionRequest
 
 _AUDIT_S = 180  # packages are verified file by file
@@ -74,42 +72,3 @@ class SslExpiryDetector:
             return [ReadCertificates(days=target.limits_of(node.node_id).certificate)]
 
         return reading_plan(request, self.action_id, looks, nodes=nodes, timeout_s=_CERTIFICATES_S)
-
-
-def profiled(
-    request: ActionRequest, has: Callable[[NodeProfile], bool], code: str
-) -> tuple[Node, ...]:
-    """The target's nodes whose profile has that.
-
-    Raises:
-        UserError: none of them (``code``), or none is connected (``node_not_connected``).
-    """
-    nodes = target_of(request).nodes
-    found = tuple(node for node in nodes if node.wire and has(node.wire.profile))
-    if found:
-        return found
-    if not any(node.wire for node in nodes):
-        require_connected(nodes)
-    raise UserError(code, nodes=listed([node.node_id for node in nodes]))
-
-
-def with_shell(request: ActionRequest) -> tuple[Node, ...]:
-    """The target's nodes that can run something.
-
-    Raises:
-        UserError: none can (``ftp_only``).
-    """
-    nodes = target_of(request).nodes
-    found = tuple(node for node in nodes if has_shell(node))
-    if not found:
-        require_shell(nodes)
-    return found
-
-
-def spared(plan: Plan, request: ActionRequest, nodes: Sequence[Node], key: str) -> Plan:
-    """The plan, with a word on those nodes of the target that it is not about."""
-    names = {node.node_id for node in nodes}
-    left = [node.node_id for node in target_of(request).nodes if node.node_id not in names]
-    if not left:
-        return plan
-    return replace(plan, warnings=(*plan.warnings, note(key, nodes=listed(left))))

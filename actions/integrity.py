@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from actions.guarding import profiled, spared
 from actions.nodes import (
     listed,
     note,
     prefixes,
+    profiled,
     require_connected,
     target_of,
     title,
     wire_of,
     wire_targets,
 )
-from actions.plans import plan_of, wire_plan
+from actions.plans import plan_of, spared, wire_plan
 from actions.reading import reading_plan
 from actions.rolling import Steps, run_of
 from agent.wire.checks import CompareBaseline, RecordBaseline

@@ -9,11 +9,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from actions.database import nodes_with
-from actions.nodes import target_of
+from actions.nodes import profiled, target_of
 from actions.reading import reading_plan
 from agent.wire.checks import ReadChannels, ReadQuality, ReadTransactions
 from agent.wire.operations import Operation
+from bot.core.domain.estate import Layer
 from bot.core.domain.plan import Plan, Risk
 from bot.core.errors import UserError
 from bot.core.ports import ActionRequest
@@ -36,7 +36,9 @@ class FetchMesQc:
         Raises:
             UserError: ``date_malformed``, ``no_database``, ``node_not_connected``.
         """
-        nodes = nodes_with(request, lambda profile: profile.database is not None)
+        nodes = profiled(
+            request, lambda profile: profile.database is not None, "no_database", sought_on=Layer.DB
+        )
         look = ReadQuality(date=_date(request))
         return reading_plan(request, self.action_id, lambda node: [look], nodes=nodes)
 
@@ -59,7 +61,9 @@ class LinkTxTracker:
             UserError: ``no_database``, ``node_not_connected``.
         """
         limits = target_of(request).limits_of
-        nodes = nodes_with(request, lambda profile: profile.database is not None)
+        nodes = profiled(
+            request, lambda profile: profile.database is not None, "no_database", sought_on=Layer.DB
+        )
         return reading_plan(
             request,
             self.action_id,
@@ -86,7 +90,9 @@ class EsbChannelMonitor:
             UserError: ``no_queue``, ``node_not_connected``.
         """
         limits = target_of(request).limits_of
-        nodes = nodes_with(request, lambda profile: profile.queue is not None, code="no_queue")
+        nodes = profiled(
+            request, lambda profile: profile.queue is not None, "no_queue", sought_on=Layer.DB
+        )
         return reading_plan(
             request,
             self.action_id,

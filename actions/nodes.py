@@ -5,10 +5,11 @@ Owns: the checks every verb makes on its nodes before it plans. Pure; must not k
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from agent.wire.plan import NodeTarget, WirePlan
+from agent.wire.profile import NodeProfile
 from bot.core.domain.estate import Layer, Node, Target
 from bot.core.domain.plan import Note
 from bot.core.errors import UserError
@@ -89,6 +90,45 @@ def require_shell(nodes: Sequence[Node]) -> None:
     by_ftp = [node.node_id for node in nodes if not has_shell(node)]
     if by_ftp:
         raise UserError("ftp_only", nodes=listed(by_ftp))
+
+
+def with_shell(request: ActionRequest) -> tuple[Node, ...]:
+    """The target's nodes that can run something.
+
+    Raises:
+        UserError: none can (``ftp_only``).
+    """
+    nodes = target_of(request).nodes
+    found = tuple(node for node in nodes if has_shell(node))
+    if not found:
+        require_shell(nodes)
+    return found
+
+
+def profiled(
+    request: ActionRequest,
+    has: Callable[[NodeProfile], bool],
+    code: str,
+    *,
+    sought_on: Layer | None = None,
+) -> tuple[Node, ...]:
+    """The target's connected nodes whose profile has that.
+
+    ``sought_on``: where none has it, each node of this layer that is not connected could; without
+    it, only a target of which nothing is connected leaves that open.
+
+    Raises:
+        UserError: there is none (``code``), or nobody can tell (``node_not_connected``).
+    """
+    nodes = target_of(request).nodes
+    found = tuple(node for node in nodes if node.wire and has(node.wire.profile))
+    if found:
+        return found
+    if sought_on is not None:
+        require_connected([node for node in nodes if node.entry.layer is sought_on])
+    elif not any(node.wire for node in nodes):
+        require_connected(nodes)
+    raise UserError(code, nodes=listed([node.node_id for node in nodes]))
 
 
 def listed(names: Sequence[str]) -> str:

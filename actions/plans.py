@@ -7,8 +7,9 @@ nodes. Pure; must not know any one verb.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from actions.nodes import environments_of, target_of, title
+from actions.nodes import environments_of, listed, note, target_of, title
 from agent.wire.plan import NodeRun, NodeTarget, WirePlan
 from bot.core.domain.estate import Node
 from bot.core.domain.plan import Note, Plan, Risk
@@ -65,3 +66,12 @@ def plan_of(
         institution=system.institution,
         system=system.name,
     )
+
+
+def spared(plan: Plan, request: ActionRequest, nodes: Sequence[Node], key: str) -> Plan:
+    """The plan, with a word on those nodes of the target that it is not about."""
+    names = {node.node_id for node in nodes}
+    left = [node.node_id for node in target_of(request).nodes if node.node_id not in names]
+    if not left:
+        return plan
+    return replace(plan, warnings=(*plan.warnings, note(key, nodes=listed(left))))
