@@ -135,8 +135,7 @@ def _is_schedule(fields: str) -> bool:
     if any(_NOT_CRON.match(item) for part in parts for item in part.split(",")):
         return False
     try:
-        # Any instant; only the fields are read here.
-        CronSim(fields, datetime(2024, 1, 1))  # noqa: DTZ001
+        CronSim(fields, datetime(2024, 1, 1))  # noqa: DTZ001  any instant: only fields are read
     except CronSimError:
         return False
     return True

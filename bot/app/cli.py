@@ -198,17 +198,9 @@ def _parser() -> argparse.ArgumentParser:
     signin = _command(groups, "signin", _signin, "print a single-use code for the web room")
     signin.add_argument("person", metavar="PERSON")
     codes = _group(groups, "codes", "one-time codes of approvers: reset")
-    reset = _command(codes, "reset", _codes_reset, "remove a lost authenticator")
-    reset.add_argument("person", metavar="PERSON", help="whose, e.g. u011")
-    reset.add_argument("--by", required=True, metavar="PERSON", help="who has it removed")
+    _reset_arguments(_command(codes, "reset", _codes_reset, "remove a lost authenticator"))
     add_system_commands(groups)
-    unlock = _command(groups, "unlock", _unlock, "free a system that a job keeps locked")
-    unlock.add_argument("system", metavar="SYSTEM", help="its code, e.g. MOEF-BUDGET")
-    unlock.add_argument("--job", required=True, metavar="JOB", help="the job that keeps it")
-    unlock.add_argument("--why", required=True, metavar="TEXT", help="goes into the audit")
-    unlock.add_argument(
-        "--abandoned", action="store_true", help="even if it counts as running: ends it as unknown"
-    )
+    _unlock_arguments(_command(groups, "unlock", _unlock, "free a system that a job keeps locked"))
     chain = _group(groups, "audit", "the record of what happened: verify")
     verify = _command(chain, "verify", _audit_verify, "check the audit chain")
     verify.add_argument("--anchor", type=Path, metavar="FILE", help="a copy kept elsewhere")
@@ -224,6 +216,20 @@ def _parser() -> argparse.ArgumentParser:
     search.add_argument("--cmdb", type=Path, metavar="DIR")
     search.add_argument("--user", metavar="ID")
     return parser
+
+
+def _reset_arguments(reset: argparse.ArgumentParser) -> None:
+    reset.add_argument("person", metavar="PERSON", help="whose, e.g. u011")
+    reset.add_argument("--by", required=True, metavar="PERSON", help="who has it removed")
+
+
+def _unlock_arguments(unlock: argparse.ArgumentParser) -> None:
+    unlock.add_argument("system", metavar="SYSTEM", help="its code, e.g. MOEF-BUDGET")
+    unlock.add_argument("--job", required=True, metavar="JOB", help="the job that keeps it")
+    unlock.add_argument("--why", required=True, metavar="TEXT", help="goes into the audit")
+    unlock.add_argument(
+        "--abandoned", action="store_true", help="even if it counts as running: ends it as unknown"
+    )
 
 
 def _intent_arguments(intent: argparse.ArgumentParser) -> None:
