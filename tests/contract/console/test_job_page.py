@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -9,8 +10,10 @@ from dataclasses import replace
 import aiohttp
 import pytest
 
+from actions.logs import CollectTargetLogs
 from actions.rollback import Rollback
 from actions.service import ManageService
+from agent.wire.readings import Excerpt, Reading
 from bot.core.domain.job import Job, JobState, StepState
 from bot.core.domain.plan import Plan
 from tests.fakes.planning import (
@@ -22,6 +25,7 @@ from tests.fakes.planning import (
     request_for,
     states,
 )
+from tests.fakes.read_jobs import plan_of, read_job
 from tests.fakes.room_server import RoomServer
 from tests.fakes.told_jobs import (
     earlier,
@@ -272,3 +276,23 @@ async def test_the_output_of_others_and_of_silent_steps_is_not_there(server: Roo
     silent = job.plan.wire.steps()[-1].step_id
     for name in (silent, "no-such-step", "..%2f..%2fetc"):
         assert (await get(insider, f"{PAGE}/output/{name}"))[0] == 404
+
+
+async def test_a_page_of_many_lines_stops_nobody_else(server: RoomServer) -> None:
+    """Everything on it is masked, which takes seconds where many servers have much to say."""
+    lines = tuple(f"2026-04-01 10:00:00 ERROR from 10.20.30.40 order={n}" for n in range(5000))
+    reading = Reading(level="warning", excerpts=(Excerpt(name="log_lines", lines=lines),))
+    await server.jobs.create(read_job(plan_of(CollectTargetLogs(), 6), [reading] * 6))
+    ticks = 0
+
+    async def others() -> None:
+        nonlocal ticks
+        while True:
+            await asyncio.sleep(0.005)
+            ticks += 1
+
+    client = await server.client("u016")
+    working = asyncio.create_task(others())
+    assert (await get(client, PAGE))[0] == 200
+    working.cancel()
+    assert ticks > 10
