@@ -9,27 +9,21 @@ from collections.abc import Sequence
 
 from actions.nodes import profiled, target_of, with_shell
 from actions.plans import spared
-from actions.reading import reading_plan
+from actions.reading import ReadingVerb, reading_plan
 from agent.wire.checks import InspectSecurity, ReadCertificates
 from agent.wire.operations import Operation
 from bot.core.domain.estate import Node
-from bot.core.domain.plan import Plan, Risk
+from bot.core.domain.plan import Plan
 from bot.core.ports import ActionRequest
 
 _AUDIT_S = 180  # packages are verified file by file
 _CERTIFICATES_S = 120
 
 
-class SecurityAudit:
+class SecurityAudit(ReadingVerb):
     """Locked accounts, listening ports, system binaries of every node with a shell."""
 
     action_id = "security_audit"
-    risk = Risk.READ
-    needs = frozenset({"system"})
-    reaches_nodes = True
-
-    def survey(self, request: ActionRequest) -> Sequence[Operation]:
-        return []
 
     def plan(self, request: ActionRequest) -> Plan:
         """One look per connected node that can run something.
@@ -48,16 +42,10 @@ class SecurityAudit:
         return spared(plan, request, nodes, "warnings.no_shell_spared")
 
 
-class SslExpiryDetector:
+class SslExpiryDetector(ReadingVerb):
     """Certificates in files and at ports."""
 
     action_id = "ssl_expiry_detector"
-    risk = Risk.READ
-    needs = frozenset({"system"})
-    reaches_nodes = True
-
-    def survey(self, request: ActionRequest) -> Sequence[Operation]:
-        return []
 
     def plan(self, request: ActionRequest) -> Plan:
         """One look per connected node that has certificates registered.

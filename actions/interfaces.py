@@ -7,28 +7,20 @@ Owns: their plans: which nodes are asked, for which day, by which limits. Pure.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
 
 from actions.nodes import profiled, target_of
-from actions.reading import reading_plan
+from actions.reading import ReadingVerb, reading_plan
 from agent.wire.checks import ReadChannels, ReadQuality, ReadTransactions
-from agent.wire.operations import Operation
 from bot.core.domain.estate import Layer
-from bot.core.domain.plan import Plan, Risk
+from bot.core.domain.plan import Plan
 from bot.core.errors import UserError
 from bot.core.ports import ActionRequest
 
 
-class FetchMesQc:
+class FetchMesQc(ReadingVerb):
     """One day's quality rows."""
 
     action_id = "fetch_mes_qc"
-    risk = Risk.READ
-    needs = frozenset({"system"})
-    reaches_nodes = True
-
-    def survey(self, request: ActionRequest) -> Sequence[Operation]:
-        return []
 
     def plan(self, request: ActionRequest) -> Plan:
         """A look at every database of the target.
@@ -43,16 +35,10 @@ class FetchMesQc:
         return reading_plan(request, self.action_id, lambda node: [look], nodes=nodes)
 
 
-class LinkTxTracker:
+class LinkTxTracker(ReadingVerb):
     """Failed and stuck transactions between systems."""
 
     action_id = "link_tx_tracker"
-    risk = Risk.READ
-    needs = frozenset({"system"})
-    reaches_nodes = True
-
-    def survey(self, request: ActionRequest) -> Sequence[Operation]:
-        return []
 
     def plan(self, request: ActionRequest) -> Plan:
         """A look at every database of the target.
@@ -72,16 +58,10 @@ class LinkTxTracker:
         )
 
 
-class EsbChannelMonitor:
+class EsbChannelMonitor(ReadingVerb):
     """Queue depths and listeners."""
 
     action_id = "esb_channel_monitor"
-    risk = Risk.READ
-    needs = frozenset({"system"})
-    reaches_nodes = True
-
-    def survey(self, request: ActionRequest) -> Sequence[Operation]:
-        return []
 
     def plan(self, request: ActionRequest) -> Plan:
         """A look at every broker of the target.

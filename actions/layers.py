@@ -9,25 +9,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from actions.nodes import target_of, wire_of
-from actions.reading import reading_plan
+from actions.reading import ReadingVerb, reading_plan
 from agent.wire.checks import CheckLayer
 from agent.wire.operations import Operation
 from bot.core.domain.estate import Layer, Node
-from bot.core.domain.plan import Plan, Risk
+from bot.core.domain.plan import Plan
 from bot.core.errors import UserError
 from bot.core.ports import ActionRequest
 
 
-class CheckInternalWasStatus:
+class CheckInternalWasStatus(ReadingVerb):
     """Web servers and WAS, asked separately."""
 
     action_id = "check_internal_was_status"
-    risk = Risk.READ
-    needs = frozenset({"system"})
-    reaches_nodes = True
-
-    def survey(self, request: ActionRequest) -> Sequence[Operation]:
-        return []
 
     def plan(self, request: ActionRequest) -> Plan:
         """One question per connected node. Where only the WAS are meant, the web servers in

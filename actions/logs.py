@@ -5,16 +5,15 @@ Owns: the window, the number of lines and of those around a found one, and which
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 from actions.nodes import listed, note
-from actions.reading import reading_plan
+from actions.reading import ReadingVerb, reading_plan
 from agent.wire.checks import SearchLog
 from agent.wire.operations import Operation
 from bot.core.domain.estate import Node
-from bot.core.domain.plan import Plan, Risk
+from bot.core.domain.plan import Plan
 from bot.core.errors import UserError
 from bot.core.ports import ActionRequest
 
@@ -26,16 +25,10 @@ _HOURS = 1
 _FORMATS = ("text", "xlsx")
 
 
-class CollectTargetLogs:
+class CollectTargetLogs(ReadingVerb):
     """Logs, as text or as a workbook."""
 
     action_id = "collect_target_logs"
-    risk = Risk.READ
-    needs = frozenset({"system"})
-    reaches_nodes = True
-
-    def survey(self, request: ActionRequest) -> Sequence[Operation]:
-        return []
 
     def plan(self, request: ActionRequest) -> Plan:
         """One search per log of each node: the service's own, and those that its profile names.

@@ -1,6 +1,6 @@
 """The plan of a look: the same operations at every node, all nodes side by side.
 
-Owns: what every reading verb shares. Pure; must not know any one verb.
+Owns: what every reading verb shares, its plan and its traits. Pure; must not know any one verb.
 """
 
 from __future__ import annotations
@@ -27,6 +27,18 @@ from bot.core.ports import ActionRequest
 
 STEP_S = 60  # a look at one node, its login included
 Looks = Callable[[Node], Sequence[Operation]]
+
+
+class ReadingVerb:
+    """What every verb has that is nothing but a look."""
+
+    risk = Risk.READ
+    needs = frozenset({"system"})
+    reaches_nodes = True
+
+    def survey(self, request: ActionRequest) -> Sequence[Operation]:
+        """Nothing is to be known beforehand."""
+        return []
 
 
 def reading_plan(

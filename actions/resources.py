@@ -8,25 +8,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from actions.nodes import listed, require_connected, target_of
-from actions.reading import reading_plan
+from actions.reading import ReadingVerb, reading_plan
 from agent.wire.checks import ReadDisks, ReadResources
 from agent.wire.operations import Operation
 from bot.core.domain.estate import Node
-from bot.core.domain.plan import Plan, Risk
+from bot.core.domain.plan import Plan
 from bot.core.errors import UserError
 from bot.core.ports import ActionRequest
 
 
-class MonitorResources:
+class MonitorResources(ReadingVerb):
     """CPU, memory, load and the fullest disk of every node."""
 
     action_id = "monitor_resources"
-    risk = Risk.READ
-    needs = frozenset({"system"})
-    reaches_nodes = True
-
-    def survey(self, request: ActionRequest) -> Sequence[Operation]:
-        return []
 
     def plan(self, request: ActionRequest) -> Plan:
         """One look per connected node.
@@ -43,16 +37,10 @@ class MonitorResources:
         return reading_plan(request, self.action_id, looks)
 
 
-class CheckDiskSpace:
+class CheckDiskSpace(ReadingVerb):
     """Size, used and free of the node's known paths, or of the one that is named."""
 
     action_id = "check_disk_space"
-    risk = Risk.READ
-    needs = frozenset({"system"})
-    reaches_nodes = True
-
-    def survey(self, request: ActionRequest) -> Sequence[Operation]:
-        return []
 
     def plan(self, request: ActionRequest) -> Plan:
         """One look per connected node that knows the path.

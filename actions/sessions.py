@@ -20,7 +20,7 @@ from actions.nodes import (
     wire_targets,
 )
 from actions.plans import plan_of, wire_plan
-from actions.reading import reading_plan
+from actions.reading import ReadingVerb, reading_plan
 from actions.rolling import Steps, run_of
 from agent.wire.checks import EndSession, ListSessions
 from agent.wire.operations import Operation
@@ -33,16 +33,10 @@ from bot.core.ports import ActionRequest
 _END_S = 90  # login, the look before, the end, the look after
 
 
-class ListLogins:
+class ListLogins(ReadingVerb):
     """Who is logged in."""
 
     action_id = "list_sessions"
-    risk = Risk.READ
-    needs = frozenset({"system"})
-    reaches_nodes = True
-
-    def survey(self, request: ActionRequest) -> Sequence[Operation]:
-        return []
 
     def plan(self, request: ActionRequest) -> Plan:
         """One look per connected node.
