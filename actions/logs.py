@@ -8,9 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from pydantic import TypeAdapter, ValidationError
+
 from actions.nodes import listed, note
 from actions.reading import ReadingVerb, reading_plan
-from agent.wire.checks import SearchLog
+from agent.wire.checks import Literally, SearchLog
 from agent.wire.operations import Operation
 from bot.core.domain.estate import Node
 from bot.core.domain.plan import Plan
@@ -23,6 +25,7 @@ _WORKBOOK_LINES = 5000
 _AROUND = 2  # lines before and after a found one, so that it can be understood
 _HOURS = 1
 _FORMATS = ("text", "xlsx")
+_LITERALLY: TypeAdapter[str] = TypeAdapter(Literally)
 
 
 class CollectTargetLogs(ReadingVerb):
@@ -34,13 +37,13 @@ class CollectTargetLogs(ReadingVerb):
         """One search per log of each node: the service's own, and those that its profile names.
 
         Raises:
-            UserError: ``format_unknown``, ``node_not_connected``.
+            UserError: ``format_unknown``, ``log_pattern_hidden``, ``node_not_connected``.
         """
         shape = str(request.params.get("format", "text"))
         if shape not in _FORMATS:
             raise UserError("format_unknown", format=shape)
         workbook = shape == "xlsx"
-        pattern = request.params.get("pattern")
+        pattern = _pattern(request)
         plan = reading_plan(
             request,
             self.action_id,
@@ -57,10 +60,21 @@ class CollectTargetLogs(ReadingVerb):
         return replace(plan, outline=(told,), workbook=workbook)
 
 
+def _pattern(request: ActionRequest) -> str | None:
+    """The words that are looked for; people paste some with characters that nobody sees."""
+    said = request.params.get("pattern")
+    if said is None:
+        return None
+    try:
+        return _LITERALLY.validate_python(str(said))
+    except ValidationError as error:
+        raise UserError("log_pattern_hidden") from error
+
+
 def _searches(request: ActionRequest, node: Node, *, workbook: bool) -> list[Operation]:
-    pattern = request.params.get("pattern")
+    pattern = _pattern(request)
     operation = SearchLog(
-        pattern=str(pattern) if pattern is not None else None,
+        pattern=pattern,
         since=request.now - _span(request),
         until=request.now,
         lines=_lines(request, workbook=workbook),

@@ -89,6 +89,13 @@ def test_looks_for_a_pattern_as_it_was_said() -> None:
     assert f"“{pattern}”" in TEXTS.note(plan.outline[0])
 
 
+@pytest.mark.parametrize("pattern", ["a\u200bb", "가\u202e나", "x" * 201, ""])
+def test_refuses_a_pattern_that_nobody_could_read(pattern: str) -> None:
+    with pytest.raises(UserError) as refused:
+        CollectTargetLogs().plan(asking(params={"pattern": pattern}))
+    assert refused.value.code == "log_pattern_hidden"
+
+
 def test_a_workbook_takes_more_lines() -> None:
     first = operations(CollectTargetLogs().plan(asking({"format": "xlsx"})))[0][0]
     assert isinstance(first, SearchLog)
