@@ -340,7 +340,7 @@ async def test_rollback_by_chat_in_the_thread_of_the_deployment(
 
 async def test_health_check_by_chat(room: Stage) -> None:
     root = await scenes.say(room, "@guardia 기재부 예산시스템 운영 WAS 1, 2번 헬스체크")
-    answer = await room.people[DEVELOPER].wait_for(says("헬스체크 결과", "HTTP"), thread=root)
+    answer = await room.people[DEVELOPER].wait_for(says("헬스체크 결과", "실행 중"), thread=root)
     assert [row[:2] for row in table_of(answer)] == [[node, "정상"] for node in NODES]
 
 

@@ -21,6 +21,8 @@ from tests.drivers.kills import KillableDemo, Sight
 
 Tree = dict[str, str]  # path below the deploy path to SHA-256
 NODES = ("moef-budget-prod-was01", "moef-budget-prod-was02")
+_KEEP = "choose"  # offers to keep the command under a name: of a final report, too
+_OPEN_TONES = {"running", "ask"}
 _TONES = {
     "succeeded": "good",
     "rolled_back": "warning",
@@ -214,7 +216,7 @@ def judge_room(sight: Sight, job_id: str, thread: str) -> list[str]:
     wrong += [
         f"still in the making: {body['title']} {body['summary']}"
         for body in bodies.values()
-        if body["buttons"] or body["tone"] in {"running", "ask"}
+        if {each["button"] for each in body["buttons"]} - {_KEEP} or body["tone"] in _OPEN_TONES
     ]
     if finals and finals[0]["tone"] != _TONES[state]:
         wrong.append(f"{state}, but the final report says: {finals[0]['summary']}")

@@ -73,7 +73,9 @@ class Child:
                 stderr=log,
                 start_new_session=True,
             )
-        self._pid_file.write_text(f"{self._process.pid}\n", "ascii")
+        fresh = self._pid_file.with_suffix(".new")
+        fresh.write_text(f"{self._process.pid}\n", "ascii")
+        fresh.replace(self._pid_file)  # whoever reads it reads a whole number
         return self._process
 
     async def _keep(self) -> None:
