@@ -16,9 +16,8 @@ from agent.wire.types import AbsolutePath, Sha256, Slug, WireModel, printable
 
 _NUMBER = re.compile(r"-?[0-9]{1,15}")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_TEXT: TypeAdapter[str] = TypeAdapter(
-    Annotated[str, Field(min_length=1, max_length=200), printable]
-)
+_Text = Annotated[str, Field(min_length=1, max_length=200), printable]
+_TEXT: TypeAdapter[str] = TypeAdapter(_Text)
 _PATH: TypeAdapter[str] = TypeAdapter(AbsolutePath)
 ScriptRisk = Literal["read", "change", "danger"]
 
@@ -29,10 +28,10 @@ class ScriptParameter(WireModel):
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
     kind: Literal["text", "number", "path", "date"] = "text"
     required: bool = True
-    choices: Annotated[tuple[str, ...], Field(max_length=50)] = ()
+    choices: Annotated[tuple[_Text, ...], Field(max_length=50)] = ()
     least: int | None = None
     most: int | None = None
-    help: Annotated[str, Field(max_length=200)] = ""
+    help: Annotated[str, Field(max_length=200), printable] = ""
 
 
 class ScriptSpec(WireModel):
@@ -40,7 +39,7 @@ class ScriptSpec(WireModel):
 
     script: Slug
     sha256: Sha256
-    title: Annotated[str, Field(min_length=1, max_length=80)]
+    title: Annotated[str, Field(min_length=1, max_length=80), printable]  # on approvers' cards
     risk: ScriptRisk
     parameters: Annotated[tuple[ScriptParameter, ...], Field(max_length=20)] = ()
     timeout_s: Annotated[int, Field(ge=1, le=3600)] = 60

@@ -65,6 +65,11 @@ def test_a_frame_comes_back_as_it_was(frame: Frame) -> None:
             '"facts":[{"name":"cpu","value":1e309,"unit":"percent"}]}}}',
             id="an infinite number",
         ),
+        pytest.param(
+            '{"kind":"envelope","seq":1,"ack":0,"message":{"kind":"scripts_announced","scripts":[{'
+            '"script":"a","sha256":"' + "1" * 64 + '","title":"x\\n승인됨","risk":"danger"}]}}',
+            id="a title of two lines",
+        ),
         pytest.param('{"kind":"shell","command":"id"}', id="an unknown kind"),
         pytest.param('{"ack":1}', id="no kind"),
         pytest.param("[1]", id="no object"),
