@@ -39,6 +39,7 @@ _KEEP = re.compile(
     r"\s*(?:\((?P<job>J[0-9]{6}-[A-Z0-9]{6})\))?\s*"
 )
 _CALL = re.compile(rf"\s*{PREFIX}\s+(?P<rest>[^\n]{{1,200}}?)\s*", re.IGNORECASE)
+_BLANKS = re.compile(r"\s+")
 _DROP = re.compile(r"(?:삭제|delete)\s+(?P<name>.+)", re.IGNORECASE)
 _LIST = frozenset({"목록", "list", "자주 쓰는 작업"})
 
@@ -69,8 +70,8 @@ class Macros:
         Raises:
             UserError: it cannot be kept or forgotten, and why.
         """
-        keeping = _KEEP.fullmatch(saying.text)
-        called = _CALL.fullmatch(saying.text)
+        text = _squeezed(saying.text)
+        keeping, called = _KEEP.fullmatch(text), _CALL.fullmatch(text)
         dropping = _DROP.fullmatch(called["rest"]) if called else None
         if (keeping or dropping) and not saying.proved:
             return confirmation(saying.text, self._texts)
@@ -85,7 +86,7 @@ class Macros:
 
     async def command(self, saying: Saying) -> str | None:
         """The command behind ``/sm <name>``, as if it had been said; None: no macro is called."""
-        called = _CALL.fullmatch(saying.text)
+        called = _CALL.fullmatch(_squeezed(saying.text))
         if called is None:
             return None
         macro = await self._called(saying, called["rest"])
@@ -243,3 +244,9 @@ def _suggested(job: Job, texts: Texts) -> str:
     words = texts.say("macro.suggested", what=what, system=job.plan.system)
     kept = re.sub(r"[\s/#?=\"'`|<>{}\\@:]+", " ", words).strip()[:LONGEST_NAME].strip()
     return macro_name(kept) or job.job_id
+
+
+def _squeezed(text: str) -> str:
+    """With every run of blanks as one: the patterns' blanks stand side by side, and a long run
+    would be divided among them in every possible way."""
+    return _BLANKS.sub(lambda run: "\n" if "\n" in run[0] else " ", text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -176,6 +177,13 @@ async def test_it_is_kept_by_words_in_its_thread_and_called_by_its_name(world) -
     assert again.job_id != job.job_id
     assert again.plan.node_names == job.plan.node_names
     assert again.requester_id == "operator"
+
+
+@pytest.mark.parametrize("begun", [f"{KEEP}:", f"{KEEP}: y", "/sm", "/sm 삭제"])
+async def test_a_long_run_of_blanks_keeps_the_bot_no_busier_than_others(world, begun: str) -> None:
+    began = time.process_time()
+    await say(world, begun + " " * 4_000 + "y" * 300)
+    assert time.process_time() - began < 5
 
 
 async def test_a_rooms_macro_is_run_with_the_rights_of_whoever_presses_it(world) -> None:
