@@ -54,6 +54,7 @@ class OutputLimits:
     tail_bytes: int = 1 << 20
     job_bytes: int = 1 << 30
     spare_bytes: int = 256 << 20
+    swept_every_s: float = 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +83,7 @@ class DiskOutputStore:
         self._turns: dict[str, asyncio.Lock] = {}
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._sweep()
+        self._swept_at = time.monotonic()
 
     async def append(self, job_id: str, step_id: str, *, offset: int, text: str) -> None:
         """See ``OutputStore.append``.
@@ -90,6 +92,9 @@ class DiskOutputStore:
             OperationError: it could not be written (``output_not_kept``).
         """
         place = self._place(job_id, step_id)
+        if time.monotonic() - self._swept_at >= self._limits.swept_every_s:
+            self._swept_at = time.monotonic()
+            await asyncio.to_thread(self._sweep)
         async with self._turn(job_id):
             try:
                 await asyncio.to_thread(place.add, offset, text.encode(errors="replace"))

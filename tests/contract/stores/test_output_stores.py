@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -229,3 +230,14 @@ async def test_a_step_goes_on_while_all_of_it_is_masked(tmp_path: Path) -> None:
     assert part is not None
     assert part.head == "one\ntwo\n"
     assert await store.file(JOB, STEP) not in (None, first)
+
+
+async def test_old_output_goes_without_a_new_start(tmp_path: Path) -> None:
+    files = DiskFileStore(tmp_path / "files")
+    limits = OutputLimits(swept_every_s=0)
+    store = DiskOutputStore(tmp_path / "outputs", files=files, limits=limits)
+    await store.append(JOB, STEP, offset=0, text="old\n")
+    os.utime(tmp_path / "outputs" / JOB, (0, 0))
+    await store.append("J260401-ZZZZZZ", STEP, offset=0, text="new\n")
+    assert await store.part(JOB, STEP, most=9) is None
+    assert await store.part("J260401-ZZZZZZ", STEP, most=9) is not None
