@@ -191,7 +191,8 @@ class Commands:
             taken = say(f"command.kind.{one.kind.value}")
         named = f"command.parameter.{one.name}"
         about = one.help or (say(named) if self._texts.has(named) else "")
-        return f"{about} ({taken})" if about else taken
+        # "path" of the kind "path (begins with /)" needs no name beside that.
+        return f"{about} ({taken})" if not taken.startswith(about) else taken
 
     def _left_out(self, one: CommandParameter) -> str:
         if one.required:

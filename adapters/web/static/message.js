@@ -106,9 +106,11 @@ function threadDigest(replies) {
   const cards = replies.filter((one) => one.body.kind === "report");
   const card = cards.findLast((one) => one.body.tone === "ask" && one.body.buttons.length > 0) ?? cards.findLast((one) => !one.private) ?? cards.at(-1);
   if (!card) return null;
-  const { tone, title } = card.body;
+  const { tone, title, summary, footer } = card.body;
+  // A question or a refusal belongs to no job yet: its title is the same each time, its sentence is not.
+  const said = footer || !["ask", "bad", "warning"].includes(tone) ? title : summary || title;
   return el("span", { class: "thread-digest" },
-    el("span", { class: "badge", "data-tone": tone }, t(`tone.${tone}`)), el("span", { class: "thread-title" }, title));
+    el("span", { class: "badge", "data-tone": tone }, t(`tone.${tone}`)), el("span", { class: "thread-title" }, said));
 }
 
 function textParts(body) {
