@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from agent.wire.operations import is_dangerous
+from agent.wire.operations import effect_of, is_dangerous
 from bot.core.domain.decision import (
     Approval,
     Decision,
@@ -53,10 +53,17 @@ def asked_of(plan: Plan) -> Asked:
     """What a plan asks of policy. Its risk is what its steps are, whatever its maker says."""
     return Asked(
         action=plan.action,
-        risk=Risk.DANGER if needs_code(plan) else plan.risk,
+        risk=_risk_of(plan),
         institution=plan.institution,
         environments=plan.environments,
     )
+
+
+def _risk_of(plan: Plan) -> Risk:
+    if needs_code(plan):
+        return Risk.DANGER
+    changes = any(effect_of(step.operation) == "change" for step in plan.wire.steps())
+    return Risk.CHANGE if changes else plan.risk
 
 
 def decide(asked: Asked, actor: Actor, rules: Sequence[Rule]) -> Decision:

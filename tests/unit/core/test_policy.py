@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from agent.wire.checks import EndSession
+from agent.wire.operations import ServiceStatus, StopService
 from bot.core.domain.decision import (
     Approval,
     Deny,
@@ -210,6 +211,14 @@ def test_a_plan_of_ordinary_steps_needs_no_code() -> None:
     assert not needs_code(a_plan())
     assert asked_of(a_plan()).risk is Risk.CHANGE
     assert needs_code(a_plan(risk=Risk.DANGER))
+
+
+def test_a_plan_that_changes_something_is_no_look_whatever_it_claims() -> None:
+    run = a_run("was01", [StopService()])
+    plan = a_plan(a_wire_plan(run, action="manage_service"), risk=Risk.READ)
+    assert asked_of(plan).risk is Risk.CHANGE
+    look = a_plan(a_wire_plan(a_run("was01", [ServiceStatus()])), risk=Risk.READ)
+    assert asked_of(look).risk is Risk.READ
 
 
 def test_without_its_code_a_yes_to_something_dangerous_does_not_stand() -> None:
