@@ -6,7 +6,7 @@ reading job.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -28,13 +28,16 @@ class Recorded:
 
     ``instead``: the content of a path, so that a test needs no file of the machine's own;
     ``hidden``: beginnings of paths that the SFTP server does not show; ``measured``: it tells how
-    full its filesystems are.
+    full its filesystems are; ``after``: what happens on the server when a command that begins with
+    these two arguments has ended; ``read_bytes``: how many were read of files.
     """
 
     hidden: tuple[str, ...] = ()
     measured: bool = True
     ran: list[list[str]] = field(default_factory=list)
     instead: dict[str, bytes] = field(default_factory=dict)
+    after: dict[tuple[str, ...], Callable[[], object]] = field(default_factory=dict)
+    read_bytes: int = 0
 
     @asynccontextmanager
     async def connect(self, access: NodeAccess) -> AsyncIterator[Transport]:
@@ -54,7 +57,11 @@ class _Recording:
 
     async def run(self, arguments: Sequence[str], **more: Any) -> Output:
         self._book.ran.append(list(arguments))
-        return await self._server.run(arguments, **more)
+        said = await self._server.run(arguments, **more)
+        happens = self._book.after.get(tuple(arguments[:2]))
+        if happens is not None:
+            happens()
+        return said
 
     async def put(self, source: AsyncIterator[bytes], path: str, *, mode: int = 0o600) -> None:
         await self._server.put(source, path, mode=mode)
@@ -64,7 +71,9 @@ class _Recording:
             return self._book.instead[path][offset : offset + limit]
         if path.startswith(self._book.hidden):
             raise TransportError("permission_denied", path=path)
-        return await self._server.read(path, offset=offset, limit=limit)
+        body = await self._server.read(path, offset=offset, limit=limit)
+        self._book.read_bytes += len(body)
+        return body
 
 
 class _Unmeasured:
@@ -79,6 +88,17 @@ def context_of(access: NodeAccess, book: Recorded | None = None) -> StepContext:
     """A step at the node of this record."""
     reach = (book or Recorded()).connect
     return replace(a_context(access.target, FakeNode()), server=lambda: reach(access))
+
+
+@dataclass(kw_only=True)
+class Watched(Recorded):
+    """The same for one node, at which several steps are made."""
+
+    access: NodeAccess
+
+    def context(self, **changes: Any) -> StepContext:
+        """A step there; ``changes``: what else it has."""
+        return replace(context_of(self.access, self), **changes)
 
 
 PATIENCE_S = 30.0

@@ -11,7 +11,7 @@ from agent.transports.database import open_database
 from agent.wire.plan import NodeAccess, ServiceLogin
 from agent.wire.profile import DatabaseSpec, NodeProfile
 from agent.wire.readings import Reading
-from tests.integration.operations.world import Watched
+from tests.integration.operations.at_node import Watched
 from tests.lab import Lab, LabNode, Postgres, SshdOptions
 
 HOST = "127.0.1.11"  # of the first node of a fleet

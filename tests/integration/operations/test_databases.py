@@ -19,6 +19,7 @@ from agent.wire.checks import (
     ReadDatabase,
 )
 from agent.wire.readings import Reading, Threshold
+from tests.integration.operations.at_node import Watched
 from tests.integration.operations.database_at import (
     HOST,
     access_of,
@@ -29,7 +30,6 @@ from tests.integration.operations.database_at import (
     rows,
 )
 from tests.integration.operations.sessions_of import blocked, connected
-from tests.integration.operations.world import Watched
 from tests.lab import LabNode, Postgres
 from tests.lab.processes import free_port
 

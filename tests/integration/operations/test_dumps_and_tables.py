@@ -67,11 +67,11 @@ async def test_a_dump_is_whole_private_and_made_by_one_fixed_command(
     assert made.stat().st_mode & 0o777 == 0o600
     assert await dumps.is_dumped(at, order) is Verified.DONE
     (ran,) = [arguments for arguments in world.ran if arguments[0] == "pg_dump"]
-    assert ran == (
+    assert ran == [
         *("pg_dump", "--format=custom", "--no-password", "--verbose", "--lock-wait-timeout=30s"),
         *(f"--host={HOST}", f"--port={pg.port}", "--username=guardia_dump"),
         *(f"--file={made}.guardia-part", "--", "mes"),
-    )
+    ]
 
 
 async def test_only_our_own_oldest_dumps_are_removed(

@@ -21,7 +21,7 @@ from agent.transports.transport import TransportError
 from agent.wire.checks import SearchLog
 from agent.wire.profile import LogSpec, NodeProfile
 from agent.wire.readings import Reading
-from tests.integration.operations.world import Watched
+from tests.integration.operations.at_node import Watched
 from tests.lab import Lab, LabNode, SshdOptions
 
 PATTERNS = tomllib.loads(
@@ -261,7 +261,7 @@ async def test_a_hostile_pattern_is_looked_for_and_reaches_no_command(
     asked = SearchLog(pattern=pattern, since=NOON - timedelta(hours=1), until=NOON)
     reading = await search(seen.context(), asked)
     assert fact(reading, "log_found") == 1
-    assert [run for run in seen.ran if run[0] != "echo"] == [("date", "+%s %z")]
+    assert [run for run in seen.ran if run[0] != "echo"] == [["date", "+%s %z"]]
     assert not mark.exists()
 
 
