@@ -17,7 +17,7 @@ from agent.transports.output import plain
 from agent.transports.transport import TransportError
 from agent.wire.checks import EndBackend, ReadDatabase
 from agent.wire.profile import DatabaseSpec
-from agent.wire.readings import Column, Fact, Grid, Reading, Remark, Row, worst
+from agent.wire.readings import Column, Fact, Grid, Level, Reading, Remark, Row, worst
 
 _GONE_S = 5.0
 _POLL_S = 0.1
@@ -107,7 +107,7 @@ async def read(context: StepContext, operation: ReadDatabase) -> Reading:
         server = (await database.rows(SERVER))[0]
         counted = await database.rows(CONNECTIONS)
         locks = await database.rows(LOCKS)
-    waits = Waits(sessions={row["pid"]: _session(row) for row in locks})
+    waits = _waits(locks)
     used = sum(row["sessions"] for row in counted) + 1  # our own
     most = server["most"]
     percent = round(100 * used / most, 1)
@@ -132,6 +132,10 @@ async def read(context: StepContext, operation: ReadDatabase) -> Reading:
         grids=(*(grid for grid in trees if grid.rows), _states(counted)),
         remarks=remarks,
     )
+
+
+def _waits(locks: list[Found]) -> Waits:
+    return Waits(sessions={row["pid"]: _session(row) for row in locks})
 
 
 def _session(row: Found) -> Session:
@@ -199,24 +203,21 @@ async def end(context: StepContext, operation: EndBackend) -> Reading:
         if not await _gone(database, operation.pid, operation.started):
             raise _no("backend_still_there", operation)
         left = await database.rows(LOCKS)
-    waits = Waits(sessions={row["pid"]: _session(row) for row in left})
-    still = len(waits.waiting)
+    return _ended(found, operation, still=len(_waits(left).waiting))
+
+
+def _ended(found: Found, operation: EndBackend, *, still: int) -> Reading:
+    """Whose session it was, and whether that has helped."""
+    level: Level = "warning" if still else "normal"
+    application = application_of(found["application"], found["client"])
     return Reading(
-        level="normal" if not still else "warning",
+        level=level,
         facts=(
             Fact(name="ended_pid", value=operation.pid),
             Fact(name="database_user", value=plain(found["usename"])),
-            Fact(
-                name="database_application",
-                value=application_of(found["application"], found["client"]),
-            ),
+            Fact(name="database_application", value=application),
             Fact(name="waited_for_it", value=found["waiting"], unit="count"),
-            Fact(
-                name="still_waiting",
-                value=still,
-                unit="count",
-                level="warning" if still else "normal",
-            ),
+            Fact(name="still_waiting", value=still, unit="count", level=level),
         ),
     )
 

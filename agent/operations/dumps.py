@@ -126,15 +126,17 @@ async def _require_room(server: Transport, folder: str, size: int) -> None:
 
 async def _make(context: StepContext, server: Transport, spec: DatabaseSpec, path: str) -> None:
     part = path + _PART
+    whole = False
     try:
         await server.put(_nothing(), part, mode=0o600)  # pg_dump itself would let others read it
         await _run_dump(context, server, spec, part)
         await _listed(server, part)
         await server.files.rename(part, path, mode=0o600)
-    except BaseException:
-        with suppress(TransportError):
-            await server.files.remove(part)
-        raise
+        whole = True
+    finally:
+        if not whole:
+            with suppress(TransportError):
+                await server.files.remove(part)
 
 
 async def _run_dump(context: StepContext, server: Transport, spec: DatabaseSpec, part: str) -> None:
