@@ -16,9 +16,9 @@ from bot.core.cards.fleet import LARGE, checks_health, fate_counts, node_section
 from bot.core.cards.layers import layer_sections, layer_summary
 from bot.core.cards.nodes import Fate, NodeStory, stories
 from bot.core.cards.observations import observation_sections, started_section
-from bot.core.cards.probes import is_probing, status_sections, status_summary
 from bot.core.cards.readings import changed_sections, reading_sections, reading_summary
 from bot.core.cards.recovery import manual_sections, unlock_sections
+from bot.core.cards.service_states import asks_states, status_sections, status_summary
 from bot.core.cards.wording import (
     approval_words,
     between,
@@ -103,7 +103,7 @@ def _reading(job: Job, texts: Texts, *, whole: bool) -> Report:
 
 
 def _looked(job: Job, texts: Texts) -> tuple[str, Tone]:
-    if is_probing(job):
+    if asks_states(job):
         return status_summary(job, texts)
     return layer_summary(job, texts) if job.plan.layers else reading_summary(job, texts)
 
@@ -111,7 +111,7 @@ def _looked(job: Job, texts: Texts) -> tuple[str, Tone]:
 def _found(job: Job, texts: Texts, *, whole: bool) -> list[Section]:
     if job.plan.layers:
         return layer_sections(job, texts)
-    if is_probing(job):
+    if asks_states(job):
         return status_sections(job, texts)
     return reading_sections(job, texts, whole=whole)
 

@@ -13,12 +13,12 @@ from bot.core.domain.report import Section, Table, Tone
 from bot.core.texts import Texts
 
 _GOOD_HTTP = range(200, 400)
-_PROBES = frozenset({"probe_node", "service_status"})
+_LOOKS = frozenset({"probe_node", "service_status"})
 
 
-def is_probing(job: Job) -> bool:
+def asks_states(job: Job) -> bool:
     """Whether the job looks at services' states; other looks answer with readings."""
-    return {step.operation.kind for step in job.plan.wire.steps()} <= _PROBES
+    return {step.operation.kind for step in job.plan.wire.steps()} <= _LOOKS
 
 
 def status_summary(job: Job, texts: Texts) -> tuple[str, Tone]:
