@@ -6,16 +6,15 @@ conf/upstream.conf. Knows nothing of who changes the upstream file.
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
-from agent.wire.plan import BalancerSpec, ServiceSpec
+from agent.wire.plan import BalancerSpec
 from tests.lab import processes
 from tests.lab.account import Unavailable
-from tests.lab.part import Ground, Part
+from tests.lab.part import Ground
+from tests.lab.scripted import Scripted
 
 _PROGRAM = Path("/usr/sbin/nginx")
 _WRAPPER = """#!/bin/sh
@@ -58,12 +57,15 @@ http {{
 """
 
 
-class Nginx(Part):
+class Nginx(Scripted):
     """One nginx. ``members``: ``host:port`` of each server of the upstream ``was``.
 
     It serves files of ``document_root`` below /static/, /nginx-health itself, all else by a
     member.
     """
+
+    SERVICE = "nginx"
+    END = signal.SIGTERM  # its workers end with it
 
     def __init__(
         self,
@@ -85,36 +87,13 @@ class Nginx(Part):
         self._members = tuple(members)
 
     @property
-    def spec(self) -> ServiceSpec:
-        return ServiceSpec(
-            name="nginx",
-            kind="scripts",
-            home=str(self.home),
-            port=self.port,
-            health_path=self.health_path,
-            log_path=str(self.log),
-        )
-
-    @property
     def balancer(self) -> BalancerSpec:
         return BalancerSpec(home=str(self.home), upstream_file=str(self.upstream_file))
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.host}:{self.port}/"
 
     @property
     def upstream(self) -> str:
         """The text of the upstream file."""
         return self.upstream_file.read_text("utf-8")
-
-    @property
-    def pid(self) -> int | None:
-        """Of the master process, where it lives."""
-        with suppress(OSError, ValueError):
-            pid = int((self.home / "run" / "nginx.pid").read_text("ascii"))
-            return pid if processes.alive(pid) else None
-        return None
 
     def prepare(self) -> None:
         """The prefix, nothing started.
@@ -154,15 +133,5 @@ class Nginx(Part):
         """
         if not self.home.exists():
             self.prepare()
-        status, output = self.ground.run([self.home / "bin" / "startup.sh"], cwd=self.home)
-        if status:
-            raise RuntimeError(f"nginx did not start: {output}")
+        self.script("startup.sh")
         processes.await_listening(self.host, self.port, None, self.log)
-
-    def stop(self) -> None:
-        """End master and workers at once."""
-        pid = self.pid
-        if pid is not None:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)
-            processes.await_true(lambda: not processes.alive(pid), "the end of nginx")

@@ -7,15 +7,14 @@ what it answers. What it does is decided by what is deployed (``service_program`
 from __future__ import annotations
 
 import http.client
-import os
 import shlex
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from agent.wire.plan import ServiceSpec
 from tests.lab import processes
-from tests.lab.part import Ground, Part
+from tests.lab.part import Ground
+from tests.lab.scripted import Scripted
 
 PROPERTIES = "WEB-INF/classes/app.properties"
 _PYTHON = "/usr/bin/python3"
@@ -80,8 +79,10 @@ def application(version: str, *, mode: str = "ok", log: bytes = b"") -> dict[str
     }
 
 
-class Service(Part):
+class Service(Scripted):
     """One instance. ``home`` is the folder of its scripts, ``deploy_path`` what it serves."""
+
+    SERVICE = "tomcat"
 
     def __init__(
         self,
@@ -100,29 +101,6 @@ class Service(Part):
         self.node_id = node_id
         self.health_path = "/health"
         self.log = self.home / "logs" / "catalina.out"
-
-    @property
-    def spec(self) -> ServiceSpec:
-        return ServiceSpec(
-            name="tomcat",
-            kind="scripts",
-            home=str(self.home),
-            port=self.port,
-            health_path=self.health_path,
-            log_path=str(self.log),
-        )
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.host}:{self.port}/"
-
-    @property
-    def pid(self) -> int | None:
-        """Of the pid file, where that process lives."""
-        with suppress(OSError, ValueError):
-            pid = int((self.home / "run" / "tomcat.pid").read_text("ascii"))
-            return pid if processes.alive(pid) else None
-        return None
 
     def prepare(self) -> None:
         """Folders and scripts, nothing started."""
@@ -161,29 +139,6 @@ class Service(Part):
         self.script("startup.sh")
         processes.await_listening(self.host, self.port, None, self.log)
 
-    def stop(self) -> None:
-        """Kill it: a stop by its script is what deployments do (``script("shutdown.sh")``)."""
-        pid = self.pid
-        if pid is not None:
-            with suppress(ProcessLookupError):
-                os.kill(pid, 9)
-            processes.await_true(lambda: not processes.alive(pid), "the end of a service")
-
-    def script(self, name: str) -> str:
-        """Run one of its scripts as the account; its output.
-
-        Raises:
-            RuntimeError: its status is not 0.
-        """
-        status, output = self.ground.run([self.home / "bin" / name], cwd=self.home)
-        if status:
-            raise RuntimeError(f"{name}: status {status}: {output}")
-        return output
-
-    def get(self, path: str) -> tuple[int, bytes]:
-        """Status and body of a GET, on a connection of its own."""
-        return get(self.host, self.port, path)
-
     @property
     def version(self) -> str:
         """The version that runs, as it answers; empty when it does not."""
@@ -191,18 +146,3 @@ class Service(Part):
             status, body = self.get("/version")
             return body.split()[0].decode() if status == 200 else ""
         return ""
-
-
-def get(host: str, port: int, path: str, *, timeout_s: float = 20) -> tuple[int, bytes]:
-    """Status and body of a GET.
-
-    Raises:
-        OSError, http.client.HTTPException: no answer.
-    """
-    connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
-    try:
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-    finally:
-        connection.close()

@@ -7,15 +7,13 @@ cores beside everything else. Knows nothing of what is deployed (``war``).
 from __future__ import annotations
 
 import http.client
-import os
 from contextlib import suppress
 from pathlib import Path
 
-from agent.wire.plan import ServiceSpec
 from tests.lab import processes
 from tests.lab.account import Unavailable
-from tests.lab.part import Ground, Part
-from tests.lab.service import get
+from tests.lab.part import Ground
+from tests.lab.scripted import Scripted, get
 from tests.lab.war import war
 
 HOME = Path("/usr/share/tomcat10")
@@ -78,8 +76,10 @@ java.util.logging.ConsoleHandler.formatter = org.apache.juli.OneLineFormatter
 """
 
 
-class Tomcat(Part):
+class Tomcat(Scripted):
     """One Tomcat. ``home`` is its base: bin/startup.sh, webapps/, logs/catalina.out."""
+
+    SERVICE = "tomcat"
 
     def __init__(self, ground: Ground, name: str = "tomcat", *, host: str = "127.0.1.1") -> None:
         self.ground = ground
@@ -91,29 +91,6 @@ class Tomcat(Part):
         self.log = self.home / "logs" / "catalina.out"
         self._stop_port = processes.free_port(host)
         self._log_start = 0
-
-    @property
-    def spec(self) -> ServiceSpec:
-        return ServiceSpec(
-            name="tomcat",
-            kind="scripts",
-            home=str(self.home),
-            port=self.port,
-            health_path=self.health_path,
-            log_path=str(self.log),
-        )
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.host}:{self.port}/"
-
-    @property
-    def pid(self) -> int | None:
-        """Of the pid file, where that process lives."""
-        with suppress(OSError, ValueError):
-            pid = int((self.home / "run" / "tomcat.pid").read_text("ascii"))
-            return pid if processes.alive(pid) else None
-        return None
 
     def prepare(self) -> None:
         """The base with ROOT.war of version 1.0.0, nothing started.
@@ -167,29 +144,6 @@ class Tomcat(Part):
             return b"Server startup in [" in self.log.read_bytes()[self._log_start :]
 
         processes.await_true(up, f"Tomcat at {self.host}:{self.port}; {self.log}", timeout_s=180)
-
-    def stop(self) -> None:
-        """Kill it: a stop by its script is what deployments do (``script("shutdown.sh")``)."""
-        pid = self.pid
-        if pid is not None:
-            with suppress(ProcessLookupError):
-                os.kill(pid, 9)
-            processes.await_true(lambda: not processes.alive(pid), "the end of a Tomcat")
-
-    def script(self, name: str) -> str:
-        """Run one of its scripts as the account; its output.
-
-        Raises:
-            RuntimeError: its status is not 0.
-        """
-        status, output = self.ground.run([self.home / "bin" / name], cwd=self.home)
-        if status:
-            raise RuntimeError(f"{name}: status {status}: {output}")
-        return output
-
-    def get(self, path: str) -> tuple[int, bytes]:
-        """Status and body of a GET, on a connection of its own."""
-        return get(self.host, self.port, path)
 
     @property
     def version(self) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab import Lab, Service, application, processes, war
-from tests.lab.service import get
+from tests.lab.scripted import get
 
 
 def test_four_nodes_answer_behind_their_balancer(module_lab: Lab) -> None:
