@@ -15,7 +15,8 @@ import pytest
 
 from bot.core.domain.estate import Rollout
 from bot.core.domain.job import Job, JobState
-from tests.integration.deploy.site import Fault, Site
+from tests.integration.deploy.lab_pool import Fault
+from tests.integration.deploy.site import Site
 from tests.lab import Lab, application
 
 NODES = 4

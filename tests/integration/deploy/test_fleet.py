@@ -11,7 +11,8 @@ from bot.core.domain.estate import Rollout
 from bot.core.domain.job import Job, JobState
 from tests.integration.deploy.conftest import Table, Tell
 from tests.integration.deploy.days import require_settled, require_told
-from tests.integration.deploy.site import QUICK, Fault, Site
+from tests.integration.deploy.lab_pool import Fault
+from tests.integration.deploy.site import QUICK, Site
 from tests.lab import Lab, application
 
 FLEET = 40
