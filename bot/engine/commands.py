@@ -105,7 +105,7 @@ class Commands:
             own = [spec for spec in shown.values() if spec.family == family]
             example = f"{PREFIX} {self._example(own[0], reader.vocabulary, system)}"
             rows = (
-                (say("command.help_line"), ", ".join(one.command for one in own)),
+                (say("command.help_line"), "\n".join(map(self._listed, own))),
                 (say("command.help_example"), example),
             )
             sections.append(Facts(title=say(f"command.family.{family}"), rows=rows))
@@ -121,6 +121,10 @@ class Commands:
             buttons=self._buttons(macros[:_MOST_BUTTONS]),
             link=self._page(),
         )
+
+    def _listed(self, spec: CommandSpec) -> str:
+        name = spec.title if spec.script else self._texts.say(f"action.{spec.command}")
+        return f"{spec.command} · {name}" if name else spec.command
 
     def _page(self) -> Link | None:
         """The console's form for all of them."""
