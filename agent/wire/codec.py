@@ -1,14 +1,15 @@
 """Frames to JSON text and back.
 
 Owns: the size limit of a frame and what counts as a well-formed one: no duplicate keys, no
-unknown fields, no value of another type than its own, no number that nobody could write down.
-Does no I/O and knows no session.
+unknown fields, no value of another type than its own, no number and no character that cannot be
+kept. Does no I/O and knows no session.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -17,6 +18,7 @@ from agent.wire.messages import Envelope, Frame, Message
 
 MAX_FRAME_BYTES = 4 * 1024 * 1024
 _LONGEST_NUMBER = 40  # digits; two 64-bit numbers of a server multiplied have 39
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # as JSON writes it, and no backslash before
 
 _FRAMES: TypeAdapter[Frame] = TypeAdapter(Frame)
 
@@ -47,6 +49,8 @@ def decode(text: str | bytes) -> Frame:
         body = text.encode() if isinstance(text, str) else text
         if len(body) > MAX_FRAME_BYTES:
             raise CodecError(f"a frame of {len(body)} bytes is too large")
+        if _NUL.search(body):  # PostgreSQL reads no JSON value of a table in which one has it
+            raise CodecError("a text has the character that no database keeps")
         # Two parsers that read a repeated key differently would see two different orders.
         json.loads(
             body,

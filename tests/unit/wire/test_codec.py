@@ -70,6 +70,10 @@ def test_a_frame_comes_back_as_it_was(frame: Frame) -> None:
             '"script":"a","sha256":"' + "1" * 64 + '","title":"x\\n승인됨","risk":"danger"}]}}',
             id="a title of two lines",
         ),
+        pytest.param('{"kind":"refused","code":"a","detail":"x\\u0000"}', id="a zero character"),
+        pytest.param(
+            '{"kind":"refused","code":"a","detail":"\\\\\\u0000"}', id="one behind a backslash"
+        ),
         pytest.param('{"kind":"shell","command":"id"}', id="an unknown kind"),
         pytest.param('{"ack":1}', id="no kind"),
         pytest.param("[1]", id="no object"),
@@ -87,6 +91,11 @@ def test_a_frame_comes_back_as_it_was(frame: Frame) -> None:
 def test_refuses(text: str) -> None:
     with pytest.raises(CodecError):
         decode(text)
+
+
+def test_a_text_that_writes_the_zero_character_out_is_a_text() -> None:
+    frame = Refused(code="a", detail="a\\u0000 and \\\\u0000")
+    assert decode(encode(frame)) == frame
 
 
 def test_refuses_what_is_not_utf8() -> None:
