@@ -69,10 +69,10 @@ def decode(text: str | bytes) -> Frame:
 def fits(message: Message) -> bool:
     """Whether the message can be sent at all."""
     try:
-        encode(Envelope(seq=2**53, ack=2**53, message=message))
+        body = encode(Envelope(seq=2**53, ack=2**53, message=message))
     except CodecError:
         return False
-    return True
+    return _NUL.search(body.encode()) is None  # the other end would refuse it again and again
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> None:

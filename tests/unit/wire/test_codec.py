@@ -93,6 +93,11 @@ def test_refuses(text: str) -> None:
         decode(text)
 
 
+def test_what_would_be_refused_cannot_be_sent() -> None:
+    assert fits(OUTCOME)
+    assert not fits(OUTCOME.model_copy(update={"lines": ("a\x00b",)}))
+
+
 def test_a_text_that_writes_the_zero_character_out_is_a_text() -> None:
     frame = Refused(code="a", detail="a\\u0000 and \\\\u0000")
     assert decode(encode(frame)) == frame
