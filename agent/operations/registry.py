@@ -1,4 +1,7 @@
-"""Which code runs which operation: the closed set, once more, as an explicit tuple."""
+"""Which code runs which operation: the closed set, once more, as an explicit tuple.
+
+Owns: how each one is run, verified after a cut, and whether it may be stopped on its way.
+"""
 
 from __future__ import annotations
 

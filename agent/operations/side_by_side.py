@@ -1,4 +1,7 @@
-"""Many small requests to one server, a few of them under way at a time."""
+"""Many small requests to one server, a few of them under way at a time.
+
+Owns: how many, and that nothing new is begun after a failure. Must not know what is asked.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Which transport reaches a node."""
+"""Which transport reaches a node.
+
+Owns: that choice, by the node's record alone. Must not know what is done over it.
+"""
 
 from __future__ import annotations
 
