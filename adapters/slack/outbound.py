@@ -114,7 +114,8 @@ def cut(text: str, limit: int) -> str:
 
 
 def _header(report: Report) -> Block:
-    title = " ".join((report.title or report.summary or "GUARDiA").split())
+    said = (" ".join(each.split()) for each in (report.title, report.summary))
+    title = next(filter(None, said), "GUARDiA")
     text = cut(_TONES[report.tone] + title, MAX_HEADER)
     return {"type": "header", "text": {"type": "plain_text", "text": text, "emoji": False}}
 
