@@ -54,7 +54,7 @@ check: setup-dev
 	$(BIN)/lint-imports
 
 test: setup-dev system-packages model check
-	$(BIN)/pytest -n 4 --dist loadgroup
+	$(BIN)/pytest -n 6 --dist loadgroup
 
 test-fast: setup-dev
 	$(BIN)/pytest -n 2 tests/unit tests/contract

@@ -6,12 +6,14 @@ or of a full disk proves nothing as root. Knows nothing of what runs.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import pwd
 import secrets
 import subprocess
 import tempfile
+import time
 import unittest
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import IO
 
 NAME = "guardia-lab"  # made by deploy/system-packages.sh
+_BUSY_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 _SECRET = Path("/var/lib/guardia-lab/password")
 
 
@@ -77,19 +80,30 @@ class Account:
         output: IO[bytes] | int = subprocess.DEVNULL,
         environment: Mapping[str, str] | None = None,
     ) -> subprocess.Popen[bytes]:
-        """Start it as this account, in a session of its own, both outputs to ``output``."""
-        return subprocess.Popen(
-            arguments,
-            cwd=cwd,
-            env={**self.environment, **(environment or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT if output != subprocess.DEVNULL else output,
-            start_new_session=True,
-            user=self.uid if self.switch else None,
-            group=self.gid if self.switch else None,
-            extra_groups=[] if self.switch else None,
-        )
+        """Start it as this account, in a session of its own, both outputs to ``output``.
+
+        A script that has just been written is busy for as long as a process that another thread
+        was starting meanwhile has its file open, too: until that one's exec.
+        """
+        for pause_s in (*_BUSY_S, None):
+            try:
+                return subprocess.Popen(
+                    arguments,
+                    cwd=cwd,
+                    env={**self.environment, **(environment or {})},
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT if output != subprocess.DEVNULL else output,
+                    start_new_session=True,
+                    user=self.uid if self.switch else None,
+                    group=self.gid if self.switch else None,
+                    extra_groups=[] if self.switch else None,
+                )
+            except OSError as error:
+                if error.errno != errno.ETXTBSY or pause_s is None:
+                    raise
+                time.sleep(pause_s)
+        raise AssertionError("the last try returns or raises")
 
     def run(
         self,
