@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-# make model: builds the engine for a local language model and fetches the tests' tiny one.
 # Modules side by side, in order: the long ones come first, and a module's scene is played once.
 SIDE_BY_SIDE := -n 6 --dist loadscope --no-loadscope-reorder
+
+# make model: builds the engine for a local language model and fetches the tests' tiny one.
 .PHONY: demo setup setup-dev model system-packages check test test-fast lock clean
 
 demo: setup
