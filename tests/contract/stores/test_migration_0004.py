@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from cmdb import migrations
 from cmdb.engine import is_current, open_engine, upgrade
+from cmdb.models import METADATA
 
 ROWS = "SELECT node_id, web_node_id, member FROM balancers ORDER BY node_id"
 ESTATE = (
@@ -47,8 +48,8 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 async def _clear(engine) -> None:
     async with engine.begin() as connection:
-        for table in ("balancers", "nodes", "systems", "institutions"):
-            await connection.execute(text(f"DELETE FROM {table}"))
+        for table in reversed(METADATA.sorted_tables):  # whatever other tests have left
+            await connection.execute(text(f"DELETE FROM {table.name}"))
 
 
 async def test_balancers_survive_going_down_and_up(url: str) -> None:
