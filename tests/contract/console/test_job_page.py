@@ -188,7 +188,8 @@ async def test_speaks_the_language_of_the_browser_or_the_one_that_was_chosen(
 
 @pytest.mark.parametrize("state", list(JobState))
 async def test_every_state_has_a_page(server: RoomServer, state: JobState) -> None:
-    await shown(server, job_of(pair_plan(), state))
+    job = job_of(pair_plan(), state)
+    assert job.job_id in await shown(server, job)
 
 
 async def test_a_fleet_shows_first_what_is_at_work(server: RoomServer) -> None:

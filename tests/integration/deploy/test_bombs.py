@@ -47,7 +47,9 @@ async def test_a_single_entry_that_swells_a_thousandfold_is_refused_when_dropped
     packed, crc = kernel()
     header = local(b"a.png", packed, crc, claimed) + packed
     row = central(b"a.png", packed, crc, claimed, 0)
-    await _require_refused(header + row + end(1, len(row), len(header)), lab, tmp_path)
+    bomb = header + row + end(1, len(row), len(header))
+    site, _ = await _require_refused(bomb, lab, tmp_path)
+    assert not site.world.jobs.jobs
 
 
 async def _require_refused(bomb: bytes, lab: Lab, folder: Path) -> tuple[Site, Report]:

@@ -119,4 +119,6 @@ async def test_a_failure_within_a_batch_leaves_a_whole_fleet(
             await _try(site, f"was03.{step}", effect=step.partition("-")[2] in CHANGES)
             for step in ("03-stage", "07-replace", "09-health", "12-probe")
         ]
+    assert len(rows) == 4
+    assert {node.service.version for node in site.fleet.nodes} == {"1.0.0"}
     table("node 3 of 4, in a batch of three after a canary", rows)

@@ -56,7 +56,7 @@ class Talk:
     def __init__(self) -> None:
         self.world = World()
         self.parser = Listening()
-        services = replace(self.world.services, parser=self.parser, inventory=WholeEstate())  # type: ignore[arg-type]
+        services = replace(self.world.services, parser=self.parser, inventory=WholeEstate())  # type: ignore[arg-type]  # the test's own stand-in, or made of data
         self.pipeline = Pipeline(services, self.world.chronicle, self.world.outbound)
 
     async def turn(self, said: dict[str, Any]) -> Intent | None:

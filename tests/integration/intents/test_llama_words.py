@@ -45,7 +45,7 @@ TALK = [
 async def loaded(
     **limits: float,
 ) -> AsyncIterator[tuple[ModelProposer, ModelNarrator, ModelOpinion]]:
-    model = LlamaModel(LlamaOptions(file=GGUF or __file__, context=4096))  # type: ignore[arg-type]
+    model = LlamaModel(LlamaOptions(file=GGUF or __file__, context=4096))  # type: ignore[arg-type]  # the test's own stand-in, or made of data
     turns = Turns()
     deadline = limits.get("deadline_s", PATIENCE_S)
     proposer = ModelProposer(model, PROMPT, ModelLimits(deadline_s=PATIENCE_S), turns=turns)

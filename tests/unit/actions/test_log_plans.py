@@ -33,7 +33,7 @@ PROFILE = NodeProfile(
 
 
 def node(number: int, profile: NodeProfile = PROFILE, **more: object) -> Node:
-    made = node_of(number, **more)  # type: ignore[arg-type]
+    made = node_of(number, **more)  # type: ignore[arg-type]  # the test's own stand-in, or made of data
     wire = made.wire.model_copy(update={"profile": profile}) if made.wire else None
     return replace(made, wire=wire)
 

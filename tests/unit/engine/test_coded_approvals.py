@@ -85,7 +85,7 @@ async def test_pressing_approves_nothing_and_shows_the_presser_the_way() -> None
     assert TEXTS.say("errors.code_needed.summary", job=job.job_id) in words_of(report)
     (link,) = report.links
     assert link.url.startswith(f"{ORIGIN}/act/")
-    pressed = world.links.pressed(link.url.rpartition("/")[2])  # type: ignore[union-attr]
+    pressed = world.links.pressed(link.url.rpartition("/")[2])  # type: ignore[union-attr]  # a link that was made is there
     assert pressed.button.button == "approve"
     assert pressed.button.value == f"{job.job_id}:{job.plan.digest}"
     assert pressed.message == job.card
@@ -372,7 +372,7 @@ async def test_the_card_says_that_a_code_is_needed_and_its_button_opens_the_page
     (approve,) = [button for button in card.buttons if button.button == "approve"]
     assert approve.label == TEXTS.say("cards.button.approve")
     assert approve.confirm == ""
-    pressed = world.links.pressed(approve.opens.rpartition("/")[2])  # type: ignore[union-attr]
+    pressed = world.links.pressed(approve.opens.rpartition("/")[2])  # type: ignore[union-attr]  # a link that was made is there
     assert (pressed.button.value, pressed.message) == (approve.value, job.card)
     others = [button for button in card.buttons if button.button != "approve"]
     assert [button.opens for button in others] == ["", ""]
@@ -386,7 +386,7 @@ async def test_the_cards_page_is_there_as_long_as_the_job_waits() -> None:
     card = world.messenger.at(job.card).now
     (approve,) = [button for button in card.buttons if button.button == "approve"]
     world.clock.pass_by(days=6)
-    assert world.links.pressed(approve.opens.rpartition("/")[2]) is not None  # type: ignore[union-attr]
+    assert world.links.pressed(approve.opens.rpartition("/")[2]) is not None  # type: ignore[union-attr]  # a link that was made is there
 
 
 async def test_without_a_page_the_card_says_so_only_when_pressed() -> None:
@@ -406,7 +406,7 @@ async def test_a_code_given_for_later_is_a_yes_for_that_time() -> None:
     click = world.click("approve_at", value, place=job.card)
     await world.approvals.press(click)
     (link,) = world.messenger.all(":refusal")[0].now.links
-    label = world.links.pressed(link.url.rpartition("/")[2]).button.label  # type: ignore[union-attr]
+    label = world.links.pressed(link.url.rpartition("/")[2]).button.label  # type: ignore[union-attr]  # a link that was made is there
     assert "17:00" in label
     code = device.code(world.clock.now())
     await world.approvals.approve(click, code, follow=woken(world))

@@ -23,7 +23,7 @@ KEEP = "자주 쓰는 작업에 저장"
 
 @pytest.fixture
 def world() -> World:
-    return World(parser=Chain(RuleParser(TEXTS), TEXTS))  # type: ignore[arg-type]
+    return World(parser=Chain(RuleParser(TEXTS), TEXTS))  # type: ignore[arg-type]  # the test's own stand-in, or made of data
 
 
 async def say(

@@ -20,7 +20,7 @@ HOSTILE = tomllib.loads((CASES / "hostile.toml").read_text("utf-8"))["case"]
 async def test_no_job_and_no_order_comes_of_a_hostile_text(case: dict[str, Any]) -> None:
     for person in PEOPLE:
         model = ObeyingModel(case["wants"], case.get("params"))
-        world = World(parser=build_parser(TEXTS, model=model))  # type: ignore[arg-type]
+        world = World(parser=build_parser(TEXTS, model=model))  # type: ignore[arg-type]  # the test's own stand-in, or made of data
         said = world.mention(case["text"], by=person.person_id, files=(await world.a_file(),))
         follow_up = await world.pipeline.handle(said)
         assert follow_up.start is None, world.said()

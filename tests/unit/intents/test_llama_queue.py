@@ -17,7 +17,7 @@ PROMPT = load_prompt(1)
 
 
 async def ready(model: ScriptedModel, **limits: float) -> ModelProposer:
-    proposer = ModelProposer(model, PROMPT, ModelLimits(**limits))  # type: ignore[arg-type]
+    proposer = ModelProposer(model, PROMPT, ModelLimits(**limits))  # type: ignore[arg-type]  # the test's own stand-in, or made of data
     await proposer.start()
     return proposer
 
