@@ -19,6 +19,10 @@ FLEET = 40
 IN_TENS = Rollout(canary=1, batch=10, settle_s=1)
 
 
+def _first(count: int) -> set[str]:
+    return {f"was{number:02}" for number in range(1, count + 1)}
+
+
 def versions(site: Site) -> set[str]:
     return {node.service.version for node in site.fleet.nodes}
 
@@ -36,7 +40,8 @@ async def test_forty_nodes_become_new_in_batches_of_ten_or_stay_old(
         assert site.digests() == before
         assert versions(site) == {"1.0.0"}
         replaced = {node for node, kind in site.pool.ordered if kind == "replace_files"}
-        assert replaced == {f"was{number:02}" for number in range(1, 32)}
+        # Its neighbours in the batch stop where they are: not every one has replaced its files.
+        assert _first(21) | {"was25"} <= replaced <= _first(31)
         await require_settled(site, lab, job)
         require_told(site.report(job), "was25")
         tell("40대 중 세 번째 묶음에서 실패", site, job)
