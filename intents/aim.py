@@ -8,6 +8,12 @@ understood may be the name of another one, and then somebody has to be asked.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+
+
+def _either(words: Iterable[str]) -> str:
+    return "|".join(sorted(map(re.escape, words), key=len, reverse=True))
+
 
 _LONGEST = 80  # squeezed characters; a longer message says more than a bare wish
 _WORDS = (
@@ -65,9 +71,103 @@ _WORDS = (
     *("부탁해", "부탁", "바랍니다", "보여", "봐", "알려", "돌려", "처리", "진행", "실행", "작업"),
     *("은", "는", "가", "을", "를", "의", "도", "만", "로", "으로", "에서", "에", "과", "와", "들"),
 )
-_ONLY_WORDS = re.compile(
-    rf"(?:{'|'.join(sorted(map(re.escape, _WORDS), key=len, reverse=True))}|[0-9]|[.,!?~#/·-])++"
+# What the checks are about. Right before "서버" or "시스템" such a word may be the name of one.
+_THINGS = (
+    *(
+        "디스크",
+        "용량",
+        "사용량",
+        "사용률",
+        "공간",
+        "cpu",
+        "씨피유",
+        "메모리",
+        "자원",
+        "리소스",
+        "부하",
+    ),
+    *(
+        "로그",
+        "에러",
+        "설정",
+        "구성",
+        "무결성",
+        "위변조",
+        "변조",
+        "검사",
+        "기준선",
+        "기준값",
+        "베이스라인",
+    ),
+    *(
+        "기록",
+        "인증서",
+        "ssl",
+        "만료일",
+        "만료",
+        "보안",
+        "포트",
+        "크론탭",
+        "크론",
+        "crontab",
+        "cron",
+    ),
+    *(
+        "백업",
+        "덤프",
+        "락",
+        "lock",
+        "커넥션",
+        "쿼리",
+        "접속자",
+        "접속",
+        "로그인",
+        "세션",
+        "터미널",
+        "pid",
+    ),
 )
+# When, how much, and what is done with these.
+_ABOUT_THEM = (
+    *(
+        "파일시스템",
+        "여유",
+        "남은",
+        "남았어",
+        "얼마나",
+        "기간",
+        "이상",
+        "이내",
+        "넘은",
+        "동안",
+        "최근",
+    ),
+    *(
+        "오늘",
+        "어제",
+        "현재",
+        "지난",
+        "오래된",
+        "시간",
+        "분",
+        "일",
+        "줄",
+        "오류",
+        "열린",
+        "내부",
+        "새로",
+    ),
+    *("압축", "삭제", "지워", "정리", "찾아", "등록", "누가", "끊어", "끊고", "종료", "kill", "킬"),
+)
+_ONLY_WORDS = re.compile(
+    rf"(?:(?!(?:{_either(_THINGS)})(?:서버|시스템))"
+    rf"(?:{_either((*_WORDS, *_THINGS, *_ABOUT_THEM))}|[0-9]|[.,!?~#/·=%:-]))++"
+)
+
+
+def says_no_name(word: str) -> bool:
+    """Whether a word without white space is one of these, or several written as one."""
+    return _ONLY_WORDS.fullmatch(word) is not None
 
 
 def leaves_target_open(squeezed: str) -> bool:
@@ -76,4 +176,4 @@ def leaves_target_open(squeezed: str) -> bool:
     The repetition is possessive: no text makes it slow, and a word that would need a second
     reading counts as not understood.
     """
-    return len(squeezed) <= _LONGEST and _ONLY_WORDS.fullmatch(squeezed) is not None
+    return len(squeezed) <= _LONGEST and says_no_name(squeezed)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from bot.core.domain.estate import Layer
 from bot.core.domain.intent import NONE, Choice, Clarification, Intent, Source, Utterance
 from bot.core.texts import Texts, load_texts
 from intents.agreement import Decision, Heard, Kind, Stance, decide, labelled, wants_model
@@ -20,6 +21,7 @@ from intents.pasted import pasted_crontab
 from intents.proposal import Proposal, Proposer
 from intents.rules import RuleParser
 from intents.several import choice_key
+from intents.stranger import unknown_system
 
 
 class Chain:
@@ -53,7 +55,19 @@ class Chain:
         if isinstance(answer, Intent) and answer == Intent(action=NONE, source=answer.source):
             # Whoever calls the bot by ``/sm`` is answered, even where nothing was understood.
             return self._commands.unheard(utterance) or answer
+        if isinstance(answer, Intent) and utterance.pending is None:
+            return self._unknown_system(answer, utterance) or answer
         return answer
+
+    def _unknown_system(self, intent: Intent, utterance: Utterance) -> Clarification | None:
+        """Of a name that no system of theirs has nobody is asked whose it is."""
+        if intent.open_target or "system" not in intent.missing:
+            return None
+        said = unknown_system(utterance.text, utterance.vocabulary)
+        if said is None:
+            return None
+        question = self._texts.say("intents.unknown_system", said=said)
+        return Clarification(question=question, partial=intent)
 
     async def _understood(self, utterance: Utterance) -> Intent | Clarification | None:
         """What is said in words."""
@@ -64,6 +78,8 @@ class Chain:
         if heard.stance is Stance.FINAL:
             return heard.answer
         guess = await self._classifier.propose(utterance) if self._classifier else None
+        if guess is not None and _is_elsewhere(guess, heard):
+            guess = None
         opinion: Proposal | None = None
         if self._model is not None and wants_model(heard, guess):
             opinion = await self._model.propose(utterance)
@@ -120,8 +136,19 @@ class Chain:
         return Clarification(
             question=self._texts.say("intents.did_you_want"),
             choices=(*choices, nothing),
-            partial=Intent(action=NONE, selector=known.selector, sr=known.sr),
+            partial=Intent(
+                action=NONE,
+                selector=known.selector,
+                sr=known.sr,
+                params={name: said for name, said in known.params.items() if name != "operation"},
+            ),
         )
+
+
+def _is_elsewhere(guess: Proposal, heard: Heard) -> bool:
+    """Whether it is about databases, and the text about servers that have none."""
+    named = heard.answer.selector.layer if isinstance(heard.answer, Intent) else None
+    return guess.action == "check_db_status" and named in (Layer.WEB, Layer.WAS)
 
 
 _DEFAULT: Final = Classifier()

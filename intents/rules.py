@@ -148,12 +148,15 @@ class RuleParser:
         intent, doubtful = _intent(reading, utterance)
         earlier = utterance.pending or _earlier(utterance)
         if earlier is not None and intent.action not in _WITHOUT_TARGET:
-            same = earlier.action == intent.action
+            # A choice of what is meant says the verb alone: the rest was said before.
+            same = earlier.action in (intent.action, NONE)
             intent, doubtful = completed(
                 intent, earlier, reading.slots, utterance.vocabulary, doubtful
             )
             if same:
-                intent = replace(intent, params={**earlier.params, **intent.params})
+                before, _ = _typed(intent.action, earlier.params)
+                intent = replace(intent, params={**before, **intent.params})
+            if earlier.action == intent.action:
                 doubtful |= _unnumbered(earlier, intent, reading)
         return _finished(intent, utterance, doubtful, reading.slots)
 
@@ -287,6 +290,10 @@ def _params(
             operation=reading.verdict.operation,
         ),
     )
+    return _typed(action, found)
+
+
+def _typed(action: str, found: Mapping[str, Param]) -> tuple[Mapping[str, Param], frozenset[str]]:
     kept: dict[str, Param] = {}
     unfit: set[str] = set()
     for name, value in found.items():

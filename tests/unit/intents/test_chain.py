@@ -196,3 +196,20 @@ def test_every_choice_has_both_its_name_and_what_it_says_in_every_language() -> 
         assert korean.say(key) == english.say(key)
         for texts in (korean, english):
             assert texts.has(key.replace(".says.", ".choice."))
+
+
+async def test_a_choice_of_what_is_meant_keeps_what_was_said_with_it() -> None:
+    asked = await PARSER.parse(said("홈택스 24817 세션 끊어줘"))
+    assert isinstance(asked, Clarification)
+    assert "접속 세션 종료" in [choice.label for choice in asked.choices]
+    chosen = await PARSER.parse(said("로그인 세션 종료해줘", pending=asked.partial))
+    assert isinstance(chosen, Intent)
+    assert (chosen.action, dict(chosen.params)) == ("kill_session", {"pid": 24817})
+    assert chosen.selector.system == "홈택스"
+
+
+async def test_a_session_of_a_server_without_a_database_is_a_login() -> None:
+    meant = await PARSER.parse(said("WAS 1번 24817 세션 끊어줘"))
+    assert isinstance(meant, Intent)
+    assert (meant.action, dict(meant.params)) == ("kill_session", {"pid": 24817})
+    assert meant.open_target
