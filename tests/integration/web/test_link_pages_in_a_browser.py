@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, expect
 
 from bot.core.domain.conversation import Click, ConversationRef, Inbound, Mention
 from bot.core.domain.job import JobState
@@ -18,13 +16,11 @@ from tests.fakes.console import ConsoleParts, ConsoleServer
 from tests.fakes.engine import PEOPLE
 from tests.fakes.estate_stores import MemoryDirectory
 from tests.fakes.planning import job_of
-from tests.fakes.room_server import chromium_options
 from tests.fakes.told_jobs import pair_plan
+from tests.integration.web.window import a_window, keep_picture
 
 PLACE = ConversationRef(adapter="jandi", channel="ops")
 DAY = timedelta(days=1)
-WAIT_MS = 20_000
-PICTURES = os.environ.get("WRITE_PICTURES")  # a folder: keep what the pages look like
 
 
 class Visit:
@@ -35,36 +31,27 @@ class Visit:
         self.parts = parts
         self.page = page
         self.received: list[Inbound] = []
-        self.problems: list[str] = []
 
     async def come_from_elsewhere(self, address: str) -> None:
         """Follow a link on another site's page, as one in a messenger."""
         await self.page.goto(f"data:text/html,<a href='{address}'>link</a>")
         await self.page.get_by_text("link").click()
 
-    async def picture(self, name: str) -> None:
-        if PICTURES:
-            await self.page.screenshot(path=Path(PICTURES) / name, full_page=True)
-
 
 @pytest.fixture
 async def visit() -> AsyncIterator[Visit]:
     parts = ConsoleParts(directory=MemoryDirectory(PEOPLE, rules=DEFAULT_RULES))
     console = ConsoleServer(parts)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(**chromium_options())
-        context = await browser.new_context(viewport={"width": 820, "height": 700}, locale="ko-KR")
-        made = Visit(console, parts, await context.new_page())
-        made.page.on("pageerror", lambda error: made.problems.append(str(error)))
+    size = {"width": 820, "height": 700}
+    async with a_window(quiet_console=False, viewport=size, locale="ko-KR") as page:
+        made = Visit(console, parts, page)
 
         async def receive(event: Inbound) -> None:
             made.received.append(event)
 
         await console.start(receive)
         yield made
-        await browser.close()
         await console.stop()
-    assert made.problems == []
 
 
 async def test_from_a_link_in_a_messenger_to_an_approval(visit: Visit) -> None:
@@ -76,12 +63,12 @@ async def test_from_a_link_in_a_messenger_to_an_approval(visit: Visit) -> None:
     await visit.come_from_elsewhere(address)
     await visit.page.get_by_test_id("sign-in").click()
     await visit.page.get_by_test_id("person-leader").click()
-    await expect(visit.page.get_by_test_id("act")).to_contain_text("leader씨", timeout=WAIT_MS)
+    await expect(visit.page.get_by_test_id("act")).to_contain_text("leader씨")
     assert visit.received == []
-    await visit.picture("link-approve.png")
+    await keep_picture(visit.page, "link-approve.png")
 
     await visit.page.get_by_test_id("press").click()
-    await expect(visit.page.get_by_test_id("done")).to_contain_text("승인", timeout=WAIT_MS)
+    await expect(visit.page.get_by_test_id("done")).to_contain_text("승인")
     (click,) = visit.received
     assert isinstance(click, Click)
     assert (click.sender.user_id, click.button) == ("leader", "approve")
@@ -89,7 +76,7 @@ async def test_from_a_link_in_a_messenger_to_an_approval(visit: Visit) -> None:
     # Signed in already; what another site's link leads to still needs one step on our own.
     await visit.come_from_elsewhere(address)
     await visit.page.get_by_test_id("sign-in").click()
-    await expect(visit.page.get_by_test_id("message")).to_contain_text("이미", timeout=WAIT_MS)
+    await expect(visit.page.get_by_test_id("message")).to_contain_text("이미")
     assert len(visit.received) == 1
 
 
@@ -101,18 +88,18 @@ async def test_words_are_shown_before_they_are_confirmed_and_files_are_dropped(
     await visit.come_from_elsewhere(visit.console.links.action(button, PLACE, life=DAY))
     await visit.page.get_by_test_id("sign-in").click()
     await visit.page.get_by_test_id("person-dev").click()
-    await expect(visit.page.get_by_test_id("says")).to_have_text(words, timeout=WAIT_MS)
-    await visit.picture("link-confirm.png")
+    await expect(visit.page.get_by_test_id("says")).to_have_text(words)
+    await keep_picture(visit.page, "link-confirm.png")
     await visit.page.get_by_test_id("press").click()
-    await expect(visit.page.get_by_test_id("done")).to_be_visible(timeout=WAIT_MS)
+    await expect(visit.page.get_by_test_id("done")).to_be_visible()
 
     await visit.page.goto(visit.console.links.upload(PLACE, life=DAY))
     files = {"name": "app.war", "mimeType": "application/zip", "buffer": b"war"}
     await visit.page.get_by_test_id("files").set_input_files([files])
     await visit.page.get_by_test_id("text").fill("예산회계 운영 WAS에 배포")
-    await visit.picture("link-upload.png")
+    await keep_picture(visit.page, "link-upload.png")
     await visit.page.get_by_test_id("send").click()
-    await expect(visit.page.get_by_test_id("done")).to_contain_text("app.war", timeout=WAIT_MS)
+    await expect(visit.page.get_by_test_id("done")).to_contain_text("app.war")
     said, dropped = visit.received
     assert isinstance(said, Click)
     assert said.value == words

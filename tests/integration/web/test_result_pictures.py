@@ -7,14 +7,13 @@ looked at.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 import openpyxl
-from playwright.async_api import Locator, async_playwright, expect
+from playwright.async_api import expect
 
 from bot.core.cards import final_report, plain_report, plan_card, progress_card
 from bot.core.domain.conversation import ConversationRef
@@ -36,11 +35,11 @@ from tests.fakes.read_jobs import (
     sixty_resources,
     stale_files,
 )
-from tests.fakes.room_server import ROOM, RoomServer, chromium_options
+from tests.fakes.room_server import ROOM, RoomServer
+from tests.integration.web.window import a_window, keep_picture
 
 KO = load_texts("ko")
 PHONE = {"width": 390, "height": 3200}  # as high as the longest card: all of it is drawn
-WAIT_MS = 30_000
 PLACE = ConversationRef(adapter="web", channel=ROOM)
 # What stands out to the right of its card, or is wider than its own frame.
 CUT_OFF = """card => {
@@ -97,44 +96,28 @@ async def a_day_of(world: World, job: Job) -> None:
             await world.samples.add(run.node_id, at, values)
 
 
-async def photograph(card: Locator, name: str) -> None:
-    folder = os.environ.get("GUARDIA_PICTURES")
-    if folder:
-        await asyncio.to_thread(Path(folder).mkdir, parents=True, exist_ok=True)
-        await card.screenshot(path=f"{folder}/result-{name}-390.png")
-
-
 async def test_no_kind_of_result_is_cut_off_on_a_phone() -> None:
-    async with RoomServer() as server, async_playwright() as playwright:
-        browser = await playwright.chromium.launch(**chromium_options())
-        page = await browser.new_page(viewport=PHONE, locale="ko-KR")
-        problems: list[str] = []
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
+    async with RoomServer() as server, a_window(viewport=PHONE, locale="ko-KR") as page:
         await page.goto(server.url)
         await page.get_by_test_id("person-u015").click()
-        await expect(page.get_by_test_id("composer")).to_be_visible(timeout=WAIT_MS)
+        await expect(page.get_by_test_id("composer")).to_be_visible()
         for number, scene in enumerate(scenes()):
             await server.adapter.post(scene.report, PLACE, key=scene.name)
             card = page.get_by_test_id("card").nth(number)
-            await expect(card).to_contain_text(scene.says, timeout=WAIT_MS)
+            await expect(card).to_contain_text(scene.says)
             assert await card.evaluate(CUT_OFF) == [], scene.name
-            await photograph(card, scene.name)
+            await keep_picture(card, f"result-{scene.name}-390.png")
         assert await page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
-        assert problems == []
-        await browser.close()
 
 
 async def test_a_chart_is_seen_in_the_room_and_a_workbook_is_fetched() -> None:
-    async with RoomServer() as server, async_playwright() as playwright:
+    async with RoomServer() as server, a_window(viewport=PHONE, locale="ko-KR") as page:
         world = World(files=server.files)
         few, logs = few_resources(), logs_of_one()
         await a_day_of(world, few)
         [chart] = await enclosures(few, world.services)
         asked = replace(logs, plan=replace(logs.plan, workbook=True))
         [book] = await enclosures(asked, world.services)
-        browser = await playwright.chromium.launch(**chromium_options())
-        page = await browser.new_page(viewport=PHONE, locale="ko-KR")
         await page.goto(server.url)
         await page.get_by_test_id("person-u015").click()
         said = plain_report(KO.say("messengers.enclosed", title="조회 결과"))
@@ -142,10 +125,9 @@ async def test_a_chart_is_seen_in_the_room_and_a_workbook_is_fetched() -> None:
         await server.adapter.post(replace(said, files=(book,)), PLACE, key="book")
         first, second = page.get_by_test_id("card").nth(0), page.get_by_test_id("card").nth(1)
         picture = first.get_by_test_id("card-picture")
-        await expect(picture).to_be_visible(timeout=WAIT_MS)
+        await expect(picture).to_be_visible()
         await page.wait_for_function(
             "document.querySelector('[data-testid=card-picture]').naturalWidth === 860",
-            timeout=WAIT_MS,
         )
         assert await first.evaluate(CUT_OFF) == []
         await expect(second.get_by_test_id("card-file")).to_contain_text(".xlsx")
@@ -154,9 +136,8 @@ async def test_a_chart_is_seen_in_the_room_and_a_workbook_is_fetched() -> None:
             await second.get_by_test_id("card-file").click()
         fetched = await (await fetching.value).path()
         assert await asyncio.to_thread(_sheets, fetched)
-        await photograph(first, "chart")
-        await photograph(second, "workbook")
-        await browser.close()
+        await keep_picture(first, "result-chart-390.png")
+        await keep_picture(second, "result-workbook-390.png")
 
 
 def _sheets(path: Path) -> list[str]:
