@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, files
@@ -36,19 +35,47 @@ def tiny_model() -> Path | None:
 
 
 GGUF = tiny_model()
-pytestmark = [
-    pytest.mark.skipif(
-        GGUF is None or importlib.util.find_spec("llama_cpp") is None,
-        reason="`make model` has not been run: no llama-cpp-python or no tiny model",
-    ),
-    pytest.mark.xdist_group("llama"),
-]
+NEEDS_MODEL = pytest.mark.skipif(
+    GGUF is None or importlib.util.find_spec("llama_cpp") is None,
+    reason="`make model` has not been run: no llama-cpp-python or no tiny model",
+)
+pytestmark = NEEDS_MODEL
 # The tiny model reads some hundred tokens a second on one busy core: most tests show it one line.
 PROMPT = Prompt(({"role": "system", "content": "요청을 동작 하나로 분류한다."},))
 WHOLE = load_prompt(12)
 SOME = Prompt(({"role": "system", "content": WHOLE.prefix[0]["content"][:900]},))
 OPTIONS = LlamaOptions(file=GGUF or Path("absent.gguf"), context=4096)
-PATIENCE_S = 120  # a busy machine; what is measured is measured apart
+PATIENCE_S = 600  # a busy machine; what is measured is measured apart
+
+
+class Reading:
+    """How much the loaded model reads from now on, in tokens; the time that it takes says little.
+
+    ``first``: of the first piece that it did not know already, a whole prompt or the end of one.
+    """
+
+    def __init__(self, model: LlamaModel) -> None:
+        engine = model._engine
+        assert engine is not None
+        self._llama = engine._llama
+        self._read = self._llama.eval
+        self._llama.eval = self._count  # of the library's own object
+        self.first = 0
+
+    @property
+    def known(self) -> int:
+        """What it holds now of everything that it has read."""
+        return int(self._llama.n_tokens)
+
+    async def begun(self) -> None:
+        """Until it has begun to read."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not self.first:
+                await asyncio.sleep(0.005)
+
+    def _count(self, tokens: Sequence[int]) -> None:
+        self.first = self.first or len(tokens)
+        self._read(tokens)
 
 
 @asynccontextmanager
@@ -79,25 +106,24 @@ async def test_whatever_the_text_the_answer_is_of_the_schema_and_the_same_again(
 
 
 async def test_the_static_part_is_not_read_again() -> None:
-    began = time.monotonic()
     async with started(SOME) as model:  # loads, and reads the static part
-        starting = time.monotonic() - began
-        began = time.monotonic()
+        reading = Reading(model)
         await model.complete(SOME.asking("ㅇ"), attempt=0)
-        assert time.monotonic() - began < starting / 2
+        assert reading.first < reading.known / 2
 
 
-@pytest.mark.parametrize("after_s", [0.05, 0.5])
+@pytest.mark.parametrize("after_s", [0.0, 0.5])
 async def test_cancelling_stops_the_decode_at_once(after_s: float) -> None:
     async with started() as model:
+        reading = Reading(model)
         task = asyncio.create_task(model.complete(WHOLE.asking("재기동"), attempt=0))
+        await reading.begun()
         await asyncio.sleep(after_s)  # in the middle of reading a long prompt
-        began = time.monotonic()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
         await model.idle()
-        assert time.monotonic() - began < 2
+        assert reading.known < reading.first
         assert read_answer(await model.complete(PROMPT.asking("재기동"), attempt=0)) is not None
 
 
@@ -105,10 +131,8 @@ async def test_the_deadline_holds_and_the_next_text_is_answered() -> None:
     model = LlamaModel(OPTIONS)
     hasty = ModelProposer(model, PROMPT, ModelLimits(deadline_s=0.02))
     await hasty.start()
-    began = time.monotonic()
     with capture_logs() as lines:
         assert await hasty.propose(uttered("홈택스 재기동해줘")) is None
-    assert time.monotonic() - began < 2
     assert [line["event"] for line in lines] == ["model_late"]
     patient = ModelProposer(model, PROMPT, ModelLimits(deadline_s=PATIENCE_S))
     await patient.start()
@@ -152,10 +176,8 @@ async def test_closing_while_it_generates_ends_the_generation() -> None:
     proposer = ModelProposer(model, PROMPT, ModelLimits(deadline_s=PATIENCE_S))
     async with running(proposer, model):
         pass  # closed while it is still loading
-    began = time.monotonic()
     with pytest.raises(ModelError):
         await model.complete(PROMPT.asking("상태"), attempt=0)
-    assert time.monotonic() - began < 10
 
 
 def test_says_at_the_start_that_the_file_is_missing(tmp_path: Path) -> None:
