@@ -25,7 +25,7 @@ from bot.engine.workflows import Workflows
 from tests.fakes.engine import DEPLOY, HEALTH, World
 from tests.fakes.pool import ScriptedPool
 
-PATIENCE_S = 60.0  # the machine is shared
+PATIENCE_S = 240.0  # the machine is shared, and may be slow
 
 
 class GatedPool(ScriptedPool):
@@ -139,7 +139,7 @@ class Running:
                 await asyncio.sleep(0.02)
 
     async def asked(self, text: str = "배포", **more: object) -> Job:
-        """A request in chat, until its job waits or runs."""
+        """A request in chat, until its job waits, with its card to be seen, or runs."""
         world = self.world
         world.parser.answers |= {"배포": DEPLOY, "헬스체크": HEALTH}
         message = world.mention(text, files=(await world.a_file(),), **more)
@@ -147,8 +147,14 @@ class Running:
         await self.workflows.receive(message)
         await self.until(lambda: set(world.jobs.jobs) - before)
         (job_id,) = set(world.jobs.jobs) - before
-        await self.until(lambda: world.job(job_id).state is not JobState.PLANNED)
+        await self.until(lambda: self.is_shown(world.job(job_id)))
         return world.job(job_id)
+
+    def is_shown(self, job: Job) -> bool:
+        """Whether it runs or has ended, or its card asks for approval: there, with its buttons."""
+        if job.state is not JobState.AWAITING_APPROVAL:
+            return job.state is not JobState.PLANNED
+        return job.card is None or bool(self.world.messenger.at(job.card).now.buttons)
 
     async def press(self, job: Job, button: str = "approve", *, by: str = "leader") -> None:
         await self.workflows.receive(

@@ -87,7 +87,7 @@ class Site:
         signer, clock = SigningKey.generate(), FakeClock()
         shelf = ScriptShelf(self.scripts)
         files = DiskFileStore(self.folder / "files")
-        outputs = DiskOutputStore(self.folder / "outputs", files=files)
+        outputs = DiskOutputStore(self.folder / "outputs")
         nodes = [self._node(node, number) for number, node in enumerate(self.fleet.nodes, start=1)]
         webs = [self._node(self.fleet.web, 1)] if self.fleet.web else []
         everything = [*nodes, *webs, *self.extra]
@@ -183,15 +183,8 @@ class Site:
         made = await self._request(files, **more)
         assert made, self.world.said()
         (job_id,) = made
-        await self.bot.until(lambda: self.world.job(job_id).state is not JobState.PLANNED)
-        await self.bot.until(lambda: self._shown(self.world.job(job_id)))
+        await self.bot.until(lambda: self.bot.is_shown(self.world.job(job_id)))
         return self.world.job(job_id)
-
-    def _shown(self, job: Job) -> bool:
-        """Whether the card of a request for approval is there whole: its place is taken before."""
-        if job.state is not JobState.AWAITING_APPROVAL or job.card is None:
-            return True
-        return bool(self.world.messenger.at(job.card).now.buttons)
 
     async def refused(self, files: Files | None = None, **more: Any) -> Report:
         """A request in the room that no job is made of; what was answered."""
@@ -247,7 +240,7 @@ class Site:
         await self.bot.approve(job, by=by)
         return await self.ended(job)
 
-    async def ended(self, job: Job, *, patience_s: float = 240) -> Job:
+    async def ended(self, job: Job, *, patience_s: float = 600) -> Job:
         """The job in its end state, after its report."""
         key = f"{job.job_id}:final"
         await self.bot.until(
