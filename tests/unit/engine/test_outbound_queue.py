@@ -107,7 +107,9 @@ async def test_posts_and_edits_of_a_conversation_come_in_the_order_they_were_sai
         asyncio.ensure_future(work)
         for work in (talk.post("1"), talk.edit("2", place), talk.post("3"), talk.edit("4", place))
     ]
-    await asyncio.sleep(0.02)
+    while "1" not in talk.service.said():
+        await asyncio.sleep(0)
+    await asyncio.sleep(0.02)  # time enough for what should not come yet
     assert talk.service.said() == ["0", "1"]
     gate.set()
     await asyncio.gather(*waiting)
@@ -141,12 +143,12 @@ async def test_a_channel_that_is_limited_is_left_alone_by_all_its_conversations(
 
 
 async def test_nobody_elsewhere_waits_for_a_limited_channel():
-    talk = Talk(Service())
-    talk.service.answers["ops"] = [limited(5)]
+    talk = Talk(Service(), patience_s=3600)
+    talk.service.answers["ops"] = [limited(600)]
     held = asyncio.ensure_future(talk.post("0"))
     while not talk.service.calls:
         await asyncio.sleep(0)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(60):
         await talk.post("1", ELSEWHERE)
     assert not held.done()
     held.cancel()
@@ -159,7 +161,7 @@ async def test_a_call_that_hangs_holds_its_own_conversation_only():
     hung = asyncio.ensure_future(talk.post("hung"))
     while not talk.service.calls:
         await asyncio.sleep(0)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(60):
         await talk.post("1", OTHER_THREAD)
         await talk.post("2", ELSEWHERE)
     assert not hung.done()
@@ -191,7 +193,7 @@ async def test_a_wait_beyond_its_patience_goes_up_at_once_and_is_kept_by_whoever
     talk = Talk(Service(), patience_s=1)
     talk.service.answers["ops"] = [limited(600)]
     for text in "01":
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(60):
             with pytest.raises(OperationError) as refused:
                 await talk.post(text)
         assert refused.value.code == "chat_unavailable"
