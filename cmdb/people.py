@@ -45,7 +45,7 @@ class SqlDirectory:
                 .where(
                     col(ExternalIdRow.adapter) == external.adapter,
                     col(ExternalIdRow.user_id) == external.user_id,
-                    col(ExternalIdRow.tenant).in_((external.tenant, "")),
+                    col(ExternalIdRow.tenant).in_(external.tenants),
                 )
                 .order_by(col(ExternalIdRow.tenant).desc())  # the tenant's own before the general
                 .limit(1)

@@ -313,5 +313,6 @@ class SlackAdapter:
                     user_id=str(answer["user_id"]),
                     bot_id=str(answer.get("bot_id", "")),
                     team_id=str(answer["team_id"]),
+                    enterprise_id=str(answer.get("enterprise_id") or ""),
                 )
         raise AssertionError("there is no end to waiting")

@@ -30,18 +30,18 @@ BUTTON_PREFIX = "g."  # g.<number>.<button>: Slack wants action ids unique in th
 _SPOKEN_SUBTYPES = frozenset({None, "file_share", "thread_broadcast", "me_message"})
 _TIMESTAMP = re.compile(r"[0-9]{1,11}\.[0-9]{1,6}", re.ASCII)  # no year that dates cannot hold
 _ENTITY = re.compile(r"<([^<>]*)>")
-_CALL_ENDING = r"(?:(?:야|님)?(?=[\s,:;.!?~]|$)[,:;.!?~]*)?"
 
 Json = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bot:
-    """Who the bot is in its workspace."""
+    """Who the bot is in its workspace; ``enterprise_id`` where it is one of several."""
 
     user_id: str
     bot_id: str
     team_id: str
+    enterprise_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ class SharedFile:
     size: int | None
     media_type: str
     url: str
-    mode: str  # hosted | snippet | external | tombstone | hidden_by_limit | …
+    mode: str  # hosted | snippet | external | quip | tombstone | hidden_by_limit | …
     unseen: bool  # its details have to be asked for
 
 
@@ -122,9 +122,9 @@ def read(body: Json, bot: Bot) -> Heard | None:
     if body.get("type") == "event_callback":
         return _said(body, _map(body.get("event")), bot)
     if body.get("type") == "block_actions":
-        return _press(body)
+        return _press(body, bot)
     if "command" in body:
-        return _commanded(body)
+        return _commanded(body, bot)
     return None
 
 
@@ -135,7 +135,7 @@ def in_direct_conversation(channel: str) -> bool:
 
 def clean_text(text: str, bot_user: str = "") -> str:
     """What the person typed: entities resolved, escapes undone, the call of the bot left out."""
-    called = re.sub(rf"<@{re.escape(bot_user)}(?:\|[^<>]*)?>{_CALL_ENDING}", " ", text)
+    called = re.sub(rf"<@{re.escape(bot_user)}(?:\|[^<>]*)?>{inbound_text.CALL_ENDING}", " ", text)
     plain = _ENTITY.sub(_entity, called if bot_user else text)
     plain = plain.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
     return inbound_text.clean_text(plain)
@@ -174,7 +174,7 @@ def _said(body: Json, event: Json, bot: Bot) -> Said | None:
     rows = event.get("files")
     return Said(
         event_id=f"{channel}:{ts}",
-        sender=_external(_text(event, "user_team") or _text(event, "team"), user, body),
+        sender=_external(_text(event, "user_team") or _text(event, "team"), user, body, bot),
         conversation=ConversationRef(
             adapter=ADAPTER, channel=channel, thread=_text(event, "thread_ts") or None, message=ts
         ),
@@ -203,14 +203,14 @@ def _answer_place(place: ConversationRef) -> ConversationRef:
 # --- commands and presses --------------------------------------------------------------------
 
 
-def _commanded(body: Json) -> Commanded | None:
+def _commanded(body: Json, bot: Bot) -> Commanded | None:
     name, channel = _text(body, "command").removeprefix("/").lower(), _text(body, "channel_id")
     user, trigger = _text(body, "user_id"), _text(body, "trigger_id")
     if name not in COMMANDS or not (channel and user and trigger):
         return None
     return Commanded(
         event_id=f"command:{trigger}",
-        sender=_external("", user, body),
+        sender=_external(_text(body, "team_id"), user, body, bot),
         channel=channel,
         name=name,
         text=clean_text(_text(body, "text")),
@@ -218,7 +218,7 @@ def _commanded(body: Json) -> Commanded | None:
     )
 
 
-def _press(body: Json) -> Click | None:
+def _press(body: Json, bot: Bot) -> Click | None:
     actions = body.get("actions")
     action = _map(actions[0]) if isinstance(actions, list) and actions else {}
     _, _, button = _text(action, "action_id").removeprefix(BUTTON_PREFIX).partition(".")
@@ -234,7 +234,7 @@ def _press(body: Json) -> Click | None:
     own_thread = None if in_direct_conversation(channel) else message_ts
     return Click(
         event_id=f"press:{channel}:{message_ts}:{person}:{_text(action, 'action_ts')}",
-        sender=_external(_text(user, "team_id"), person, body),
+        sender=_external(_text(user, "team_id"), person, body, bot),
         conversation=ConversationRef(
             adapter=ADAPTER, channel=channel, thread=thread or own_thread, message=message_ts
         ),
@@ -247,10 +247,22 @@ def _press(body: Json) -> Click | None:
 # --- pieces ----------------------------------------------------------------------------------
 
 
-def _external(team: str, user: str, body: Json) -> ExternalId:
-    """In a channel shared between workspaces, people carry their own workspace's id."""
-    tenant = team or _text(body, "team_id") or _text(_map(body.get("team")), "id")
-    return ExternalId(adapter=ADAPTER, tenant=tenant, user_id=user)
+def _external(team: str, user: str, body: Json, bot: Bot) -> ExternalId:
+    """In a channel shared between organisations people carry their own workspace's id, and the
+    same user id may be another person's elsewhere. Where nothing says whose somebody is, such a
+    channel makes them a stranger, and any other one of us.
+
+    https://api.slack.com/types/user: an id is only unique to its workspace.
+    """
+    tenant = team or _text(body, "team_id") or _text(_map(body.get("team")), "id") or bot.team_id
+    ours = tenant in (bot.team_id, bot.enterprise_id)
+    unsaid = not team and body.get("is_ext_shared_channel") is not True
+    return ExternalId(
+        adapter=ADAPTER,
+        tenant=tenant,
+        user_id=user,
+        foreign=not (unsaid or (bool(team) and ours)),
+    )
 
 
 def _entity(match: re.Match[str]) -> str:

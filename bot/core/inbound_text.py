@@ -1,7 +1,7 @@
 """What people typed and what they called their files, in the one form that the core reads.
 
-Owns: the cleaning of texts and file names that every messenger hands on, and which lines call the
-bot by a slash. Pure; must not know any messenger's own escapes.
+Owns: the cleaning of texts and file names that every messenger hands on, how a call of the bot may
+end, and which lines call it by a slash. Pure; must not know any messenger's own escapes.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import re
 import unicodedata
 from typing import NamedTuple
 
+# Behind the bot's name: "GUARDiA야, 재기동해줘". A part of a regular expression.
+CALL_ENDING = r"(?:(?:야|님)?(?=[\s,:;.!?~]|$)[,:;.!?~]*)?"
 _COMMAND = re.compile(r"\s*/(sm|guardia)(?:\s+|$)", re.IGNORECASE)
 _NAME_CHARACTERS = 200
 _SUFFIX_CHARACTERS = 10

@@ -15,7 +15,7 @@ from bot.core.errors import UserError
 
 
 class MemoryDirectory:
-    """Directory. An external id with an empty tenant is good for any."""
+    """Directory. An external id without a tenant is good for any of the adapter's own."""
 
     def __init__(
         self,
@@ -29,8 +29,8 @@ class MemoryDirectory:
         self.policy = tuple(rules)
 
     async def find(self, external: ExternalId) -> Actor | None:
-        general = replace(external, tenant="")
-        person_id = self.externals.get(external) or self.externals.get(general)
+        listed = [replace(external, tenant=tenant) for tenant in external.tenants]
+        person_id = next((self.externals[one] for one in listed if one in self.externals), None)
         if person_id is None and external.adapter == "web" and external.tenant == "local":
             person_id = external.user_id
         return None if person_id is None else self.everybody.get(person_id)

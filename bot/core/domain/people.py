@@ -21,11 +21,23 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExternalId:
-    """A person as one messenger knows them: (adapter, tenant, immutable id)."""
+    """A person as one messenger knows them: (adapter, tenant, immutable id).
+
+    ``foreign``: they are of another organisation than the one that the adapter serves, as in a
+    channel that two organisations share. It is no part of the identity.
+    """
 
     adapter: str
     tenant: str
     user_id: str
+    foreign: bool = field(default=False, compare=False)
+
+    @property
+    def tenants(self) -> tuple[str, ...]:
+        """Under which tenants this identity may be listed. An id that is listed without a tenant
+        is one of the adapter's own organisation: elsewhere the same id is somebody else."""
+        own = (self.tenant,) if self.tenant else ()
+        return own if self.foreign else (*own, "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from adapters.slack.inbound import Bot, Heard, Said, clean_text, read
 
-BOT = Bot(user_id="U0BOT", bot_id="B0BOT", team_id="T1")
+BOT = Bot(user_id="U0BOT", bot_id="B0BOT", team_id="T1", enterprise_id="E1")
 
 json_values: st.SearchStrategy[object] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20),
@@ -59,12 +59,68 @@ def test_words_that_only_look_like_a_call_are_none() -> None:
     assert not said.addressed
 
 
-def test_a_person_of_a_shared_channel_is_their_own_workspaces() -> None:
+@pytest.mark.parametrize(
+    ("outer", "inner", "tenant", "foreign"),
+    [
+        ({}, {}, "T1", False),  # as Slack's own examples have it: the event names no workspace
+        ({}, {"team": "T1"}, "T1", False),
+        ({}, {"team": "E1"}, "E1", False),
+        ({}, {"team": "T2"}, "T2", True),
+        ({}, {"team": "T1", "user_team": "T2"}, "T2", True),
+        ({"is_ext_shared_channel": True}, {"team": "T1"}, "T1", False),
+        ({"is_ext_shared_channel": True}, {"team": "T1", "user_team": "T2"}, "T2", True),
+        # The outer id is the workspace that has opened the channel, whoever speaks.
+        ({"is_ext_shared_channel": True}, {}, "T1", True),
+        ({"is_ext_shared_channel": True, "team_id": "T2"}, {"team": "T1"}, "T1", False),
+    ],
+)
+def test_a_person_of_a_shared_channel_is_their_own_workspaces(
+    outer: dict[str, object], inner: dict[str, object], tenant: str, foreign: bool
+) -> None:
     event = {"type": "app_mention", "user": "U1", "channel": "C1", "ts": "1.000001", "text": "x"}
-    body = {"type": "event_callback", "team_id": "T1", "event": event | {"user_team": "T2"}}
+    body = {"type": "event_callback", "team_id": "T1", "event": event | inner} | outer
     said = read(body, BOT)
     assert said is not None
-    assert said.sender.tenant == "T2"
+    assert (said.sender.tenant, said.sender.foreign) == (tenant, foreign)
+
+
+def test_who_presses_or_commands_from_elsewhere_is_foreign_too() -> None:
+    action = {"action_id": "g.0.approve", "action_ts": "1.000001", "value": "v"}
+    press = {
+        "type": "block_actions",
+        "team": {"id": "T1"},
+        "user": {"id": "U1", "team_id": "T2"},
+        "container": {"channel_id": "C1", "message_ts": "1.000001"},
+        "actions": [action],
+    }
+    command = {"command": "/sm", "channel_id": "C1", "user_id": "U1", "trigger_id": "1"}
+    for body, foreign in (
+        (press, True),
+        (press | {"user": {"id": "U1", "team_id": "T1"}}, False),
+        (command | {"team_id": "T2"}, True),
+        (command | {"team_id": "T1"}, False),
+    ):
+        heard = read(body, BOT)
+        assert heard is not None
+        assert heard.sender.foreign == foreign
+
+
+def test_a_reply_that_is_shown_in_the_channel_as_well_stays_in_its_thread() -> None:
+    """https://docs.slack.dev/reference/events/message/thread_broadcast, shortened."""
+    root = {"type": "message", "user": "U1", "text": "첫 글", "ts": "1673464730.703009"}
+    event = {
+        "type": "message",
+        "subtype": "thread_broadcast",
+        "text": "운영이요",
+        "user": "U1",
+        "ts": "1673464745.620769",
+        "thread_ts": "1673464730.703009",
+        "root": root,
+        "channel": "C1",
+    }
+    said = read({"type": "event_callback", "team_id": "T1", "event": event}, BOT)
+    assert isinstance(said, Said)
+    assert (said.conversation.thread, said.text) == ("1673464730.703009", "운영이요")
 
 
 @settings(max_examples=300, deadline=None)
