@@ -1,6 +1,7 @@
 """What messengers need to remember, and the codes by which people say who they are there.
 
-Owns: small values of adapters under keys, and linking codes with the identities they map.
+Owns: small values of adapters under keys, linking codes with the identities they map, and how many
+wrong ones an identity has said.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlmodel import col, select
 
 from bot.core.domain.people import ExternalId
+from bot.core.errors import UserError
+from bot.core.linking import MOST_WRONG, PAUSE, still_count
 from cmdb.engine import reading, writing
 from cmdb.models import ExternalIdRow, IdentityCodeRow, MessengerMemoryRow, PersonRow
 from cmdb.rows import insert_new, upsert
@@ -68,34 +71,67 @@ class SqlIdentityLinks:
 
     async def redeem(self, code_digest: str, external: ExternalId, *, now: datetime) -> str | None:
         async with writing(self._engine) as session:
-            code = await session.scalar(
-                select(IdentityCodeRow)
-                .where(col(IdentityCodeRow.code_digest) == code_digest)
-                .with_for_update()
-            )
-            if code is None or now >= code.until:
-                return None
-            person = await session.get(PersonRow, code.person_id)
-            if person is None or person.locked or not person.active:
-                return None
-            if not await _map(session, external, code.person_id, at=now):
-                return None  # and the code stays good: it has not done what it is for
-            await session.delete(code)
-            return code.person_id
+            said = await _wrong_codes(session, external, at=now)
+            wrong = still_count(map(datetime.fromisoformat, said.value["at"]), now=now)
+            if len(wrong) >= MOST_WRONG:
+                raise UserError("link_paused", minutes=int(PAUSE.total_seconds() // 60))
+            person_id = await _spent(session, code_digest, external, now=now)
+            # Who is known already has nothing to find out.
+            if person_id is not None or await _owners(session, external):
+                await session.delete(said)
+            else:
+                said.value = {"at": [at.isoformat() for at in (*wrong, now)]}
+                said.at = now
+            return person_id
+
+
+async def _wrong_codes(
+    session: AsyncSession, external: ExternalId, *, at: datetime
+) -> MessengerMemoryRow:
+    """What that identity has said, held until the transaction ends: no two replicas give it two
+    last tries."""
+    key = (external.adapter, f"wrong-codes:{external.tenant}:{external.user_id}")
+    row = MessengerMemoryRow(adapter=key[0], key=key[1], value={"at": []}, at=at)
+    await insert_new(session, row)
+    return await session.get_one(MessengerMemoryRow, key, with_for_update=True)
+
+
+async def _spent(
+    session: AsyncSession, code_digest: str, external: ExternalId, *, now: datetime
+) -> str | None:
+    code = await session.scalar(
+        select(IdentityCodeRow)
+        .where(col(IdentityCodeRow.code_digest) == code_digest)
+        .with_for_update()
+    )
+    if code is None or now >= code.until:
+        return None
+    person = await session.get(PersonRow, code.person_id)
+    if person is None or person.locked or not person.active:
+        return None
+    if not await _map(session, external, code.person_id, at=now):
+        return None  # and the code stays good: it has not done what it is for
+    await session.delete(code)
+    return code.person_id
+
+
+async def _owners(session: AsyncSession, external: ExternalId) -> frozenset[str]:
+    """Whose identity it is, here or in every tenant."""
+    found = await session.scalars(
+        select(ExternalIdRow.person_id).where(
+            col(ExternalIdRow.adapter) == external.adapter,
+            col(ExternalIdRow.user_id) == external.user_id,
+            col(ExternalIdRow.tenant).in_(external.tenants),
+        )
+    )
+    return frozenset(found)
 
 
 async def _map(
     session: AsyncSession, external: ExternalId, person_id: str, *, at: datetime
 ) -> bool:
-    """Map the identity. False: it is somebody else's, here or in every tenant."""
-    owners = await session.scalars(
-        select(ExternalIdRow.person_id).where(
-            col(ExternalIdRow.adapter) == external.adapter,
-            col(ExternalIdRow.user_id) == external.user_id,
-            col(ExternalIdRow.tenant).in_((external.tenant, "")),
-        )
-    )
-    if any(owner != person_id for owner in owners):
+    """Map the identity. False: it is somebody else's, or of nobody knows which organisation."""
+    if not external.tenants or await _owners(session, external) - {person_id}:
         return False
     row = ExternalIdRow(
         adapter=external.adapter,

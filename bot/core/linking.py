@@ -1,6 +1,7 @@
 """The single-use code by which a person says that a messenger identity is theirs.
 
-Owns: what a code looks like, its digest, and how it is said in a message. Pure but for chance.
+Owns: what a code looks like, its digest, how it is said in a message, and when wrong ones make an
+identity wait. Pure but for chance.
 """
 
 from __future__ import annotations
@@ -8,9 +9,12 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 CODE_LIFE = timedelta(minutes=10)
+MOST_WRONG = 5  # codes of one identity, within the pause
+PAUSE = timedelta(minutes=10)
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none that is mistaken for another
 _LENGTH = 8
 _SAID = re.compile(
@@ -37,3 +41,8 @@ def code_said(text: str) -> str | None:
         return None
     plain = re.sub(r"[ -]", "", said[1])
     return plain if len(plain) == _LENGTH else None
+
+
+def still_count(wrong: Iterable[datetime], *, now: datetime) -> list[datetime]:
+    """Of the moments at which wrong codes were said, those that are not forgotten yet."""
+    return [at for at in wrong if at > now - PAUSE]

@@ -12,6 +12,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.core.domain.people import ExternalId
+from bot.core.errors import UserError
+from bot.core.linking import MOST_WRONG, PAUSE, still_count
 from tests.fakes.estate_stores import MemoryDirectory
 
 
@@ -48,20 +50,34 @@ class MemoryIdentityLinks:
     def __init__(self, directory: MemoryDirectory) -> None:
         self._directory = directory
         self._codes: dict[str, tuple[str, datetime]] = {}
+        self._wrong: dict[ExternalId, list[datetime]] = {}
 
     async def issue(self, person_id: str, code_digest: str, *, until: datetime) -> None:
         self._codes[person_id] = (code_digest, until)
 
     async def redeem(self, code_digest: str, external: ExternalId, *, now: datetime) -> str | None:
+        wrong = still_count(self._wrong.get(external, ()), now=now)
+        if len(wrong) >= MOST_WRONG:
+            raise UserError("link_paused", minutes=int(PAUSE.total_seconds() // 60))
+        person_id = self._spent(code_digest, external, now=now)
+        known = person_id is not None or self._owners(external)
+        self._wrong[external] = [] if known else [*wrong, now]
+        return person_id
+
+    def _spent(self, code_digest: str, external: ExternalId, *, now: datetime) -> str | None:
         for person_id, (digest, until) in self._codes.items():
             if digest == code_digest:
                 return self._take(person_id, external) if now < until else None
         return None
 
+    def _owners(self, external: ExternalId) -> set[str]:
+        listed = [replace(external, tenant=tenant) for tenant in external.tenants]
+        return {
+            self._directory.externals[one] for one in listed if one in self._directory.externals
+        }
+
     def _take(self, person_id: str, external: ExternalId) -> str | None:
-        general = replace(external, tenant="")
-        owners = {self._directory.externals.get(one, person_id) for one in (external, general)}
-        if owners != {person_id}:
+        if not external.tenants or self._owners(external) - {person_id}:
             return None
         if person_id not in self._directory.everybody:
             return None

@@ -9,6 +9,8 @@ from datetime import timedelta
 import pytest
 
 from bot.core.domain.people import Actor, ExternalId, Role
+from bot.core.errors import UserError
+from bot.core.linking import MOST_WRONG, PAUSE
 from bot.core.messenger_ports import IdentityLinks, MessengerMemory
 from bot.core.ports import Directory
 from cmdb.messengers import SqlIdentityLinks, SqlMessengerMemory
@@ -24,6 +26,7 @@ BEN = Actor(person_id="u2", name="변", role=Role.PM)
 U1 = ExternalId(adapter="slack", tenant="T1", user_id="U1")
 ELSEWHERE = ExternalId(adapter="slack", tenant="T2", user_id="U1")
 BENS = ExternalId(adapter="slack", tenant="", user_id="U2")
+WRONG = "f" * 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +129,60 @@ async def test_nor_one_that_is_somebodys_in_every_tenant(kept) -> None:
     await kept.links.issue("u1", DIGEST, until=UNTIL)
     assert await kept.links.redeem(DIGEST, in_a_tenant, now=NOW) is None
     assert await kept.directory.find(in_a_tenant) == BEN
+
+
+async def test_the_same_id_in_another_organisation_is_somebody_else(kept) -> None:
+    colleague = ExternalId(adapter="slack", tenant="T1", user_id="U2")
+    partner = ExternalId(adapter="slack", tenant="T9", user_id="U2", foreign=True)
+    nobodys = ExternalId(adapter="slack", tenant="", user_id="U2", foreign=True)
+    assert await kept.directory.find(colleague) == BEN
+    assert await kept.directory.find(partner) is None
+    assert await kept.directory.find(nobodys) is None
+    await kept.links.issue("u1", DIGEST, until=UNTIL)
+    assert await kept.links.redeem(DIGEST, nobodys, now=NOW) is None
+    assert await kept.links.redeem(DIGEST, partner, now=NOW) == "u1"
+    assert await kept.directory.find(partner) == ANA
+    assert await kept.directory.find(colleague) == BEN
+
+
+# --- wrong codes -----------------------------------------------------------------------------
+
+
+async def said_wrongly(kept: Kept, times: int, *, by: ExternalId = U1) -> None:
+    for _ in range(times):
+        assert await kept.links.redeem(WRONG, by, now=NOW) is None
+
+
+async def test_an_identity_that_guesses_waits_and_others_do_not(kept) -> None:
+    await kept.links.issue("u1", DIGEST, until=UNTIL)
+    await said_wrongly(kept, MOST_WRONG)
+    with pytest.raises(UserError) as paused:
+        await kept.links.redeem(DIGEST, U1, now=NOW)
+    assert (paused.value.code, paused.value.values["minutes"]) == ("link_paused", "10")
+    assert await kept.links.redeem(DIGEST, ELSEWHERE, now=NOW) == "u1"
+
+
+async def test_the_wait_ends_and_a_right_code_ends_the_count(kept) -> None:
+    await said_wrongly(kept, MOST_WRONG)
+    later = NOW + PAUSE
+    await kept.links.issue("u1", DIGEST, until=later + PAUSE)
+    assert await kept.links.redeem(DIGEST, U1, now=later) == "u1"
+    await said_wrongly(kept, 2 * MOST_WRONG)  # it is somebody's now: nothing is found out
+
+
+async def test_many_that_guess_at_once_have_no_more_tries_than_one(kept) -> None:
+    told = await asyncio.gather(
+        *(kept.links.redeem(WRONG, U1, now=NOW) for _ in range(20)), return_exceptions=True
+    )
+    assert told.count(None) == MOST_WRONG
+    assert sum(isinstance(one, UserError) for one in told) == 20 - MOST_WRONG
+
+
+@pytest.mark.parametrize("backend", ["sqlite", "postgres"])
+async def test_wrong_codes_are_counted_over_restarts_and_replicas(kept, backend_engine) -> None:
+    await said_wrongly(kept, MOST_WRONG)
+    with pytest.raises(UserError):
+        await SqlIdentityLinks(backend_engine).redeem(WRONG, U1, now=NOW)
 
 
 @pytest.mark.parametrize("backend", ["sqlite", "postgres"])

@@ -85,6 +85,13 @@ async def test_a_wrong_code_is_refused_and_five_of_them_pause_the_identity(world
     assert TEXTS.say("identity.linked", name="operator씨") in await said(world, f"연결 {again}")
 
 
+async def test_what_was_refused_is_in_the_audit_with_its_reason(world: World):
+    for _ in range(6):
+        await said(world, "연결 AAAA-AAAA")
+    codes = [one["code"] for one in world.audited("refusal")]
+    assert codes == ["link_refused"] * 5 + ["link_paused"]
+
+
 async def test_no_code_gets_into_the_audit(world: World):
     code = await code_for(world, "operator")
     await said(world, f"연결 {code}")
