@@ -24,7 +24,8 @@ CHUNK_BYTES = 256 * 1024
 READ_BYTES = 1 << 20
 MAX_UPLOAD_BYTES = 64 << 20  # the client library holds an upload in memory
 _SILENCE = aiohttp.ClientTimeout(total=None, connect=10, sock_read=30)
-_NOT_HERE = frozenset({"external", "email", "space", "list", "canvas"})
+# Links, and Slack's own documents, which come as a page and not as what somebody made.
+_NOT_HERE = frozenset({"external", "email", "post", "space", "list", "canvas", "quip", "docs"})
 _GONE = frozenset({"tombstone", "hidden_by_limit"})
 
 

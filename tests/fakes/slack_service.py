@@ -33,6 +33,8 @@ from tests.fakes.slack_workspace import (
     Workspace,
 )
 
+_Answer = tuple[int, dict[str, str], Json | str]  # status, headers, body
+
 ACKNOWLEDGE_S = 3.0
 SIGN_IN_PAGE = "<!DOCTYPE html><html><title>Sign in | Slack</title></html>"
 
@@ -64,7 +66,8 @@ class SlackService(Workspace):
         super().__init__(burst=burst, now=now)
         self.calls: list[tuple[str, Json]] = []
         self.responses: list[Json] = []
-        self.refusals: deque[tuple[int, dict[str, str], Json | str]] = deque()
+        self.refusals: deque[_Answer] = deque()
+        self.answers: dict[str, _Answer] = {}  # to a method, for good
         self.http_url: str | None = None  # where events are sent instead of the socket
         self._sockets: list[web.WebSocketResponse] = []
         self._waiting: dict[str, asyncio.Future[Any]] = {}
@@ -118,9 +121,12 @@ class SlackService(Workspace):
 
     def limit_rate(self, times: int, *, retry_after_s: float) -> None:
         """The next calls are refused. Slack names whole seconds."""
-        wait = str(max(1, math.ceil(retry_after_s)))
+        self.refuse_until(str(max(1, math.ceil(retry_after_s))), times)
+
+    def refuse_until(self, retry_after: str, times: int = 1, **headers: str) -> None:
+        """The next calls are refused with that ``Retry-After``, as it stands."""
         body = {"ok": False, "error": "ratelimited"}
-        self.refusals += [(429, {"Retry-After": wait}, body)] * times
+        self.refusals += [(429, {"Retry-After": retry_after} | headers, body)] * times
 
     def fail(self, times: int) -> None:
         """The next calls are answered with 503, and not in JSON."""
@@ -246,14 +252,15 @@ class SlackService(Workspace):
 
     # --- Web API -----------------------------------------------------------------------------
 
-    # --- Web API -----------------------------------------------------------------------------
-
     async def _api(self, request: web.Request) -> web.Response:
         method = request.match_info["method"]
         given = await _arguments(request)
         self.calls.append((method, given))
+        told = self.answers.get(method)
         if self.refusals and method not in ("apps.connections.open", "auth.test"):
-            status, headers, body = self.refusals.popleft()
+            told = self.refusals.popleft()
+        if told is not None:
+            status, headers, body = told
             if isinstance(body, str):
                 return web.Response(status=status, headers=headers, text=body)
             return web.json_response(body, status=status, headers=headers)

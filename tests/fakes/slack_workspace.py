@@ -81,6 +81,7 @@ class Workspace:
         self.members: dict[str, set[str]] = {CHANNEL: {BOT}}
         self.tickets: set[str] = set()  # of sockets; each opens one
         self.tickets_lapse = False  # they are spent before they are used
+        self.line_url = ""  # of another host than the Web API's
         self._burst = burst
         self._posted: defaultdict[str, deque[float]] = defaultdict(deque)
         self._number = itertools.count(1)
@@ -112,7 +113,7 @@ class Workspace:
     def mention_of(self, message: Message, *files: Json) -> Json:
         return self.event("app_mention", message, *files)
 
-    def event(self, kind: str, message: Message, *files: Json, **more: Any) -> Json:
+    def event(self, kind: str, message: Message, /, *files: Json, **more: Any) -> Json:
         """The payload for a message: ``app_mention`` or ``message``."""
         event: Json = {
             "type": kind,
@@ -141,6 +142,7 @@ class Workspace:
             "event_id": f"Ev{next(self._number):08d}",
             "event_time": int(self.now()),
             "authorizations": [{"team_id": TEAM, "user_id": BOT, "is_bot": True}],
+            "is_ext_shared_channel": False,
             "event": event,
         }
 
@@ -210,7 +212,8 @@ class Workspace:
         ticket = str(uuid.uuid4())
         if not self.tickets_lapse:
             self.tickets.add(ticket)
-        return {"url": f"{self.url.replace('http', 'ws')}/link?ticket={ticket}&app_id={APP}"}
+        line = self.line_url or f"{self.url.replace('http', 'ws')}/link"
+        return {"url": f"{line}?ticket={ticket}&app_id={APP}"}
 
     def _chat_postmessage(self, given: Json) -> Json:
         fault = self._message_fault(given)

@@ -221,7 +221,12 @@ async def test_a_long_value_comes_back_whole(desk: Desk) -> None:
         {"bot_id": "B0OTHER"},
         {"subtype": "bot_message"},
         {"subtype": "message_changed"},
+        {"subtype": "message_changed", "user": None, "message": {"user": DEV, "text": "재기동"}},
+        {"subtype": "message_deleted", "user": None, "deleted_ts": "1.1", "hidden": True},
+        {"subtype": "message_replied", "user": None, "message": {"user": DEV}},
+        {"subtype": "thread_broadcast", "bot_id": "B0OTHER", "thread_ts": "1.1"},
         {"subtype": "channel_join"},
+        {"bot_profile": {"id": "B0OTHER"}},
         {"edited": {"user": DEV, "ts": "1.1"}},
         {"user": BOT},
         {"ts": "abc"},
@@ -238,8 +243,10 @@ async def test_what_is_nobodys_request_is_acknowledged_and_left(desk: Desk, more
 
 async def test_kinds_that_nobody_expects_are_acknowledged(desk: Desk) -> None:
     reaction = desk.service.event_callback({"type": "reaction_added", "user": DEV, "item": {}})
+    shared = {"type": "file_shared", "file_id": "F1", "user_id": DEV, "channel_id": CHANNEL}
     for payload in (
         reaction,
+        desk.service.event_callback(shared),  # its message tells of it as well
         {"type": "view_submission", "team": {"id": TEAM}, "user": {"id": DEV}, "view": {}},
         {"type": "block_actions", "team": {"id": TEAM}, "user": {"id": DEV}, "actions": []},
         {"type": "shortcut", "callback_id": "x", "team": {"id": TEAM}, "user": {"id": DEV}},
@@ -302,6 +309,17 @@ async def test_a_file_is_fetched_with_the_token(desk: Desk) -> None:
     assert [(f.name, f.size) for f in event.files] == [("예산 1.zip", 400_000)]
 
 
+async def test_a_snippet_is_a_file_like_any_other(desk: Desk) -> None:
+    text = {"mode": "snippet", "mimetype": "text/plain", "filetype": "text", "editable": True}
+    file = desk.service.share("설정.txt", "가=1\n".encode(), **text)
+    _, payload = mention(desk, "반영", file)
+    await desk.service.deliver(payload)
+    await until(lambda: desk.received)
+    event = desk.received[0]
+    assert isinstance(event, Mention)
+    assert [(f.name, f.size) for f in event.files] == [("설정.txt", 6)]
+
+
 async def test_a_file_whose_details_are_withheld_is_asked_for(desk: Desk) -> None:
     file = desk.service.share("a.zip", b"PK", file_access="check_file_info", url_private="")
     _, payload = mention(desk, "반영", {"id": file["id"], "file_access": "check_file_info"})
@@ -319,6 +337,8 @@ async def test_a_file_whose_details_are_withheld_is_asked_for(desk: Desk) -> Non
         ({"mode": "external", "url_private": "https://drive.example/x"}, None, "외부 링크"),
         ({"url_private_download": "http://127.0.0.1:9/steal"}, None, "외부 링크"),
         ({"mode": "tombstone"}, None, "삭제"),
+        ({"mode": "hidden_by_limit"}, None, "보관 기간"),
+        ({"mode": "quip", "mimetype": "application/vnd.slack-docs"}, None, "캔버스"),
         ({"size": 2 << 30}, None, "300"),
     ],
 )
@@ -414,10 +434,25 @@ async def test_a_short_wait_for_speed_is_the_clients_a_longer_one_the_queues(des
     desk.service.limit_rate(1, retry_after_s=1)
     await desk.adapter.post(plan_report(), PLACE, key="short")
     desk.service.limit_rate(2, retry_after_s=1)
+    assert await refused_wait(desk, "again") == 1
+    desk.service.limit_rate(1, retry_after_s=40)
+    assert await refused_wait(desk, "long") == 40
+
+
+async def test_a_time_to_come_again_may_be_a_date(desk: Desk) -> None:
+    """Slack names seconds; what stands between may not (RFC 9110, 10.2.3)."""
+    dates = {"Date": "Sun, 22 Nov 2026 03:00:00 GMT"}
+    desk.service.refuse_until("Sun, 22 Nov 2026 03:00:45 GMT", **dates)
+    assert await refused_wait(desk, "date") == 45
+    desk.service.refuse_until("soon")
+    assert await refused_wait(desk, "nonsense") == 30
+
+
+async def refused_wait(desk: Desk, key: str) -> float:
     with pytest.raises(OperationError) as refused:
-        await desk.adapter.post(plan_report(), PLACE, key="long")
+        await desk.adapter.post(plan_report(), PLACE, key=key)
     assert refused.value.code == "chat_unavailable"
-    assert refused.value.values["retry_after_s"] == "1"
+    return float(refused.value.values["retry_after_s"])
 
 
 async def test_slacks_own_limit_of_a_channel_is_waited_out() -> None:

@@ -17,7 +17,7 @@ from adapters.slack.socket_mode import keep_connected
 from bot.core.messenger_ports import Finding
 from tests.fakes.slack_driver import free_port, settings_for
 from tests.fakes.slack_service import SlackService
-from tests.fakes.slack_workspace import APP_TOKEN
+from tests.fakes.slack_workspace import APP_TOKEN, Json
 
 
 @pytest.fixture
@@ -50,16 +50,52 @@ async def test_a_line_whose_tickets_lapse_is_begun_anew(slack: SlackService) -> 
     assert slack.calls_of("apps.connections.open") >= asked + 2
 
 
-async def findings(settings: SlackSettings) -> dict[str, Finding]:
-    return {finding.name: finding async for finding in examine_slack(settings)}
+async def findings(settings: SlackSettings, origin: str | None = None) -> dict[str, Finding]:
+    return {finding.name: finding async for finding in examine_slack(settings, origin)}
 
 
 async def test_the_doctor_finds_a_good_setup_good(slack: SlackService) -> None:
     found = await findings(settings_for(slack, "socket"))
-    assert list(found) == ["slack/bot_token", "slack/scopes", "slack/app_token"]
+    assert list(found) == ["slack/bot_token", "slack/scopes", "slack/app_token", "slack/line"]
     assert all(each.well for each in found.values())
     assert "guardia" in found["slack/bot_token"].found
-    assert "/slack/events" in (await findings(settings_for(slack, "http")))["slack/http"].found
+    assert slack.connected == 0, "the doctor takes no events"
+
+
+async def test_the_doctor_asks_where_slack_reaches_the_bot(slack: SlackService) -> None:
+    settings = settings_for(slack, "http")
+    unsaid = (await findings(settings))["slack/endpoint"]
+    assert (unsaid.well, "web.public_origin" in unsaid.remedy) == (False, True)
+    nowhere = f"https://127.0.0.1:{free_port()}"
+    silent = (await findings(settings, nowhere))["slack/endpoint"]
+    assert (silent.well, f"{nowhere}/slack/events" in silent.found) == (False, True)
+    assert "Event Subscriptions" in silent.remedy
+
+
+async def test_the_doctor_says_that_the_line_is_barred(slack: SlackService) -> None:
+    slack.line_url = f"ws://127.0.0.1:{free_port()}/link"
+    line = (await findings(settings_for(slack, "socket")))["slack/line"]
+    assert (line.well, "wss-primary.slack.com" in line.remedy) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "word"),
+    [
+        (200, {"ok": False, "error": "account_inactive"}, "install it again"),
+        (200, {"ok": False, "error": "token_revoked"}, "install it again"),
+        (200, {"ok": False, "error": "invalid_auth"}, "GUARDIA_SLACK__BOT_TOKEN"),
+        (200, {"ok": False, "error": "not_authed"}, "GUARDIA_SLACK__BOT_TOKEN"),
+        (429, {"ok": False, "error": "ratelimited"}, "30"),
+        (503, "upstream connect error", "443"),
+    ],
+)
+async def test_the_doctor_tells_one_refusal_from_another(
+    slack: SlackService, status: int, answer: Json | str, word: str
+) -> None:
+    slack.answers["auth.test"] = (status, {"Retry-After": "30"}, answer)
+    [found] = (await findings(settings_for(slack, "socket"))).values()
+    assert not found.well
+    assert word in found.remedy
 
 
 @pytest.mark.parametrize(
