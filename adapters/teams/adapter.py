@@ -8,17 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from dataclasses import replace
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import structlog
 from aiohttp import web
 
-from adapters.teams.cards import activity_of, card_of, plain_text
-from adapters.teams.connector import Connector
+from adapters.teams.cards import (
+    MAX_CARD_BYTES,
+    SMALL_CARD_BYTES,
+    activity_of,
+    card_of,
+    plain_text,
+)
+from adapters.teams.connector import Connector, is_too_large
 from adapters.teams.credentials import BotCredentials
 from adapters.teams.door import CARD_ACTION, FILE_CONSENT, PATH, Answer, Door
 from adapters.teams.files import TeamsFiles
@@ -51,6 +57,7 @@ from bot.core.texts import Texts
 ACKNOWLEDGE_S = 2.0  # people are told after three that the app does not answer
 _REMEMBERED_EVENTS = 2_000
 _HTTP = aiohttp.ClientTimeout(total=10, connect=5)
+_T = TypeVar("_T")
 log = structlog.get_logger(__name__)
 
 
@@ -91,6 +98,7 @@ class TeamsAdapter:
         self._files = TeamsFiles(settings, files, self._session)
         self._references = References(settings, memory, clock)
         self._offers = Offers(self._connector, self._files, memory, texts=texts, clock=clock)
+        self._card_bytes = MAX_CARD_BYTES  # what the service has been found to take
         self._http: aiohttp.ClientSession | None = None
         self._receive: Receiver | None = None
         self._group: asyncio.TaskGroup | None = None
@@ -121,10 +129,12 @@ class TeamsAdapter:
 
     async def post(self, report: Report, to: ConversationRef, *, key: str) -> ConversationRef:
         """As the port."""
-        reference = await self._references.of(to)
-        shaped = await self._shaped(report, to, reference)
         kept = await self._memory.recall(ADAPTER, f"post:{key}")
-        place = _place_of(to.channel, kept) if kept else await self._posted(shaped, to, key)
+        if kept is None:
+            shaped, place = await self._fitting(lambda limit: self._posted(report, to, key, limit))
+        else:
+            limit = int(str(kept.get("limit", MAX_CARD_BYTES)))
+            shaped, place = await self._shaped(report, to, limit), _place_of(to.channel, kept)
         await self._offer_files(shaped.files, place, key)
         return place
 
@@ -135,19 +145,33 @@ class TeamsAdapter:
         reference = await self._references.of(message)
         # Not written out when too long: a progress card would leave a file behind each second.
         shaped = self._with_files_shown(report, message, reference)
-        await self._connector.update(
-            reference.service_url,
-            address_of(message),
-            message.message,
-            activity_of(shaped, self._texts),
+        place, message_id = address_of(message), message.message
+        await self._fitting(
+            lambda limit: self._connector.update(
+                reference.service_url, place, message_id, activity_of(shaped, self._texts, limit)
+            )
         )
-        await self._offer_files(report.files, message, message.message)
+        await self._offer_files(report.files, message, message_id)
 
     # --- going out ---------------------------------------------------------------------------
 
-    async def _posted(self, report: Report, to: ConversationRef, key: str) -> ConversationRef:
+    async def _fitting(self, send: Callable[[int], Awaitable[_T]]) -> _T:
+        """Send within the service's limit of today, or, where it takes less, in a smaller card."""
+        try:
+            return await send(self._card_bytes)
+        except OperationError as error:
+            if not is_too_large(error) or self._card_bytes == SMALL_CARD_BYTES:
+                raise
+        log.warning("teams_takes_less", bytes=SMALL_CARD_BYTES)
+        self._card_bytes = SMALL_CARD_BYTES
+        return await send(SMALL_CARD_BYTES)
+
+    async def _posted(
+        self, report: Report, to: ConversationRef, key: str, limit: int
+    ) -> tuple[Report, ConversationRef]:
         reference = await self._references.of(to)
-        message = activity_of(report, self._texts)
+        shaped = await self._shaped(report, to, limit)
+        message = activity_of(shaped, self._texts, limit)
         service = reference.service_url
         if to.thread is None and reference.kind == "channel":
             posted = await self._connector.open_thread(service, to.channel, message)
@@ -155,14 +179,15 @@ class TeamsAdapter:
         else:
             posted = await self._connector.send(service, address_of(to), message)
             place = replace(to, message=posted)
-        value = {"thread": place.thread, "message": place.message}
+        value = {"thread": place.thread, "message": place.message, "limit": limit}
         await self._memory.keep(ADAPTER, f"post:{key}", value, at=self._clock.now())
-        return place
+        return shaped, place
 
-    async def _shaped(self, report: Report, to: ConversationRef, reference: Reference) -> Report:
+    async def _shaped(self, report: Report, to: ConversationRef, limit: int) -> Report:
         """What a card cannot hold goes along as a file."""
+        reference = await self._references.of(to)
         shaped = self._with_files_shown(report, to, reference)
-        if card_of(shaped, self._texts)[1]:
+        if card_of(shaped, self._texts, limit)[1]:
             return shaped
         whole = replace(report, files=(*report.files, await self._written_out(report)))
         return self._with_files_shown(whole, to, reference)
@@ -202,7 +227,8 @@ class TeamsAdapter:
         if self._group is None or self._receive is None:
             return Answer(HTTPStatus.SERVICE_UNAVAILABLE)
         sender = sender_of(activity, self._settings.tenant_id.lower())
-        if sender is None:
+        if sender is None:  # a bot, a connector, or a meeting's guest, whose id is not for good
+            log.info("teams_sender_has_no_directory_id", type=activity.type)
             return Answer()
         event_id = event_id_of(activity)
         task = self._events.get(event_id)

@@ -19,11 +19,13 @@ from msrest.exceptions import ClientException
 from adapters.teams.credentials import TIMEOUT_S, BotCredentials
 from adapters.teams.settings import TeamsSettings, origin_of
 from bot.core.errors import OperationError
+from bot.core.retry_after import retry_after_s
 
 # https://learn.microsoft.com/microsoftteams/platform/bots/how-to/rate-limit: these are worth
 # another try, at a random moment, so that many bots do not come back together.
 _AT_ONCE = frozenset({412, 500, 502, 503, 504})
 _THROTTLED = 429
+_TOO_LARGE = 413
 _TRIES = 3  # then the queue takes over, which waits longer
 _JITTER_S = (0.05, 0.4)
 _THROTTLED_S = (1.0, 3.0)  # where the service names no time
@@ -101,6 +103,11 @@ class Connector:
         return client
 
 
+def is_too_large(error: OperationError) -> bool:
+    """Whether a message was refused for its size alone."""
+    return error.code == "teams_refused" and error.values["status"] == str(_TOO_LARGE)
+
+
 def _activity(message: Mapping[str, object], bot_id: str) -> Activity:
     activity = Activity().deserialize(dict(message))
     activity.from_property = {"id": bot_id}
@@ -126,7 +133,7 @@ def _translated(error: ErrorResponseException) -> OperationError:
     if status in _AT_ONCE:
         return OperationError("chat_unavailable", adapter="teams")
     if status == _THROTTLED:
-        wait = _retry_after_s(error.response.headers)
+        wait = _wait_s(error.response.headers)
         return OperationError("chat_unavailable", adapter="teams", retry_after_s=wait)
     code = getattr(getattr(error.error, "error", None), "code", None) or "?"
     if status == 404 and code == _GONE:
@@ -134,9 +141,9 @@ def _translated(error: ErrorResponseException) -> OperationError:
     return OperationError("teams_refused", status=status, reason=code)
 
 
-def _retry_after_s(headers: Mapping[str, str]) -> float:
-    told = str(headers.get("Retry-After", ""))
-    wait = int(told) + _random(_JITTER_S) if told.isdecimal() else _random(_THROTTLED_S)
+def _wait_s(headers: Mapping[str, str]) -> float:
+    told = retry_after_s(headers)
+    wait = _random(_THROTTLED_S) if told is None else told + _random(_JITTER_S)
     return round(wait, 2)
 
 

@@ -60,7 +60,8 @@ class Door:
         except OperationError as error:
             log.warning("teams_request_unchecked", code=error.code)
             return web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE)
-        except (ValidationError, ValueError, RecursionError, web.RequestPayloadError):
+        except (ValidationError, ValueError, RecursionError, web.RequestPayloadError) as error:
+            log.warning("teams_request_malformed", error=type(error).__name__)
             return web.Response(status=HTTPStatus.BAD_REQUEST)
         answer = await self._take(activity)
         if activity.type == "invoke":
@@ -70,7 +71,8 @@ class Door:
     def _invoke_response(self, activity: Activity, answer: Answer) -> web.Response:
         # By hand: the SDK answers with an empty body, and Teams then sends the press once more.
         if activity.name == FILE_CONSENT:
-            return web.json_response({}, status=answer.status)
+            failed = answer.status >= HTTPStatus.BAD_REQUEST
+            return web.json_response({}, status=answer.status if failed else HTTPStatus.OK)
         if activity.name != CARD_ACTION:
             return web.json_response({}, status=HTTPStatus.NOT_IMPLEMENTED)
         return web.json_response(self._card_answer(answer))

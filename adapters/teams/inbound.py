@@ -11,9 +11,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from bot.core.domain.conversation import (
@@ -26,18 +26,24 @@ from bot.core.domain.conversation import (
     ReceivedFile,
 )
 from bot.core.domain.people import ExternalId
-from bot.core.inbound_text import clean_name, clean_text, slash_command
+from bot.core.inbound_text import CALL_ENDING, clean_name, clean_text, slash_command
 
 ADAPTER = "teams"
 DATA = "guardia"  # the name in a button's data under which ours lies
 FILE_INFO = "application/vnd.microsoft.teams.file.download.info"
 MAX_TEXT_CHARACTERS = 20_000
 MAX_FILES = 10  # Teams lets people attach ten to one message
+_TAGS = re.compile(r"</?(?:at|attachment)\b[^>]*>", re.IGNORECASE)
 _FILE_IN_CHANNEL = re.compile(r"<attachment[\s>]", re.IGNORECASE)
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="ignore", alias_generator=to_camel, frozen=True)
+
+
+def _or_none(value: Any) -> Any:
+    """A list that Teams leaves empty may come as null."""
+    return () if value is None else value
 
 
 class _Account(_Part):
@@ -66,16 +72,23 @@ class Activity(_Part):
     """Of an activity, what we look at."""
 
     type: str
-    id: str = Field(min_length=1, max_length=500)
+    id: str = Field(default="", max_length=500)
     name: str | None = None
     service_url: str
     sender: _Account = Field(alias="from")
     conversation: _Conversation
     text: str | None = None
-    attachments: tuple[_Attachment, ...] = ()
-    entities: tuple[_Entity, ...] = ()
+    attachments: Annotated[tuple[_Attachment, ...], BeforeValidator(_or_none)] = ()
+    entities: Annotated[tuple[_Entity, ...], BeforeValidator(_or_none)] = ()
     reply_to_id: str | None = None
     value: Any = None
+
+    @model_validator(mode="after")
+    def _named(self) -> Activity:
+        """What is done once has to have a name; of what only happens, Teams may give none."""
+        if not self.id and self.type in ("message", "invoke"):
+            raise ValueError("id: missing")
+        return self
 
     @property
     def kind(self) -> str:
@@ -253,12 +266,20 @@ def _is_mention(entity: _Entity, bot_id: str) -> bool:
 
 
 def _without_mentions(activity: Activity, bot_id: str) -> str:
-    """The text without the bot's own name. Of other mentions the word stays."""
+    """The text without the bot's own name, once for each time that it is called: a name of two
+    words comes as two mentions (microsoft/botbuilder-js#4379). Of other mentions the word stays."""
     text = activity.text or ""
     for entity in activity.entities:
-        if _is_mention(entity, bot_id) and entity.text:
-            text = text.replace(entity.text, " ")
-    return html.unescape(re.sub(r"</?at[^>]*>", "", text)).replace("\xa0", " ")
+        if _is_mention(entity, bot_id) and (name := _name_in(entity)):
+            called = rf"<at\b[^>]*>{re.escape(name)}</at>{CALL_ENDING}"
+            text = re.sub(called, " ", text, flags=re.IGNORECASE)
+    return html.unescape(_TAGS.sub("", text)).replace("\xa0", " ")
+
+
+def _name_in(entity: _Entity) -> str:
+    """The bot's name as this mention has it."""
+    told = entity.text or (entity.mentioned or {}).get("name")
+    return _TAGS.sub("", told) if isinstance(told, str) else ""
 
 
 def _offered(attachments: Sequence[_Attachment]) -> tuple[OfferedFile, ...]:

@@ -89,6 +89,7 @@ class TeamsService:
         self.keys_down = False
         self.endorsements = ["msteams", "webchat"]
         self.messages: dict[str, Stored] = {}
+        self.max_message_bytes = MAX_MESSAGE_BYTES
         self.roster: set[str] = {TEAM_CHANNEL}
         self.bot_url = ""
         self.counts: dict[str, int] = defaultdict(int)
@@ -96,6 +97,7 @@ class TeamsService:
         self.trouble: deque[_Trouble] = deque()
         self.files: dict[str, bytes] = {}
         self.uploads: dict[str, bytearray] = {}
+        self.lapsed: set[str] = set()  # upload sessions that are over
         self.agree = True
         self._issued: set[str] = set()
         self._recent: dict[str, deque[float]] = defaultdict(deque)
@@ -177,6 +179,7 @@ class TeamsService:
         """An activity of a person, as Teams words it. ``person`` is a directory object id."""
         channel = conversation.partition(";")[0]
         kind = "personal" if channel.startswith("a:") else "channel"
+        kind = "groupChat" if channel.endswith("@thread.v2") else kind
         data: dict[str, Any] = {"tenant": {"id": TENANT}}
         if kind == "channel":
             data |= {"channel": {"id": channel}, "team": {"id": "19:team@thread.tacv2"}}
@@ -191,7 +194,7 @@ class TeamsService:
             "conversation": {
                 "id": conversation,
                 "conversationType": kind,
-                "isGroup": kind == "channel",
+                "isGroup": kind != "personal",
                 "tenantId": TENANT,
             },
             "channelData": data,
@@ -342,7 +345,7 @@ class TeamsService:
             return _error(429, "Throttled", {"Retry-After": "1"})
         text = await request.text()
         body = json.loads(text) if text else {}
-        if len(json.dumps(body, ensure_ascii=False).encode("utf-16-le")) > MAX_MESSAGE_BYTES:
+        if len(json.dumps(body, ensure_ascii=False).encode("utf-16-le")) > self.max_message_bytes:
             return _error(413, "MessageSizeTooBig")
         if conversation and conversation.partition(";")[0] not in self.roster:
             return _error(403, "BotNotInConversationRoster")
@@ -380,6 +383,8 @@ class TeamsService:
     async def _upload(self, request: web.Request) -> web.Response:
         if "Authorization" in request.headers:
             self.counts["token_leaked"] += 1
+        if request.match_info["id"] in self.lapsed:
+            return _error(404, "itemNotFound")
         taken = self.uploads.setdefault(request.match_info["id"], bytearray())
         unit, _, told = request.headers.get("Content-Range", "").partition(" ")
         span, _, size = told.partition("/")

@@ -129,8 +129,60 @@ async def test_a_sender_without_a_directory_id_is_not_heard(world: TeamsWorld) -
     assert (answer.status, world.received) == (200, [])
 
 
-async def test_a_message_without_words_or_files_is_nothing(world: TeamsWorld) -> None:
-    assert (await say(world, text="", type="messageReaction")).status == 200
+async def test_a_group_chat_is_one_conversation_and_only_a_call_is_for_the_bot(
+    world: TeamsWorld,
+) -> None:
+    chat = "19:meeting_abc@thread.v2"
+    world.service.roster |= {chat}
+    for fields in (AT_BOT, {"text": "느리네요"}):
+        await world.service.deliver(world.service.activity(chat, LEE, **fields))
+    called, overheard = world.received
+    assert (type(called), type(overheard)) == (Mention, Chat)
+    assert called.conversation.thread == called.conversation.channel == chat
+    place = await world.adapter.post(ASK, replace(called.conversation, message=None), key="k")
+    assert world.service.messages[place.message or ""].conversation == chat
+
+
+@pytest.mark.parametrize(
+    "happened",
+    [
+        {"type": "messageReaction", "reactionsAdded": [{"type": "like"}], "replyToId": "1001"},
+        {"type": "messageUpdate", **AT_BOT, "channelData": {"eventType": "editMessage"}},
+        {"type": "messageDelete", "channelData": {"eventType": "softDeleteMessage"}},
+        {"type": "installationUpdate", "action": "add"},
+        {"type": "typing", "id": None, "text": None, "entities": None, "attachments": None},
+        {
+            "type": "conversationUpdate",
+            "membersAdded": [{"id": BOT}, {"id": "29:x", "aadObjectId": LEE}],
+            "channelData": {"eventType": "teamMemberAdded"},
+        },
+        {
+            "type": "conversationUpdate",
+            "from": {
+                "id": "29:1wR7IdIRIoerMIWbewMi75JA3scaMuxvFon9eRQW2Nix5loMDo0362st2IaRVRirPZBv1"
+            },
+            "channelData": {"eventType": "channelRenamed", "channel": {"name": "운영"}},
+        },
+        {"type": "message", "text": "", "entities": None, "attachments": None},
+    ],
+)
+async def test_what_only_happens_in_a_room_is_taken_and_is_nobodys_request(
+    world: TeamsWorld, happened: dict[str, Any]
+) -> None:
+    tenant = {"tenant": {"id": TENANT}}
+    data = {"channelData": tenant | happened.get("channelData", {})}
+    activity = world.service.activity(TEAM_CHANNEL, LEE, **(happened | data))
+    activity = {
+        name: value for name, value in activity.items() if value is not None or name != "id"
+    }
+    assert (await world.service.deliver(activity)).status == 200
+    assert (world.received, world.service.messages) == ([], {})
+
+
+async def test_a_request_without_a_name_is_malformed(world: TeamsWorld) -> None:
+    said = world.service.activity(TEAM_CHANNEL, LEE, **AT_BOT)
+    del said["id"]
+    assert (await world.service.deliver(said)).status == 400
     assert world.received == []
 
 
@@ -338,6 +390,14 @@ async def test_a_throttled_call_says_when_to_come_again(world: TeamsWorld) -> No
     assert 7 <= float(error.value.values["retry_after_s"]) < 8
 
 
+async def test_a_time_to_come_again_may_be_a_date(world: TeamsWorld) -> None:
+    now, later = "Sun, 22 Nov 2026 03:00:00 GMT", "Sun, 22 Nov 2026 03:00:07 GMT"
+    world.service.fail(1, status=429, Retry_After=later, Date=now)
+    with pytest.raises(OperationError) as error:
+        await world.adapter.post(ASK, CHANNEL, key="k")
+    assert 7 <= float(error.value.values["retry_after_s"]) < 8
+
+
 async def test_without_a_retry_after_the_next_try_is_at_a_random_moment(world: TeamsWorld) -> None:
     waits = set()
     for _ in range(3):
@@ -365,6 +425,38 @@ async def test_a_report_that_is_too_long_is_cut_and_goes_along_whole(world: Team
     whole = await world.parts.files.read(digest, 0, 1 << 20)
     assert lines[0] in whole.decode()
     assert lines[-1] in whole.decode()
+
+
+@pytest.mark.parametrize("limit_kb", [40, 28])
+async def test_where_teams_takes_less_than_it_says_the_report_still_comes_whole(
+    world: TeamsWorld, limit_kb: int
+) -> None:
+    """What the service's documents have called the limit before."""
+    world.service.max_message_bytes = limit_kb * 1024
+    lines = tuple(f"{number:05} 로그 한 줄입니다 " + "가" * 200 for number in range(80))
+    report = replace(ASK, sections=(Lines(lines=lines),))
+    place = await world.adapter.post(report, replace(CHANNEL, thread="1001"), key="k")
+    actions = actions_of(card_of_only_message(world))
+    whole = await world.parts.files.read(
+        actions["전체 내용.txt"]["url"].rpartition("/")[2], 0, 1 << 20
+    )
+    assert lines[0] in whole.decode()
+    assert {"1번", "취소"} <= set(actions)
+    await world.adapter.edit(replace(report, title="끝났습니다."), place)
+    assert world.service.messages[place.message or ""].revision == 2
+    # In the next life the service is asked anew.
+    await world.stop_bot()
+    await world.start_bot()
+    assert await world.adapter.post(report, replace(CHANNEL, thread="1001"), key="k") == place
+    await world.adapter.edit(report, place)
+    assert world.service.messages[place.message or ""].revision == 3
+
+
+async def test_a_message_that_no_card_can_hold_is_refused_as_such(world: TeamsWorld) -> None:
+    world.service.max_message_bytes = 1024
+    with pytest.raises(OperationError) as error:
+        await world.adapter.post(ASK, CHANNEL, key="k")
+    assert (error.value.code, error.value.values["status"]) == ("teams_refused", "413")
 
 
 async def test_a_long_progress_card_leaves_no_files_behind(world: TeamsWorld) -> None:
@@ -409,6 +501,39 @@ async def test_a_file_is_not_sent_to_another_host(world: TeamsWorld) -> None:
     await world.service.deliver(_agreed(world, consent, "https://evil.test/uploads/u1"))
     assert world.service.uploads == {}
     assert "허용되지 않은 위치" in " ".join(_all_words(world))
+
+
+async def test_a_file_that_is_declined_is_not_sent_and_the_question_goes(world: TeamsWorld) -> None:
+    consent = await _offered(world, b"secret")
+    content = consent.activity["attachments"][0]["content"]
+    value = {"type": "fileUpload", "action": "decline", "context": content["declineContext"]}
+    declined = _agreed(world, consent, "") | {"value": value}
+    answer = await world.service.deliver(declined)
+    assert (answer.status, world.service.uploads) == (200, {})
+    assert consent.deleted
+    assert "OneDrive" not in " ".join(_all_words(world))
+
+
+async def test_a_place_for_the_file_that_has_lapsed_is_said_and_the_file_can_be_taken_again(
+    world: TeamsWorld,
+) -> None:
+    consent = await _offered(world, b"report")
+    world.service.lapsed = {"u1"}
+    await world.service.deliver(_agreed(world, consent, f"{world.service.origin}/uploads/u1"))
+    assert "OneDrive에 저장하지 못했습니다" in " ".join(_all_words(world))
+    assert not consent.deleted
+    await world.service.deliver(_agreed(world, consent, f"{world.service.origin}/uploads/u2"))
+    assert bytes(world.service.uploads["u2"]) == b"report"
+    assert consent.deleted
+
+
+async def test_an_offer_that_nobody_remembers_is_said_to_be_over(world: TeamsWorld) -> None:
+    consent = await _offered(world, b"report")
+    much_later = world.parts.clock.now() + timedelta(days=365)
+    await world.parts.memory.forget("teams", before=much_later)
+    await world.service.deliver(_agreed(world, consent, f"{world.service.origin}/uploads/u1"))
+    assert "이미 끝난 파일 요청입니다" in " ".join(_all_words(world))
+    assert world.service.uploads == {}
 
 
 async def test_a_made_up_offer_gives_no_file(world: TeamsWorld) -> None:

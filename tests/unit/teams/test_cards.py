@@ -8,7 +8,14 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.teams.cards import MAX_CARD_BYTES, activity_of, card_of, plain_text, size_of
+from adapters.teams.cards import (
+    MAX_CARD_BYTES,
+    SMALL_CARD_BYTES,
+    activity_of,
+    card_of,
+    plain_text,
+    size_of,
+)
 from bot.core.domain.report import (
     Button,
     ButtonStyle,
@@ -65,16 +72,16 @@ REPORTS = st.builds(
 )
 
 
-def made(report: Report) -> tuple[dict[str, Any], bool]:
-    card, whole = card_of(report, TEXTS)
+def made(report: Report, limit: int = MAX_CARD_BYTES) -> tuple[dict[str, Any], bool]:
+    card, whole = card_of(report, TEXTS, limit)
     return dict(card), whole
 
 
 @settings(max_examples=60, deadline=None)
-@given(REPORTS)
-def test_every_report_fits_into_a_message_with_its_buttons(report: Report) -> None:
-    card, whole = made(report)
-    assert size_of(card) <= MAX_CARD_BYTES
+@given(REPORTS, st.sampled_from([MAX_CARD_BYTES, SMALL_CARD_BYTES]))
+def test_every_report_fits_into_a_message_with_its_buttons(report: Report, limit: int) -> None:
+    card, whole = made(report, limit)
+    assert size_of(card) <= limit
     assert len(actions_of(card)) == len(report.buttons) + 1
     primary = [a for a in card["actions"] if a.get("mode") != "secondary"]
     assert len(primary) <= 6
