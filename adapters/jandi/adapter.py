@@ -32,6 +32,7 @@ from bot.core.domain.report import Report, Tone
 from bot.core.errors import GuardiaError, OperationError
 from bot.core.messenger_ports import MessengerMemory
 from bot.core.ports import Capabilities, Clock, Receiver
+from bot.core.retry_after import retry_after_s
 from bot.core.texts import Texts
 
 PATH = "/jandi/events"
@@ -121,7 +122,8 @@ class JandiAdapter:
                 log.warning("jandi_token_refused", remote=request.remote)
                 return _refused(HTTPStatus.UNAUTHORIZED)
             posted = Posted.model_validate_json(body)
-        except (ValidationError, web.RequestPayloadError):
+        except (ValidationError, web.RequestPayloadError) as error:
+            log.warning("jandi_message_malformed", fields=_fields_of(error))
             return _refused(HTTPStatus.BAD_REQUEST)
         except _TooLargeError:
             return _refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
@@ -129,7 +131,8 @@ class JandiAdapter:
             log.warning("jandi_message_stale", topic=topic, at=posted.createdAt.isoformat())
             return _refused(HTTPStatus.UNAUTHORIZED)
         if not writer_of(posted):
-            return _refused(HTTPStatus.BAD_REQUEST)
+            log.warning("jandi_writer_unnamed", topic=topic)
+            return _said(reply_of(self._texts.say("jandi.who"), Tone.WARNING))
         return await self._acknowledged(to_mention(posted, topic=topic, team=self._settings.team))
 
     async def _acknowledged(self, mention: Mention) -> web.Response:
@@ -139,7 +142,7 @@ class JandiAdapter:
         delivery.add_done_callback(self._deliveries.discard)
         done, _ = await asyncio.wait({delivery}, timeout=_ACKNOWLEDGE_S)
         if done and not delivery.result():
-            return web.json_response(self._trouble(), headers={"Accept": HEADERS["Accept"]})
+            return _said(self._trouble())
         if not done:
             delivery.add_done_callback(lambda late: self._own_up(late, mention))
         # Nothing is said here: the answer comes as a message of its own.
@@ -207,6 +210,18 @@ async def _bounded(request: web.Request) -> bytes:
     return body
 
 
+def _said(reply: Json) -> web.Response:
+    """Jandi posts it into the topic."""
+    return web.json_response(reply, headers={"Accept": HEADERS["Accept"]})
+
+
+def _fields_of(error: ValidationError | web.RequestPayloadError) -> list[str]:
+    """Which fields are not as they should be; never what is in them."""
+    if not isinstance(error, ValidationError):
+        return []
+    return [".".join(str(part) for part in each["loc"]) for each in error.errors()]
+
+
 def _refused(status: HTTPStatus) -> web.Response:
     return web.json_response({"error": status.phrase}, status=status)
 
@@ -218,8 +233,8 @@ def _check(response: aiohttp.ClientResponse) -> None:
         OperationError: ``chat_unavailable``, or ``jandi_refused`` with Jandi's status.
     """
     if response.status == HTTPStatus.TOO_MANY_REQUESTS:
-        after = response.headers.get("Retry-After", "")
-        wait = int(after) if after.isdecimal() else _WAIT_S
+        told = retry_after_s(response.headers)
+        wait = _WAIT_S if told is None else told
         raise OperationError("chat_unavailable", adapter=ADAPTER, retry_after_s=wait)
     if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise OperationError("chat_unavailable", adapter=ADAPTER)

@@ -34,16 +34,15 @@ class Writer(BaseModel):
 
 
 class Posted(BaseModel):
-    """A message as Jandi posts it; what is not named here is ignored."""
+    """A message as Jandi posts it; what is not named here is ignored. Token, text and time are all
+    that it has to have: older webhooks send a writer's name and nothing else of them."""
 
     model_config = ConfigDict(extra="ignore")
 
     token: str = Field(max_length=200)
     text: str = Field(max_length=20_000)
-    keyword: str = Field(default="", max_length=200)
-    data: str = Field(default="", max_length=20_000)
     createdAt: AwareDatetime  # noqa: N815 - Jandi's name for it
-    writer: Writer = Writer()
+    writer: Writer | None = None
     writerEmail: str | None = Field(default=None, max_length=320)  # noqa: N815 - likewise
 
 
@@ -86,9 +85,10 @@ def to_mention(posted: Posted, *, topic: str, team: str) -> Mention:
 
 def writer_of(posted: Posted) -> str:
     """Jandi's immutable id of the writer; the address of their account where it sends no id."""
-    if posted.writer.id is not None:
-        return str(posted.writer.id).strip()[:100]
-    return (posted.writer.email or posted.writerEmail or "").strip().lower()
+    writer = posted.writer or Writer()
+    if writer.id is not None:
+        return str(writer.id).strip()[:100]
+    return (writer.email or posted.writerEmail or "").strip().lower()
 
 
 def words_of(posted: Posted) -> str:

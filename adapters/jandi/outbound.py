@@ -49,13 +49,19 @@ _Block = tuple[str, str]  # title, description
 
 def messages_of(report: Report, texts: Texts) -> list[Json]:
     """The report as messages, each within the limits, in the order to be posted."""
-    first = MAX_CHARACTERS - _ROOM - len(_title(report))
-    pages = list(_pages(list(_blocks(report, texts)), first))
+    room = MAX_CHARACTERS - _ROOM - len(_title(report))
+    pages = list(_pages(list(_blocks(report, texts)), room))
     if len(pages) > _MOST_MESSAGES:
-        told = ("", texts.say("jandi.cut", count=len(pages) - _MOST_MESSAGES + 1))
         # Where one goes on is what people need: it must not be what is cut off.
-        pages = [*pages[: _MOST_MESSAGES - 1], [told, *_links(report)]]
+        links = list(_links(report))
+        on = list(_pages([_cut(len(pages), texts), *links], room))
+        kept = max(_MOST_MESSAGES - len(on), 1)
+        pages = [*pages[:kept], *_pages([_cut(len(pages) - kept, texts), *links], room)]
     return [_message(report, page, number, len(pages)) for number, page in enumerate(pages, 1)]
+
+
+def _cut(count: int, texts: Texts) -> _Block:
+    return "", texts.say("jandi.cut", count=count)
 
 
 def reply_of(text: str, tone: Tone = Tone.NEUTRAL) -> Json:
@@ -139,7 +145,9 @@ def _one_line(text: str) -> str:
 
 
 def _title(report: Report) -> str:
-    return _plain(report.title[:_TITLE_CHARACTERS])
+    """Jandi takes no message without a body."""
+    said = (text for text in (report.title, report.summary) if text.strip())
+    return _plain(next(said, "GUARDiA")[:_TITLE_CHARACTERS])
 
 
 def _plain(text: str) -> str:
@@ -171,7 +179,7 @@ def _pages(blocks: Sequence[_Block], room: int) -> Iterator[list[_Block]]:
 
 
 def _pieces(block: _Block, room: int) -> Iterator[_Block]:
-    title, text = block
+    title, text = block[0][:_TITLE_CHARACTERS], block[1]
     room -= len(title)
     while len(text) > room:
         cut = text.rfind("\n", room // 2, room)

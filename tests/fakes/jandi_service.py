@@ -65,7 +65,7 @@ class JandiService:
         self.refusals: list[tuple[int, str]] = []
         self.most_a_minute = most_a_minute
         self._numbers = itertools.count(1)
-        self._limited: list[float] = []
+        self._limited: list[dict[str, str]] = []
         self._failing = 0
         # Bound before it listens: settings want an address before there is a running loop.
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -103,7 +103,11 @@ class JandiService:
 
     def limit_rate(self, times: int, *, retry_after_s: float) -> None:
         """Refuse the next calls with 429."""
-        self._limited += [retry_after_s] * times
+        self.refuse_until(str(round(retry_after_s)), times)
+
+    def refuse_until(self, retry_after: str, times: int = 1, **headers: str) -> None:
+        """Refuse the next calls with that ``Retry-After``, as it stands."""
+        self._limited += [{"Retry-After": retry_after} | headers] * times
 
     def fail(self, times: int) -> None:
         """Answer the next calls with 503."""
@@ -132,8 +136,7 @@ class JandiService:
             self._failing -= 1
             return self._refuse(503, "unavailable")
         if self._limited:
-            after = {"Retry-After": str(round(self._limited.pop(0)))}
-            return self._refuse(429, "too many", headers=after)
+            return self._refuse(429, "too many", headers=self._limited.pop(0))
         return None
 
     def _unfit(self, request: web.Request, topic: Topic | None) -> web.Response | None:
