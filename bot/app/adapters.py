@@ -1,8 +1,11 @@
 """The messengers besides our own room: one line each.
 
 Owns: the table, and what every adapter is made from. Adding a messenger is its folder under
-``adapters/``, its line in ``MESSENGERS`` and its section in the settings.
+``adapters/``, its line in ``MESSENGERS`` with how it is made, and its section in the settings. Its
+code is imported when it is asked for: the client libraries of messengers that a site does not have
+would cost each start and each command a fifth of its time.
 """
+# ruff: noqa: PLC0415 - see above
 
 from __future__ import annotations
 
@@ -14,12 +17,6 @@ from typing import Protocol, runtime_checkable
 import structlog
 from aiohttp import web
 
-from adapters.jandi.adapter import JandiAdapter
-from adapters.jandi.checks import examine_jandi
-from adapters.slack.adapter import SlackAdapter
-from adapters.slack.checks import examine_slack
-from adapters.teams.adapter import TeamsAdapter
-from adapters.teams.checks import examine_teams
 from bot.app.settings import GuardiaSettings
 from bot.core.degradation import Place, degraded
 from bot.core.domain.conversation import ConversationRef
@@ -49,15 +46,21 @@ class MessengerParts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Messenger:
-    """One messenger: what can it do, does the site have it, how is it made, how does ``guardia
-    doctor`` see it."""
+class Loaded:
+    """A messenger's code: what can it do, how is it made, how does ``guardia doctor`` see it."""
 
-    name: str
     capabilities: Capabilities
-    enabled: Callable[[GuardiaSettings], bool]
     open: Callable[[MessengerParts], Adapter]
     examine: Callable[[GuardiaSettings], AsyncIterator[Finding]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Messenger:
+    """One messenger, and whether the site has it, which is known without its code."""
+
+    name: str
+    enabled: Callable[[GuardiaSettings], bool]
+    load: Callable[[], Loaded]
 
 
 @runtime_checkable
@@ -68,11 +71,12 @@ class Mounted(Protocol):
         """Add its routes."""
 
 
-MESSENGERS: tuple[Messenger, ...] = (
-    Messenger(
-        name="slack",
+def _slack() -> Loaded:
+    from adapters.slack.adapter import SlackAdapter
+    from adapters.slack.checks import examine_slack
+
+    return Loaded(
         capabilities=SlackAdapter.capabilities,
-        enabled=lambda settings: settings.slack.enabled,
         open=lambda parts: SlackAdapter(
             parts.settings.slack,
             files=parts.files,
@@ -80,12 +84,16 @@ MESSENGERS: tuple[Messenger, ...] = (
             texts=parts.texts,
             clock=parts.clock,
         ),
-        examine=lambda settings: examine_slack(settings.slack),
-    ),
-    Messenger(
-        name="teams",
+        examine=lambda settings: examine_slack(settings.slack, settings.web.public_origin),
+    )
+
+
+def _teams() -> Loaded:
+    from adapters.teams.adapter import TeamsAdapter
+    from adapters.teams.checks import examine_teams
+
+    return Loaded(
         capabilities=TeamsAdapter.capabilities,
-        enabled=lambda settings: settings.teams.enabled,
         open=lambda parts: TeamsAdapter(
             settings=parts.settings.teams,
             files=parts.files,
@@ -95,22 +103,32 @@ MESSENGERS: tuple[Messenger, ...] = (
             clock=parts.clock,
         ),
         examine=lambda settings: examine_teams(settings.teams, settings.web.public_origin),
-    ),
-    Messenger(
-        name="jandi",
+    )
+
+
+def _jandi() -> Loaded:
+    from adapters.jandi.adapter import JandiAdapter
+    from adapters.jandi.checks import examine_jandi
+
+    return Loaded(
         capabilities=JandiAdapter.capabilities,
-        enabled=lambda settings: settings.jandi.enabled,
         open=lambda parts: JandiAdapter(
             parts.settings.jandi, memory=parts.memory, texts=parts.texts, clock=parts.clock
         ),
         examine=lambda settings: examine_jandi(settings.jandi, settings.console_url),
-    ),
+    )
+
+
+MESSENGERS: tuple[Messenger, ...] = (
+    Messenger(name="slack", enabled=lambda settings: settings.slack.enabled, load=_slack),
+    Messenger(name="teams", enabled=lambda settings: settings.teams.enabled, load=_teams),
+    Messenger(name="jandi", enabled=lambda settings: settings.jandi.enabled, load=_jandi),
 )
 
 
 def open_messengers(parts: MessengerParts) -> tuple[Adapter, ...]:
     """The adapters of the messengers that this site has."""
-    return tuple(each.open(parts) for each in MESSENGERS if each.enabled(parts.settings))
+    return tuple(each.load().open(parts) for each in MESSENGERS if each.enabled(parts.settings))
 
 
 async def forget_old(memory: MessengerMemory, names: Iterable[str], clock: Clock) -> None:

@@ -48,7 +48,7 @@ async def examine(settings: GuardiaSettings, messenger: str | None = None) -> As
             yield check
     for each in MESSENGERS:
         if each.name == messenger or (messenger is None and each.enabled(settings)):
-            async for check in each.examine(settings):
+            async for check in each.load().examine(settings):
                 yield check
 
 

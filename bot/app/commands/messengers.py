@@ -26,7 +26,7 @@ _BY = {
 
 def capabilities() -> dict[str, Capabilities]:
     """Every adapter's, our own room's first."""
-    others = {each.name: each.capabilities for each in MESSENGERS}
+    others = {each.name: each.load().capabilities for each in MESSENGERS}
     return {WebAdapter.name: WebAdapter.capabilities, **others}
 
 
