@@ -213,13 +213,28 @@ class Executor:
         guard = Guard(
             agent=self.agent, seal_key=self.seal_key, bot_key=self.bot_key, policy=self.policy
         )
-        admission = guard.admit(delivered, order, fence=fence, now=self.now())
-        if isinstance(admission, Refusal) or scope is None:
+        newest = await self._newest_access(delivered.plan, order)
+        admission = guard.admit(delivered, order, fence=fence, now=self.now(), newest=newest)
+        if isinstance(admission, Refusal):
             return admission
-        if effect_of(admission.step.operation) == "change":
+        await self._note_access(admission)
+        if scope is not None and effect_of(admission.step.operation) == "change":
             token = admission.grant.fencing_token
             await asyncio.to_thread(self.ledger.raise_fence, scope, token)
         return admission
+
+    async def _newest_access(self, plan: WirePlan, order: StepOrder) -> datetime | None:
+        step = plan.step(order.step_id)
+        if step is None:
+            return None
+        newest = self.ledger.newest_access
+        return await asyncio.to_thread(newest, step.node_id, order.plan_digest)
+
+    async def _note_access(self, admission: Admission) -> None:
+        """From now on no older record of that node opens anything in an order that comes."""
+        issued, node = admission.access.issued_at, admission.step.node_id
+        if issued is not None:
+            await asyncio.to_thread(self.ledger.note_access, node, issued, self.now())
 
     def _as_registered(self, admission: Admission) -> Admission | Refusal:
         """What a site's script may do is its own registration's to say, not the plan's: the

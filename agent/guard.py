@@ -15,9 +15,18 @@ from nacl.public import PrivateKey
 from nacl.signing import VerifyKey
 from pydantic import BaseModel, ConfigDict, field_validator
 
+from agent.wire.checks import CheckLayer
 from agent.wire.messages import PlanOrder, StepOrder
-from agent.wire.operations import effect_of, is_dangerous
-from agent.wire.plan import Environment, Grant, NodeAccess, NodeTarget, Step, WirePlan
+from agent.wire.operations import AwaitHealth, WatchNode, effect_of, is_dangerous
+from agent.wire.plan import (
+    Environment,
+    Grant,
+    NodeAccess,
+    NodeTarget,
+    SealedAccess,
+    Step,
+    WirePlan,
+)
 from agent.wire.seal import SealError, open_access, open_grant
 
 CLOCK_DIFFERENCE = timedelta(minutes=15)
@@ -47,8 +56,9 @@ class GuardPolicy(BaseModel):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """No, and why. ``code`` is one of: digest_mismatch, signature_invalid, wrong_agent,
-    wrong_job, expired, step_unknown, host_not_allowed, access_missing, target_mismatch,
-    approval_missing, code_missing, stale_token. ``detail`` says what it was about."""
+    wrong_job, expired, step_unknown, host_not_allowed, access_missing, access_outdated,
+    target_mismatch, page_not_registered, approval_missing, code_missing, stale_token. ``detail``
+    says what it was about."""
 
     code: str
     detail: str = ""
@@ -73,9 +83,17 @@ class Guard:
     policy: GuardPolicy
 
     def admit(
-        self, order: PlanOrder, step_order: StepOrder, *, fence: int, now: datetime
+        self,
+        order: PlanOrder,
+        step_order: StepOrder,
+        *,
+        fence: int,
+        now: datetime,
+        newest: datetime | None = None,
     ) -> Admission | Refusal:
-        """Check everything. ``fence``: the highest token seen for the plan's lock so far."""
+        """Check everything. ``fence``: the highest token seen for the plan's lock so far;
+        ``newest``: when the newest record of the step's node was sealed that had been used when
+        this order came."""
         try:
             grant = open_grant(order.grant, self.bot_key)
         except SealError:
@@ -89,7 +107,13 @@ class Guard:
             or self._check_approval(order.plan, grant, step)
             or _check_fence(grant, step, fence)
         )
-        return refusal or self._check_target(order, grant, step)
+        if refusal is not None:
+            return refusal
+        access = self._check_target(order, step.node_id)
+        if isinstance(access, Refusal):
+            return access
+        refusal = _check_issue(access, newest, now) or self._check_page(order, step, access)
+        return refusal or Admission(step=step, grant=grant, access=access)
 
     def _check_approval(self, plan: WirePlan, grant: Grant, step: Step) -> Refusal | None:
         target = plan.target(step.node_id)
@@ -107,20 +131,44 @@ class Guard:
             return Refusal(code="code_missing", detail=target.env)
         return None
 
-    def _check_target(self, order: PlanOrder, grant: Grant, step: Step) -> Admission | Refusal:
-        target = order.plan.target(step.node_id)
-        sealed = [access for access in order.access if access.node_id == step.node_id]
+    def _check_target(self, order: PlanOrder, node_id: str) -> NodeAccess | Refusal:
+        target = order.plan.target(node_id)
+        sealed = [access for access in order.access if access.node_id == node_id]
         if target is None or len(sealed) != 1:
-            return Refusal(code="access_missing", detail=step.node_id)
+            return Refusal(code="access_missing", detail=node_id)
         if not self._host_allowed(target):
             return Refusal(code="host_not_allowed", detail=target.host)
-        try:
-            access = open_access(sealed[0], self.seal_key)
-        except SealError:
-            return Refusal(code="access_missing", detail=step.node_id)
+        access = self._opened(sealed[0])
+        if access is None:
+            return Refusal(code="access_missing", detail=node_id)
         if access.target != target:
-            return Refusal(code="target_mismatch", detail=step.node_id)
-        return Admission(step=step, grant=grant, access=access)
+            return Refusal(code="target_mismatch", detail=node_id)
+        return access
+
+    def _check_page(self, order: PlanOrder, step: Step, access: NodeAccess) -> Refusal | None:
+        """The pages that may be asked for are health pages, as they were sealed: on a service's
+        port anything else could be behind a path."""
+        operation = step.operation
+        if not isinstance(operation, AwaitHealth | WatchNode | CheckLayer):
+            return None
+        if operation.path == access.target.service.health_path:
+            return None
+        if isinstance(operation, CheckLayer) and operation.path in self._pages(order):
+            return None
+        return Refusal(code="page_not_registered", detail=operation.path)
+
+    def _pages(self, order: PlanOrder) -> frozenset[str]:
+        """The health pages of all nodes of the plan that are as they were sealed."""
+        opened = (self._check_target(order, target.node_id) for target in order.plan.targets)
+        return frozenset(
+            access.target.service.health_path for access in opened if isinstance(access, NodeAccess)
+        )
+
+    def _opened(self, sealed: SealedAccess) -> NodeAccess | None:
+        try:
+            return open_access(sealed, self.seal_key)
+        except SealError:
+            return None
 
     def _host_allowed(self, target: NodeTarget) -> bool:
         if not self.policy.allowed_hosts:
@@ -149,6 +197,17 @@ def _check_identity(
 def _check_time(grant: Grant, now: datetime) -> Refusal | None:
     if now > grant.expires_at + CLOCK_DIFFERENCE or now < grant.issued_at - CLOCK_DIFFERENCE:
         return Refusal(code="expired", detail=grant.expires_at.isoformat())
+    return None
+
+
+def _check_issue(access: NodeAccess, newest: datetime | None, now: datetime) -> Refusal | None:
+    """A record that has been replaced opens nothing any more, whoever has kept it. One of the
+    future would make every later one look old."""
+    issued = access.issued_at
+    ahead = issued is not None and issued > now + CLOCK_DIFFERENCE
+    outdated = newest is not None and (issued is None or issued < newest)
+    if ahead or outdated:
+        return Refusal(code="access_outdated", detail=access.target.node_id)
     return None
 
 

@@ -1,9 +1,10 @@
 """What this agent has begun and ended, on disk.
 
-Owns: delivered plan orders by plan digest, every step's ``begun`` and ``done``, and the highest
-fencing token seen per lock. A step that is begun without being done has been cut off: nobody
-knows whether it took effect until somebody looks. Decides nothing; blocks, so that callers on
-the event loop go through ``asyncio.to_thread``.
+Owns: delivered plan orders by plan digest, every step's ``begun`` and ``done``, the highest
+fencing token seen per lock, and which access records of a node have been used. A step that is
+begun without being done has been cut off: nobody knows whether it took effect until somebody
+looks. Decides nothing; blocks, so that callers on the event loop go through
+``asyncio.to_thread``.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.wire.messages import PlanOrder, StepOutcome
@@ -29,6 +30,10 @@ CREATE TABLE IF NOT EXISTS step (
     PRIMARY KEY (job_id, step_id)
 ) STRICT;
 CREATE TABLE IF NOT EXISTS fence (scope TEXT PRIMARY KEY, token INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS access (
+    node_id TEXT NOT NULL, issued_at TEXT NOT NULL, seen_at TEXT NOT NULL,
+    PRIMARY KEY (node_id, issued_at)
+) STRICT;
 CREATE TABLE IF NOT EXISTS turn (
     name TEXT NOT NULL, job_id TEXT NOT NULL, step_id TEXT NOT NULL, taken_at TEXT NOT NULL,
     PRIMARY KEY (name, job_id, step_id)
@@ -157,6 +162,26 @@ class Ledger:
                 "INSERT INTO fence VALUES (?, ?) ON CONFLICT (scope) "
                 "DO UPDATE SET token = max(token, excluded.token)",
                 (scope, token),
+            )
+
+    def newest_access(self, node_id: str, plan_digest: str) -> datetime | None:
+        """When the newest access record of the node was sealed that had been used before this
+        order came: a job that has begun goes on with the record that it came with."""
+        with self._transaction() as database:
+            row = database.execute(
+                "SELECT max(issued_at) FROM access WHERE node_id = ? AND seen_at <= "
+                "(SELECT received_at FROM plan_order WHERE plan_digest = ?)",
+                (node_id, plan_digest),
+            ).fetchone()
+        return None if row is None or row[0] is None else datetime.fromisoformat(row[0])
+
+    def note_access(self, node_id: str, issued_at: datetime, at: datetime) -> None:
+        """Durably note that a record sealed then is used now; the first time counts."""
+        issued = issued_at.astimezone(UTC).isoformat(timespec="microseconds")
+        with self._transaction() as database:
+            database.execute(
+                "INSERT INTO access VALUES (?, ?, ?) ON CONFLICT (node_id, issued_at) DO NOTHING",
+                (node_id, issued, at.isoformat()),
             )
 
     def take_turn(

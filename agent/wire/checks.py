@@ -31,7 +31,11 @@ class CheckNode(WireModel):
 
 
 class CheckLayer(WireModel):
-    """Ask this node's own service directly over HTTP, whoever stands before it."""
+    """Ask this node's own service directly over HTTP, whoever stands before it.
+
+    ``path``: the health page of this node or of another of the plan, e.g. of a WAS behind this web
+    server. The agent asks only for one that is in a sealed record.
+    """
 
     kind: Literal["check_layer"] = "check_layer"
     path: UrlPath

@@ -188,7 +188,8 @@ class ScanLog(WireModel):
 
 
 class AwaitHealth(WireModel):
-    """Ask the health page until ``needed`` good answers came in a row, or the time is over."""
+    """Ask the health page until ``needed`` good answers came in a row, or the time is over; only
+    the node's own, whatever ``path`` says."""
 
     kind: Literal["await_health"] = "await_health"
     path: UrlPath

@@ -138,12 +138,16 @@ class NodeAccess(WireModel):
 
     The agent opens a credential only for the very host, key and folders named beside it, so that
     a bot that lies about a target cannot make the agent show the credential elsewhere.
+
+    ``issued_at``: when it was sealed. Once an agent has used a newer record of a node, it takes no
+    older one any more; a record without it is older than all that have it.
     """
 
     target: NodeTarget
     login: Annotated[PasswordLogin | KeyLogin, Field(discriminator="kind")]
     database: ServiceLogin | None = None
     queue: ServiceLogin | None = None
+    issued_at: AwareDatetime | None = None
 
 
 class Step(WireModel):

@@ -65,7 +65,9 @@ async def import_access(settings: GuardiaSettings, clock: Clock, file: Path) -> 
             key = await agents.seal_key(nodes[0].agent)
             if key is None:
                 raise UserError("access_agent_unknown", agent=nodes[0].agent)
-            sealed.append(seal_access(access, PublicKey(base64.b64decode(key))))
+            # Whatever the file says: its record replaces every one that was sealed before.
+            dated = access.model_copy(update={"issued_at": clock.now()})
+            sealed.append(seal_access(dated, PublicKey(base64.b64decode(key))))
         await audit.append(
             AuditEvent(
                 kind=AuditKind.ADMIN,

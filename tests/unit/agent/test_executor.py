@@ -395,3 +395,52 @@ def test_every_operation_has_its_handler() -> None:
     assert {handler.model for handler in HANDLERS} == models
     kinds = {handler.model.model_fields["kind"].default for handler in HANDLERS}
     assert kinds >= CHANGING
+
+
+# --- replaced access records --------------------------------------------------------------------
+
+
+async def ordered_with(world: World, job_id: str, issued: timedelta | None, *steps: str):
+    """An order whose record was sealed that long ago; None: before records were dated."""
+    plan = a_plan(
+        world.target,
+        [a_step(step, FingerprintFiles(paths=("a.txt",))) for step in steps],
+        job_id=job_id,
+    )
+    sealed = None if issued is None else NOW - issued
+    access = world.site.access(world.target).model_copy(update={"issued_at": sealed})
+    await world.executor.deliver(world.site.order(plan, None, access))
+    return plan
+
+
+async def told(world: World, plan: WirePlan, step: str) -> str:
+    return (await world.executor.run(step_order(plan, step), lambda progress: None)).code
+
+
+async def test_a_record_that_was_replaced_is_refused_after_a_restart_too(world: World) -> None:
+    new = await ordered_with(world, "J260401-AAAAAA", timedelta(days=1), "s1")
+    assert await told(world, new, "s1") == "ok"
+    world.restart()
+    world.now += timedelta(minutes=1)
+    for job, issued in (("J260401-BBBBBB", timedelta(days=2)), ("J260401-CCCCCC", None)):
+        old = await ordered_with(world, job, issued, "s1")
+        assert await told(world, old, "s1") == "access_outdated"
+    again = await ordered_with(world, "J260401-DDDDDD", timedelta(days=1), "s1")
+    assert await told(world, again, "s1") == "ok"
+
+
+async def test_a_job_that_came_before_the_new_record_ends_with_its_own(world: World) -> None:
+    """Whoever imports new passwords in the middle of a deployment must not keep it from going
+    back."""
+    old = await ordered_with(world, "J260401-AAAAAA", timedelta(days=2), "s1", "s2")
+    assert await told(world, old, "s1") == "ok"
+    world.now += timedelta(minutes=1)
+    new = await ordered_with(world, "J260401-BBBBBB", timedelta(days=1), "s1")
+    assert await told(world, new, "s1") == "ok"
+    assert await told(world, old, "s2") == "ok"
+    world.now += timedelta(minutes=1)
+    replayed = await ordered_with(world, "J260401-CCCCCC", timedelta(days=2), "s1")
+    assert await told(world, replayed, "s1") == "access_outdated"
+    newer = await ordered_with(world, "J260401-DDDDDD", timedelta(hours=1), "s1")
+    assert await told(world, newer, "s1") == "ok"
+    assert await told(world, replayed, "s1") == "access_outdated"

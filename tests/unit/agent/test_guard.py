@@ -13,10 +13,17 @@ from nacl.signing import SigningKey
 from pydantic import ValidationError
 
 from agent.guard import Admission, Guard, GuardPolicy, Refusal
-from agent.wire.checks import EndBackend, EndSession, RunScript
+from agent.wire.checks import CheckLayer, EndBackend, EndSession, RunScript
 from agent.wire.messages import PlanOrder, StepOrder
-from agent.wire.operations import FingerprintFiles, Operation, StopService, is_dangerous
-from agent.wire.plan import ApprovalRecord, SignedGrant, WirePlan
+from agent.wire.operations import (
+    AwaitHealth,
+    FingerprintFiles,
+    Operation,
+    StopService,
+    WatchNode,
+    is_dangerous,
+)
+from agent.wire.plan import ApprovalRecord, NodeTarget, SignedGrant, WirePlan
 from agent.wire.seal import seal_access
 from tests.fakes.agent import AGENT, JOB, NOW, Site, a_plan, a_step, a_target, step_order
 
@@ -259,3 +266,76 @@ def test_what_is_dangerous_needs_somebody_elses_code_everywhere(
     lax = replace(guard, policy=GuardPolicy(approval_environments=()))
     for each in (guard, lax):
         assert code(ask(each, order, "end")) == expected
+
+
+# --- pages ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/actuator/health", "/manager/text/stop", "/actuator/health/x"])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda path: AwaitHealth(path=path),
+        lambda path: WatchNode(path=path, seconds=1),
+        lambda path: CheckLayer(path=path),
+    ],
+    ids=["await", "watch", "check"],
+)
+def test_only_the_health_page_that_is_sealed_is_asked_for(
+    guard: Guard, tmp_path: Path, ask: Callable[[str], Operation], path: str
+) -> None:
+    plan = a_plan(a_target(tmp_path), [a_step("page", ask(path))])
+    answer = guard.admit(SITE.order(plan), step_order(plan, "page"), fence=0, now=NOW)
+    assert code(answer) == ("ok" if path == "/actuator/health" else "page_not_registered")
+
+
+def _web_and_was(tmp_path: Path) -> tuple[NodeTarget, NodeTarget]:
+    was = a_target(tmp_path)
+    service = was.service.model_copy(update={"health_path": "/nginx-health"})
+    return was.model_copy(update={"node_id": "web01", "service": service}), was
+
+
+def test_a_web_server_may_be_asked_for_the_page_of_a_was_of_the_plan(
+    guard: Guard, tmp_path: Path
+) -> None:
+    web, was = _web_and_was(tmp_path)
+    step = a_step("page", CheckLayer(path="/actuator/health")).model_copy(
+        update={"node_id": "web01"}
+    )
+    plan = a_plan(web, [step], targets=(web, was))
+    ordered = step_order(plan, "page")
+    assert code(guard.admit(SITE.order(plan), ordered, fence=0, now=NOW)) == "ok"
+    # The WAS is none that anybody has sealed: its page is only the bot's word.
+    only_web = SITE.order(plan, None, SITE.access(web))
+    assert code(guard.admit(only_web, ordered, fence=0, now=NOW)) == "page_not_registered"
+    service = was.service.model_copy(update={"health_path": "/was-page"})
+    other = SITE.access(was.model_copy(update={"service": service}))
+    bent = SITE.order(plan, None, SITE.access(web), other)
+    assert code(guard.admit(bent, ordered, fence=0, now=NOW)) == "page_not_registered"
+
+
+# --- replaced records -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sealed", "newest", "answer"),
+    [
+        (None, None, "ok"),
+        (0, None, "ok"),
+        (0, 0, "ok"),
+        (1, 0, "ok"),
+        (0, 1, "access_outdated"),
+        (None, 0, "access_outdated"),
+        (24 * 60, None, "access_outdated"),
+    ],
+)
+def test_a_record_opens_nothing_once_a_newer_one_has_been_used(
+    guard: Guard, plan: WirePlan, sealed: int | None, newest: int | None, answer: str
+) -> None:
+    def at(minutes: int | None):
+        return None if minutes is None else NOW + timedelta(minutes=minutes)
+
+    access = SITE.access(plan.targets[0]).model_copy(update={"issued_at": at(sealed)})
+    order = SITE.order(plan, None, access)
+    admitted = guard.admit(order, step_order(plan, "stop"), fence=0, now=NOW, newest=at(newest))
+    assert code(admitted) == answer
