@@ -4,7 +4,8 @@ Owns: which files beside a log are earlier parts of it, how the window is found 
 halving, and how much is read and inflated at the most. Judges no line.
 
 Bounds of one search: ``READ_BYTES`` of plain text (the newest that are in the window),
-``INFLATED_BYTES`` out of compressed files, ``_PARTS`` files. Halving costs some 20 reads of 64 KiB.
+``INFLATED_BYTES`` out of compressed files and as many of these themselves, ``_PARTS`` files.
+Halving costs some 20 reads of 64 KiB.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ READ_BYTES = 64 << 20
 INFLATED_BYTES = 256 << 20
 _PARTS = 40
 _PIECE = 1 << 20
+_FED = 64 << 10
+_MEMBER_COSTS = 8 << 10  # of the inflated bytes: one that becomes nothing is work all the same
 _PROBE = 64 << 10
 _PROBE_MOST = 1 << 20  # a stack trace can be long
 _WHOLE = 4 << 20  # smaller files are read from their beginning
@@ -187,10 +190,12 @@ class Reader:
         self.read_bytes = 0
         self.cut: list[str] = []  # names of files of which not all that is in the window was read
 
-    async def prepare(self, parts: Sequence[Part], *, most: int = READ_BYTES) -> None:
+    async def prepare(
+        self, parts: Sequence[Part], *, most: int = READ_BYTES, inflated: int = INFLATED_BYTES
+    ) -> None:
         """Decide what is read of each: the newest first, until the bound is reached."""
         packed = sum(part.packed for part in parts)
-        self._inflated_each = INFLATED_BYTES // max(1, packed)
+        self._inflated_each = inflated // max(1, packed)
         left = most
         for part in reversed(parts):
             if part.packed:
@@ -207,7 +212,7 @@ class Reader:
         body = await self._read(part, 0, _PROBE)
         if part.packed:
             with suppress(zlib.error):  # told when it is read
-                body = _inflate(zlib.decompressobj(wbits=31), body, _PROBE)[0]
+                body = _inflate(zlib.decompressobj(wbits=31), memoryview(body), _PROBE)[0]
         return self._stamps.first(body, whole_line=True)
 
     async def has_stamps(self, part: Part) -> bool:
@@ -245,27 +250,26 @@ class Reader:
             yield piece
 
     async def _inflated(self, part: Part) -> AsyncIterator[bytes]:
-        """Bounded: nobody knows how large a compressed file becomes until it has."""
+        """Bounded: nobody knows how large a compressed file becomes until it has, and one that
+        becomes nothing may go on for ever."""
         machine, offset, left = zlib.decompressobj(wbits=31), 0, self._inflated_each
-        pending = b""
-        while True:
+        pending = memoryview(b"")
+        while left > 0 and offset <= self._inflated_each:
             if not pending:
-                pending = await self._read(part, offset, _PIECE)
+                pending = memoryview(await self._read(part, offset, _PIECE))
                 offset += len(pending)
             ended = not pending
             try:
-                body, pending, machine = _inflate(machine, pending, min(_PIECE, left))
+                body, taken, following = _inflate(machine, pending, min(_PIECE, left))
             except zlib.error:
-                self.cut.append(part.name)
-                return
+                break
             if ended and not body:  # zlib may have held some back
                 return
-            left -= len(body)
-            if not self._is_before(body):
+            left -= len(body) + (_MEMBER_COSTS if following is not machine else 0)
+            machine, pending = following, pending[taken:]
+            if body and not self._is_before(body):
                 yield body
-            if left <= 0:
-                self.cut.append(part.name)
-                return
+        self.cut.append(part.name)
 
     def _is_before(self, body: bytes) -> bool:
         """Whether a piece ends long before the window: none of its lines is needed."""
@@ -320,12 +324,14 @@ class Reader:
 
 
 def _inflate(
-    machine: zlib._Decompress, packed: bytes, most: int
-) -> tuple[bytes, bytes, zlib._Decompress]:
-    """At most so many bytes of it, what is left of the packed ones, and what goes on with them:
-    a file may be several packed ones in a row."""
-    body = machine.decompress(packed, most)
+    machine: zlib._Decompress, packed: memoryview, most: int
+) -> tuple[bytes, int, zlib._Decompress]:
+    """At most so many bytes of it, how many packed ones are done with, and what goes on with the
+    rest: a file may be several packed ones in a row. What is left over is copied each time, so that
+    only a little is given at once."""
+    fed = packed[:_FED]
+    body = machine.decompress(fed, most)
     if not machine.eof:
-        return body, machine.unconsumed_tail, machine
+        return body, len(fed) - len(machine.unconsumed_tail), machine
     rest = machine.unused_data.lstrip(b"\0")
-    return body, rest, zlib.decompressobj(wbits=31)
+    return body, len(fed) - len(rest), zlib.decompressobj(wbits=31)
