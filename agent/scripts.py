@@ -20,7 +20,7 @@ import structlog
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from agent.wire.checks import RunScript
-from agent.wire.scripts import ScriptParameter, ScriptRisk, ScriptSpec, misfit
+from agent.wire.scripts import ScriptParameter, ScriptRisk, ScriptSpec, is_reserved, misfit
 from agent.wire.types import Sha256, Slug, printable
 
 Interpreter = Literal["sh", "bash", "ksh", "python3", "perl"]
@@ -44,6 +44,10 @@ class SiteScript(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> SiteScript:
+        if is_reserved(self.id):
+            raise ValueError(
+                f"'{self.id}' is a command of the bot's own; give the script another id"
+            )
         names = [parameter.name for parameter in self.parameters]
         if len(set(names)) != len(names):
             raise ValueError("two parameters have the same name")

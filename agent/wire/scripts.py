@@ -20,6 +20,22 @@ _Text = Annotated[str, Field(min_length=1, max_length=200), printable]
 _TEXT: TypeAdapter[str] = TypeAdapter(_Text)
 _PATH: TypeAdapter[str] = TypeAdapter(AbsolutePath)
 ScriptRisk = Literal["read", "change", "danger"]
+# What ``/sm`` says already, by a verb of the bot's own or about commands. A script of such a name
+# would be run by whoever means the other.
+RESERVED_NAMES = frozenset(
+    {
+        *("access_guide", "backup_and_clear", "backup_db", "cancel_task", "check_db_status"),
+        *("check_disk_space", "check_infra_health", "check_internal_was_status"),
+        *("collect_target_logs", "config_integrity_check", "create_ticket"),
+        *("cron_health_checker", "delete", "deploy", "deploy_history", "esb_channel_monitor"),
+        *("fetch_mes_qc", "help", "kill_session", "link_tx_tracker", "list"),
+        *("list_approval_rules", "list_schedules", "list_sessions", "list_tasks"),
+        *("manage_service", "monitor_resources", "none", "register_cron", "rollback"),
+        *("run_pipeline", "run_script", "schedule_action", "search_audit", "security_audit"),
+        *("self_healing_defense", "server_info", "set_approval_rule", "sr_list", "sr_timeline"),
+        "ssl_expiry_detector",
+    }
+)
 
 
 class ScriptParameter(WireModel):
@@ -43,6 +59,11 @@ class ScriptSpec(WireModel):
     risk: ScriptRisk
     parameters: Annotated[tuple[ScriptParameter, ...], Field(max_length=20)] = ()
     timeout_s: Annotated[int, Field(ge=1, le=3600)] = 60
+
+
+def is_reserved(script: str) -> bool:
+    """Whether no script can have that id."""
+    return script.lower() in RESERVED_NAMES
 
 
 Misfit = Literal["text", "choice", "number", "least", "most", "path", "date"]

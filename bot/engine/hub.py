@@ -32,7 +32,7 @@ from agent.wire.messages import (
     StepProgress,
     Welcome,
 )
-from agent.wire.scripts import ScriptSpec
+from agent.wire.scripts import ScriptSpec, is_reserved
 from agent.wire.session import Session, SessionError
 from bot.core.errors import OperationError
 from bot.core.ports import AgentStore, AuditSink, Clock, Delivery, FileStore
@@ -328,6 +328,8 @@ class AgentHub:
                 )
         elif isinstance(message, ScriptsAnnounced):
             agent.announced = _by_id(message.scripts)
+            for script in filter(is_reserved, (each.script for each in message.scripts)):
+                await self._journal.note_misuse(agent.name, "script_name_reserved", script=script)
         elif isinstance(message, BlobRequest):
             if len(agent.blob_requests) >= MAX_BLOB_REQUESTS:
                 raise SessionError("too_many_requests")
@@ -365,10 +367,12 @@ class AgentHub:
 
 
 def _by_id(scripts: Sequence[ScriptSpec]) -> tuple[ScriptSpec, ...]:
-    """In order, each id once: the first of two is no worse than the second."""
+    """In order, each id once: the first of two is no worse than the second. None that is called
+    as something of ours is."""
     found: dict[str, ScriptSpec] = {}
     for script in scripts:
-        found.setdefault(script.script, script)
+        if not is_reserved(script.script):
+            found.setdefault(script.script, script)
     return tuple(found[name] for name in sorted(found))
 
 

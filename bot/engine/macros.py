@@ -11,6 +11,7 @@ import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from agent.wire.scripts import RESERVED_NAMES
 from bot.core.cards import plain_report
 from bot.core.check_ports import Macro, MacroOwner
 from bot.core.command_text import PREFIX
@@ -29,6 +30,7 @@ from bot.core.macros import (
     room_key,
     told_to,
 )
+from bot.core.redaction import redact
 from bot.core.texts import Texts
 from bot.engine.chronicle import Chronicle
 from bot.engine.services import Services
@@ -139,7 +141,7 @@ class Macros:
 
     def _which_name(self, job: Job) -> Report:
         say = self._texts.say
-        question = say("macro.ask_name", command=job.plan.command)
+        question = say("macro.ask_name", command=redact(job.plan.command))
         name = _suggested(job, self._texts)
         behind = f": {name} ({job.job_id})"
         return Report(
@@ -172,7 +174,8 @@ class Macros:
     def _is_command(self, name: str) -> bool:
         """Whether the name is a command or begins one: that would be called by it already."""
         key = name_key(name)
-        return any(command.startswith(key) for command in self._services.commands)
+        ours = (*self._services.commands, *RESERVED_NAMES)
+        return any(command.startswith(key) for command in ours)
 
     # --- the others ------------------------------------------------------------------------
 
@@ -205,7 +208,7 @@ class Macros:
         rows = tuple(
             (
                 one.name,
-                f"{PREFIX} {one.command}",
+                f"{PREFIX} {redact(one.command)}",
                 say("macro.room" if one.owner is MacroOwner.ROOM else "macro.own"),
             )
             for one in macros

@@ -637,6 +637,17 @@ async def test_scripts_are_known_while_their_agent_is_connected(bot: Bot) -> Non
     assert bot.hub.known() == {}
 
 
+async def test_a_script_called_as_a_command_of_ours_is_not_known_and_audited(bot: Bot) -> None:
+    identity = await bot.enrolled()
+    taking = [SCRIPT.model_copy(update={"script": name}) for name in ("deploy", "List")]
+    link = Link(identity, Address(url=bot.url), scripts=lambda: (*taking, SCRIPT))
+    task = asyncio.create_task(link.run(ScriptedExecutor(), grace_s=1))
+    await until(lambda: bot.hub.scripts(AGENT) == (SCRIPT,))
+    await until(lambda: len(bot.audit.named("script_name_reserved")) == 2)
+    link.stop()
+    await within(task)
+
+
 async def test_scripts_are_announced_anew_with_every_line(bot: Bot) -> None:
     identity = await bot.enrolled()
     offered = [(SCRIPT,), ()]

@@ -75,6 +75,8 @@ def test_does_not_offer_what_has_changed_or_is_gone(tmp_path: Path, body: bytes 
         ('interpreter = "sh"', 'interpreter = "/bin/sh"'),
         ('risk = "read"', 'risk = "harmless"'),
         ('id = "hello"', 'id = "../hello"'),
+        ('id = "hello"', 'id = "deploy"'),
+        ('id = "hello"', 'id = "Kill_Session"'),
         ('title = "인사"', 'title = ""'),
         ('title = "인사"', 'title = "인사\\u202E"'),
         ("sha256 = ", "sha512 = "),

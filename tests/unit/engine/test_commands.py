@@ -318,3 +318,20 @@ def test_a_spec_finds_its_parameters(world) -> None:
     spec: CommandSpec = world.services.commands["check_disk_space"]
     assert spec.parameter("path") is not None
     assert spec.parameter("nothing") is None
+
+
+async def test_what_is_kept_shows_no_secret_and_no_address(world) -> None:
+    secret = 'collect_target_logs 예산시스템 운영 WAS 1 pattern="password=hunter2 10.20.30.40"'
+    await world.macros.keep(replace(a_macro("점검"), command=secret))
+    told = words_of(await say(world, "/sm 목록"))
+    assert "hunter2" not in told
+    assert "30.40" not in told
+    assert "collect_target_logs 예산시스템 운영 WAS 1" in told
+
+
+@pytest.mark.parametrize("name", ["deploy", "Rollback", "search_audit", "list_tasks"])
+async def test_nothing_is_kept_under_the_name_of_a_verb(world, name: str) -> None:
+    job = await a_look(world)
+    refused = await say(world, f"{KEEP}: {name}", thread=job.conversation.thread)
+    assert TEXTS.say("errors.macro_name.summary") in words_of(refused)
+    assert not world.macros.macros
