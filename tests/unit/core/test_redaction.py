@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import time
+import tomllib
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bot.core.redaction import redact, redact_value
+
+CASES: dict[str, Any] = tomllib.loads(
+    (Path(__file__).parents[2] / "cases/redaction.toml").read_text("utf-8")
+)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +51,17 @@ def test_secrets_and_addresses_are_masked(text: str, hidden: str) -> None:
     assert hidden not in redact(text)
 
 
+@pytest.mark.parametrize("line", CASES["line"], ids=lambda line: ascii(line["text"])[:60])
+def test_whatever_form_it_has(line: dict[str, Any]) -> None:
+    shown = redact(line["text"])
+    assert [hidden for hidden in line["hidden"] if hidden in shown] == [], shown
+
+
+@pytest.mark.parametrize("text", CASES["kept"])
+def test_what_only_looks_like_it_stays(text: str) -> None:
+    assert redact(text) == text
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -77,6 +95,13 @@ def test_ordinary_lines_stay_as_they_are(text: str) -> None:
         "password" + " " * 20_000 + "x",
         "-----BEGIN PRIVATE KEY-----" * 700,
         "-eyJ" * 10_000,
+        "mysql " * 4_000,
+        "curl -u " * 3_000,
+        "sqlplus -" * 2_500,
+        "--" * 10_000 + "password",
+        "cookie:" * 3_000,
+        'password=\\"' * 2_000,
+        "０" * 20_000,
     ],
 )
 def test_no_text_of_a_message_keeps_the_bot_busy(text: str) -> None:
