@@ -47,6 +47,7 @@ from bot.core.domain.report import Report
 from bot.core.domain.room import Room, RoomMessage
 from bot.core.errors import GuardiaError, OperationError
 from bot.core.inbound_text import clean_text
+from bot.core.messenger_ports import MessengerMemory
 from bot.core.ports import AuditSink, Capabilities, Clock, Directory, FileStore, Receiver
 from bot.core.room_ports import RoomStore, SignInStore
 from bot.core.texts import Texts
@@ -87,6 +88,7 @@ class WebAdapter:
         directory: Directory,
         audit: AuditSink,
         sign_in: SignInStore | None,
+        memory: MessengerMemory,
         texts: Texts,
         clock: Clock,
     ) -> None:
@@ -102,6 +104,7 @@ class WebAdapter:
             rooms=rooms,
             audit=audit,
             sign_in=sign_in,
+            memory=memory,
             texts=texts,
             clock=clock,
         )
@@ -114,6 +117,11 @@ class WebAdapter:
     def door(self) -> Door:
         """For our own pages beside the room: the same people, the same session."""
         return self._door
+
+    @property
+    def proves_people(self) -> bool:
+        """Whether whoever is signed in has proved to be that person."""
+        return self._settings.sign_in != "cards"
 
     # --- the port ----------------------------------------------------------------------------
 

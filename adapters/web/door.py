@@ -23,11 +23,12 @@ from adapters.web.gate import (
     refusal_response,
 )
 from adapters.web.outbound import Json, person_json
-from adapters.web.session import COOKIE, Sessions, code_digest
+from adapters.web.session import COOKIE, EndedSessions, Sessions, code_digest
 from adapters.web.settings import MAX_FILES, MAX_TEXT_CHARACTERS, WebSettings
 from bot.core.domain.audit import AuditEvent, AuditKind
 from bot.core.domain.people import Actor
 from bot.core.errors import GuardiaError
+from bot.core.messenger_ports import MessengerMemory
 from bot.core.ports import AuditSink, Clock, Directory
 from bot.core.redaction import redact
 from bot.core.room_ports import RoomStore, SignInStore
@@ -53,6 +54,7 @@ class Door:
         rooms: RoomStore,
         audit: AuditSink,
         sign_in: SignInStore | None,
+        memory: MessengerMemory,
         texts: Texts,
         clock: Clock,
     ) -> None:
@@ -64,6 +66,7 @@ class Door:
         self._texts = texts
         self._clock = clock
         self._sessions = Sessions(settings.secret.get_secret_value(), hours=settings.session_hours)
+        self._ended = EndedSessions(memory)
         self._failures = FailureLimit()
 
     def routes(self) -> list[web.RouteDef]:
@@ -101,7 +104,9 @@ class Door:
         """Who sends this request; None: nobody that may."""
         token = request.cookies.get(COOKIE, "")
         person_id = self._sessions.person(token, now=self._clock.now())
-        return await self._directory.person(person_id) if person_id else None
+        if person_id is None or await self._ended.has(token):
+            return None
+        return await self._directory.person(person_id)
 
     async def signed_in(self, request: web.Request) -> Actor:
         """As ``person``.
@@ -150,6 +155,9 @@ class Door:
         )
 
     async def _end_session(self, request: web.Request) -> web.Response:
+        token, now = request.cookies.get(COOKIE, ""), self._clock.now()
+        if self._sessions.person(token, now=now):  # nobody fills our memory with what is no session
+            await self._ended.end(token, now=now)
         response = web.json_response(self._session_json(None))
         response.del_cookie(
             COOKIE,

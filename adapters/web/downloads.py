@@ -7,6 +7,7 @@ what is a picture by its own first bytes is called one. Who may have it is the c
 from __future__ import annotations
 
 import urllib.parse
+from collections.abc import AsyncIterator
 
 from aiohttp import web
 
@@ -26,16 +27,28 @@ async def send_download(
     Raises:
         OperationError: it is not there any more (``file_missing``).
     """
-    piece = await files.read(digest, 0, _PIECE)
+    begins = await files.read(digest, 0, len(_PNG_BEGINS))
+    kind = _PNG if begins == _PNG_BEGINS else _BYTES
+    return await send_pieces(request, _stored(files, digest), name=name, content_type=kind)
+
+
+async def send_pieces(
+    request: web.Request, pieces: AsyncIterator[bytes], *, name: str, content_type: str = _BYTES
+) -> web.StreamResponse:
+    """Pieces as one file of that name, to be saved."""
     response = web.StreamResponse(headers={**SECURITY_HEADERS, "Cache-Control": "no-store"})
-    response.content_type = _PNG if piece.startswith(_PNG_BEGINS) else _BYTES
+    response.content_type = content_type
     quoted = urllib.parse.quote(name, safe="")
     response.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quoted}"
     await response.prepare(request)
-    offset = 0
-    while piece:
+    async for piece in pieces:
         await response.write(piece)
-        offset += len(piece)
-        piece = await files.read(digest, offset, _PIECE)
     await response.write_eof()
     return response
+
+
+async def _stored(files: FileStore, digest: str) -> AsyncIterator[bytes]:
+    offset = 0
+    while piece := await files.read(digest, offset, _PIECE):
+        yield piece
+        offset += len(piece)

@@ -1,7 +1,8 @@
 """Signed values that the browser keeps for us: the session cookie and upload tickets.
 
-Owns: signing, opening, and the digest of a sign-in code. Pure: no clock, no store, no request.
-Rights are never in a signed value; it only says who, and the directory says what they may.
+Owns: signing, opening, the digest of a sign-in code, and which sessions have been ended. No
+clock, no request. Rights are never in a signed value; it only says who, and the directory says
+what they may.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ import binascii
 import hashlib
 import hmac
 import json
+import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from bot.core.domain.conversation import ReceivedFile
+from bot.core.messenger_ports import MessengerMemory
 
 COOKIE = "guardia_session"
+REMEMBERED_AS = "web"  # whose the ended sessions are in the messengers' memory
 MAX_TOKEN_CHARACTERS = 4096
 
 
@@ -60,8 +64,9 @@ class Sessions:
         self.lifetime = timedelta(hours=hours)
 
     def issue(self, person_id: str, *, now: datetime) -> str:
-        """The cookie's value for this person."""
-        return self._signer.sign({"person": person_id}, until=now + self.lifetime)
+        """The cookie's value for this person; no two are the same."""
+        claims = {"person": person_id, "session": secrets.token_urlsafe(9)}
+        return self._signer.sign(claims, until=now + self.lifetime)
 
     def person(self, token: str, *, now: datetime) -> str | None:
         """The person id; None: nobody is signed in."""
@@ -72,6 +77,26 @@ class Sessions:
         """When this session ends."""
         claims = self._signer.open(token, now=now)
         return datetime.fromtimestamp(int(str(claims["until"])), UTC) if claims else None
+
+
+class EndedSessions:
+    """Sessions that their people have ended: a copy of the cookie opens nothing any more. By
+    digest, on every replica, until long after the cookie would have lapsed."""
+
+    def __init__(self, memory: MessengerMemory) -> None:
+        self._memory = memory
+
+    async def end(self, token: str, *, now: datetime) -> None:
+        """The session of that cookie is over."""
+        await self._memory.keep(REMEMBERED_AS, _mark(token), {}, at=now)
+
+    async def has(self, token: str) -> bool:
+        """Whether it is over."""
+        return await self._memory.recall(REMEMBERED_AS, _mark(token)) is not None
+
+
+def _mark(token: str) -> str:
+    return f"ended:{hashlib.sha256(token.encode()).hexdigest()}"
 
 
 class UploadTickets:

@@ -24,7 +24,7 @@ from bot.app.cli_arguments import add_command as _command
 from bot.app.cli_arguments import add_group as _group
 from bot.app.cli_systems import add_system_commands
 from bot.app.commands import administration, database, doctor
-from bot.app.commands.codes import reset_codes
+from bot.app.commands.codes import invite_to_codes, reset_codes
 from bot.app.commands.guides import search_guides
 from bot.app.commands.intent import Sentence, read_batch, understand
 from bot.app.commands.messengers import messengers_page
@@ -123,6 +123,11 @@ async def _codes_reset(parsed: argparse.Namespace, settings: GuardiaSettings) ->
     return 0
 
 
+async def _codes_invite(parsed: argparse.Namespace, settings: GuardiaSettings) -> int:
+    print(await invite_to_codes(settings, _CLOCK, parsed.person, by=parsed.by))
+    return 0
+
+
 async def _unlock(parsed: argparse.Namespace, settings: GuardiaSettings) -> int:
     asked = Unlock(
         system=parsed.system, job_id=parsed.job, why=parsed.why, abandoned=parsed.abandoned
@@ -197,8 +202,12 @@ def _parser() -> argparse.ArgumentParser:
     enrol.add_argument("name", metavar="NAME")
     signin = _command(groups, "signin", _signin, "print a single-use code for the web room")
     signin.add_argument("person", metavar="PERSON")
-    codes = _group(groups, "codes", "one-time codes of approvers: reset")
-    _reset_arguments(_command(codes, "reset", _codes_reset, "remove a lost authenticator"))
+    codes = _group(groups, "codes", "one-time codes of approvers: invite, reset")
+    for name, run, about in (
+        ("invite", _codes_invite, "print a code that lets a person enrol an authenticator"),
+        ("reset", _codes_reset, "remove a lost authenticator"),
+    ):
+        _vouching_arguments(_command(codes, name, run, about))
     add_system_commands(groups)
     _unlock_arguments(_command(groups, "unlock", _unlock, "free a system that a job keeps locked"))
     chain = _group(groups, "audit", "the record of what happened: verify")
@@ -218,9 +227,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _reset_arguments(reset: argparse.ArgumentParser) -> None:
-    reset.add_argument("person", metavar="PERSON", help="whose, e.g. u011")
-    reset.add_argument("--by", required=True, metavar="PERSON", help="who has it removed")
+def _vouching_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("person", metavar="PERSON", help="whose, e.g. u011")
+    command.add_argument("--by", required=True, metavar="PERSON", help="who speaks for them")
 
 
 def _unlock_arguments(unlock: argparse.ArgumentParser) -> None:

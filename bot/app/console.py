@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from adapters.web.adapter import WebAdapter
+from bot.app.invitations import Invitations
 from bot.app.web.act import Approve
 from bot.app.web.checks import CheckPages
 from bot.app.web.identity import IdentityPages
@@ -57,7 +58,6 @@ def open_console(
         history=stores.history,
         directory=services.directory,
         outputs=stores.outputs,
-        files=stores.files,
         texts=services.texts,
         clock=clock,
     )
@@ -76,6 +76,7 @@ def open_console(
         inventory=services.inventory,
         files=stores.files,
         codes=stores.codes,
+        invitations=Invitations(memory, clock) if room.proves_people else None,
         audit=stores.audit,
         clock=clock,
         max_bytes=max_upload_bytes,

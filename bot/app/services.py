@@ -139,7 +139,7 @@ def _stores(foundation: Foundation) -> Stores:
         calendar=SqlCalendarStore(engine),
         identities=SqlIdentityLinks(engine),
         samples=SqlSampleStore(engine),
-        outputs=DiskOutputStore(foundation.settings.data_dir / "outputs", files=foundation.files),
+        outputs=DiskOutputStore(foundation.settings.data_dir / "outputs"),
         macros=SqlMacroStore(engine),
         codes=SqlOneTimeCodes(engine, keys.codes_key(foundation.settings.data_dir / "keys")),
     )

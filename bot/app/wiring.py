@@ -166,8 +166,8 @@ async def _said_plainly() -> AsyncIterator[None]:
 
 def _wire(foundation: Foundation, models: LocalModels) -> Bot:
     settings = foundation.settings
-    web, hub = _web(foundation), _hub(foundation)
     links, memory = _links(foundation), SqlMessengerMemory(foundation.engine)
+    web, hub = _web(foundation, memory), _hub(foundation)
     messengers = _messengers(foundation, memory, links)
     services = services_of(
         foundation, models, adapters=(web, *messengers), agents=hub, scripts=hub, links=links
@@ -186,7 +186,7 @@ def _wire(foundation: Foundation, models: LocalModels) -> Bot:
     )
 
 
-def _web(foundation: Foundation) -> WebAdapter:
+def _web(foundation: Foundation, memory: SqlMessengerMemory) -> WebAdapter:
     settings = foundation.settings
     return WebAdapter(
         settings=WebSettings(
@@ -201,6 +201,7 @@ def _web(foundation: Foundation) -> WebAdapter:
         directory=foundation.directory,
         audit=foundation.audit,
         sign_in=SqlSignInStore(foundation.engine),
+        memory=memory,
         texts=foundation.texts,
         clock=foundation.clock,
     )
@@ -231,7 +232,7 @@ def _messengers(
             clock=foundation.clock,
         )
     )
-    names = ("console", *(each.name for each in messengers))
+    names = ("console", "web", *(each.name for each in messengers))
     foundation.group.create_task(forget_old(memory, names, foundation.clock))
     return messengers
 

@@ -6,7 +6,7 @@ contract suite that runs on every implementation and its fake.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -136,5 +136,5 @@ class OutputStore(Protocol):
     async def part(self, job_id: str, step_id: str, *, most: int) -> OutputPart | None:
         """At most ``most`` bytes from each end; None: it has said nothing."""
 
-    async def file(self, job_id: str, step_id: str) -> str | None:
-        """All that is kept, as a file of the file store: its digest."""
+    async def file(self, job_id: str, step_id: str) -> AsyncIterator[bytes] | None:
+        """All that is kept, piece by piece, to be saved; None: it has said nothing."""

@@ -11,17 +11,16 @@ import asyncio
 import json
 import re
 import shutil
-import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import BinaryIO
+from weakref import WeakValueDictionary
 
 from bot.core.check_ports import OutputPart
 from bot.core.errors import OperationError
-from bot.core.ports import FileStore
 from bot.core.redaction import redact
 
 _JOB = re.compile(r"J[0-9]{6}-[A-Z0-9]{6}")
@@ -34,13 +33,18 @@ _SECRETIVE = tuple(
     word.encode()
     for word in (
         *("pass", "pw", "secret", "token", "key", "authorization", "bearer", "eyj", "://", "jdbc:"),
-        *("비밀번호", "패스워드", "암호"),
+        *("cookie", "session", "sess=", "sid=", "sessid", "credential", "akia", "asia", "xox"),
+        *("xapp-", "_pat_", "glpat-", "gat1.", "mysql", "curl", "sqlplus", "sqlldr", "tbsql"),
+        *("impdp", "expdp", "userid=", "gho_", "ghp_", "ghs_", "ghu_", "ghr_"),
+        *("비밀번호", "비번", "패스워드", "암호"),
     )
 )
 # Resident and telephone numbers; each begins with a literal, which is looked for quickly.
 _PERSONAL = (
-    re.compile(rb"-\s?[1-8][0-9]{6}"),
-    re.compile(rb"01[016789][-. ]?[0-9]{3,4}[-. ]?[0-9]{4}"),
+    re.compile(rb"-\s?[0-9]{7}"),
+    re.compile(rb"[0-9]{6} ?[0-9]{7}"),
+    re.compile(rb"1[016789][-.) ]?[0-9]{3,4}[-. ]?[0-9]{4}"),
+    re.compile(rb"[0-9]{4}[- ][0-9]{4}[- ][0-9]{4}"),
 )
 
 
@@ -60,27 +64,22 @@ class OutputLimits:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _State:
     """``size``: bytes that came; ``end``: up to where in all that was said; ``lost``: what never
-    came; ``beyond``: bytes that came after the file was full; ``given``: the digest of the masked
-    file that was made when ``size`` was ``given_at``."""
+    came; ``beyond``: bytes that came after the file was full."""
 
     size: int = 0
     end: int = 0
     lost: int = 0
     beyond: int = 0
-    given: str = ""
-    given_at: int = -1
 
 
 class DiskOutputStore:
     """``OutputStore`` in one folder."""
 
-    def __init__(
-        self, folder: Path, *, files: FileStore, limits: OutputLimits | None = None
-    ) -> None:
+    def __init__(self, folder: Path, *, limits: OutputLimits | None = None) -> None:
         self._folder = folder
-        self._files = files
         self._limits = limits or OutputLimits()
-        self._turns: dict[str, asyncio.Lock] = {}
+        # A lock lives as long as somebody holds it or waits for it.
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._sweep()
         self._swept_at = time.monotonic()
@@ -95,7 +94,7 @@ class DiskOutputStore:
         if time.monotonic() - self._swept_at >= self._limits.swept_every_s:
             self._swept_at = time.monotonic()
             await asyncio.to_thread(self._sweep)
-        async with self._turn(job_id):
+        async with self._turns.setdefault(job_id, asyncio.Lock()):  # one writer a job
             try:
                 await asyncio.to_thread(place.add, offset, text.encode(errors="replace"))
             except OSError as error:
@@ -105,35 +104,17 @@ class DiskOutputStore:
         """See ``OutputStore.part``."""
         return await asyncio.to_thread(self._place(job_id, step_id).part, most)
 
-    async def file(self, job_id: str, step_id: str) -> str | None:
-        """See ``OutputStore.file``. Secrets are masked in it."""
+    async def file(self, job_id: str, step_id: str) -> AsyncIterator[bytes] | None:
+        """See ``OutputStore.file``. Secrets are masked in it, piece by piece as it is read: nothing
+        of it is kept a second time, and the job goes on meanwhile."""
         place = self._place(job_id, step_id)
-        # Not the job's turn: masking may take minutes, and the job goes on meanwhile.
-        async with self._turn(f"{job_id} {step_id}"):
-            state = place.state()
-            if state.size == 0:
-                return None
-            if state.given_at == state.size:
-                return state.given
-            with tempfile.TemporaryDirectory(dir=self._folder) as folder:
-                masked = Path(folder) / "masked"
-                await asyncio.to_thread(place.write_masked, masked)
-                digest = await self._files.remember_entry(masked)
-            async with self._turn(job_id):
-                place.put(replace(place.state(), given=digest, given_at=state.size))
-            return digest
+        state = await asyncio.to_thread(place.state)
+        return None if state.size == 0 else _read(place)
 
     def _place(self, job_id: str, step_id: str) -> _Place:
         if not _JOB.fullmatch(job_id) or not _STEP.fullmatch(step_id):
             raise OperationError("output_not_kept", job=job_id[:20])
         return _Place(self._folder / job_id / step_id, self._limits)
-
-    def _turn(self, name: str) -> asyncio.Lock:
-        """One writer a job, one reader of all of a step; locks that nobody holds are forgotten."""
-        for idle in [key for key, lock in self._turns.items() if not lock.locked()]:
-            if idle != name:
-                del self._turns[idle]
-        return self._turns.setdefault(name, asyncio.Lock())
 
     def _sweep(self) -> None:
         """Old jobs, and what a killed process left behind."""
@@ -154,8 +135,9 @@ class _Place:
 
     def state(self) -> _State:
         try:
-            return _State(**json.loads(self._state.read_bytes()))
-        except (FileNotFoundError, ValueError, TypeError):
+            kept = json.loads(self._state.read_bytes())
+            return _State(**{each.name: kept[each.name] for each in fields(_State)})
+        except (FileNotFoundError, ValueError, TypeError, LookupError):
             return _State()
 
     def put(self, state: _State) -> None:
@@ -236,11 +218,9 @@ class _Place:
             file.seek(max(0, size - most))
             return file.read(most)
 
-    def write_masked(self, to: Path) -> None:
+    def masked(self) -> Iterator[bytes]:
         """The file, and beyond its bound the end; in it no secret and no person's number."""
-        with to.open("wb") as out:
-            for block in self._blocks():
-                out.write(_masked(block))
+        return map(_masked, self._blocks())
 
     def _blocks(self) -> Iterator[bytes]:
         """Whole lines, many at a time."""
@@ -255,6 +235,12 @@ class _Place:
         if beyond > len(end):
             yield _mark(beyond - len(end))
         yield end
+
+
+async def _read(place: _Place) -> AsyncIterator[bytes]:
+    pieces = place.masked()
+    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+        yield piece
 
 
 def _masked(block: bytes) -> bytes:

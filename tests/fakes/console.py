@@ -16,6 +16,7 @@ from yarl import URL
 
 from adapters.web.adapter import WebAdapter
 from adapters.web.settings import WebSettings
+from bot.app.invitations import Invitations
 from bot.app.web.act import Approve
 from bot.app.web.link_pages import LinkPages, LinkParts
 from bot.app.web.links import SignedLinks
@@ -55,6 +56,7 @@ class ConsoleParts:
     clock: Clock = field(default_factory=FakeClock)
     codes: MemoryOneTimeCodes = field(default_factory=MemoryOneTimeCodes)
     approve: Approve = _nobody_approves
+    invitations: Invitations | None = None
 
 
 class ConsoleServer:
@@ -178,6 +180,7 @@ class ConsoleServer:
             directory=self.parts.directory,
             audit=self.parts.audit,
             sign_in=None,
+            memory=self.parts.memory,
             texts=load_texts("ko"),
             clock=self.parts.clock,
         )
@@ -188,8 +191,7 @@ class ConsoleServer:
             jobs=self.parts.jobs,
             history=self.parts.jobs,
             directory=self.parts.directory,
-            outputs=MemoryOutputs(self.parts.files),
-            files=self.parts.files,
+            outputs=MemoryOutputs(),
             texts=load_texts("ko"),
             clock=self.parts.clock,
         )
@@ -207,6 +209,7 @@ class ConsoleServer:
                 inventory=parts.inventory,
                 files=parts.files,
                 codes=parts.codes,
+                invitations=parts.invitations,
                 audit=parts.audit,
                 clock=parts.clock,
                 max_bytes=MAX_BYTES,

@@ -268,7 +268,7 @@ class World:
                 calendar=self.calendar,
                 identities=self.identities or MemoryIdentityLinks(self.directory),
                 samples=self.samples,
-                outputs=self.outputs or MemoryOutputs(self.files),
+                outputs=self.outputs or MemoryOutputs(),
                 macros=self.macros,
                 codes=self.codes,
             ),

@@ -19,6 +19,7 @@ from adapters.web.settings import WebSettings
 from bot.app.web.pages import ConsolePages
 from bot.core.domain.conversation import Inbound
 from bot.core.texts import load_texts
+from tests.fakes.messengers import MemoryMessengerMemory
 from tests.fakes.outputs import MemoryOutputs
 from tests.fakes.rooms import (
     MemoryDirectory,
@@ -60,6 +61,7 @@ class RoomServer:
         self.files = MemoryFiles()
         self.directory = MemoryDirectory(sample_people())
         self.codes = MemorySignIn()
+        self.memory = MemoryMessengerMemory()
         self.audit = MemoryAudit()
         self.outputs = MemoryOutputs()
         self.jobs = MemoryJobs()  # for the console's pages beside the room
@@ -137,6 +139,7 @@ class RoomServer:
             directory=self.directory,
             audit=self.audit,
             sign_in=self.codes,
+            memory=self.memory,
             texts=load_texts("ko"),
             clock=self.clock,
         )
@@ -148,7 +151,6 @@ class RoomServer:
             history=self.jobs,
             directory=self.directory,
             outputs=self.outputs,
-            files=self.outputs.files,
             texts=load_texts("ko"),
             clock=self.clock,
         )

@@ -187,6 +187,7 @@ class WebDriver:
             directory=self._parts.directory,
             audit=self._parts.audit,
             sign_in=None,
+            memory=self._parts.memory,
             texts=self._parts.texts,
             clock=self._parts.clock,
         )

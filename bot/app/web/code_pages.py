@@ -1,7 +1,8 @@
 """The page on which people enrol the device that makes their one-time codes.
 
-Owns: showing a new secret once, confirming it by its first code, and that a device which counts
-is replaced only with its own code. Neither secrets nor codes are ever recorded.
+Owns: showing a new secret once, confirming it by its first code, that a first device takes a code
+that a leader has had issued, and that one which counts is replaced only with its own. Neither
+secrets nor codes are ever recorded.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 from aiohttp import web
 
 from adapters.web.gate import RequestError
+from bot.app.invitations import Invitations
 from bot.app.web.frame import Frame
 from bot.app.web.links import SignedLinks
 from bot.app.web.qr import qr_svg
@@ -25,7 +27,10 @@ from bot.engine.code_desk import PAGE, REFUSED
 
 
 class CodePages:
-    """``/account/code``: GET shows where one stands, POST begins and confirms."""
+    """``/account/code``: GET shows where one stands, POST begins and confirms.
+
+    ``invitations``: None where anybody may be anybody.
+    """
 
     def __init__(
         self,
@@ -33,12 +38,14 @@ class CodePages:
         forms: SignedLinks,
         codes: OneTimeCodes,
         *,
+        invitations: Invitations | None,
         audit: AuditSink,
         clock: Clock,
     ) -> None:
         self._frame = frame
         self._forms = forms
         self._codes = codes
+        self._invitations = invitations
         self._audit = audit
         self._clock = clock
 
@@ -76,6 +83,8 @@ class CodePages:
             verdict = await self._codes.check(person.person_id, code, now=self._clock.now())
             if verdict is not CodeVerdict.GOOD:
                 return await self._refuse(request, texts, person, REFUSED[verdict])
+        elif not await self._invited(person, code):
+            return await self._refuse(request, texts, person, "code_not_invited")
         address = await self._codes.begin(person.person_id)
         return await self._page(
             request, texts, person, stage="device", qr=qr_svg(address), secret=_grouped(address)
@@ -88,10 +97,17 @@ class CodePages:
         verdict = await self._codes.confirm(person.person_id, code, now=self._clock.now())
         if verdict is CodeVerdict.GOOD:
             await self._record(person, "one-time codes: enrolled")
+            if self._invitations is not None:
+                await self._invitations.spend(person.person_id)
             return await self._page(request, texts, person, stage="done")
         if verdict is CodeVerdict.NOT_ENROLLED:
             return await self._refuse(request, texts, person, "code_not_begun")
         return await self._refuse(request, texts, person, REFUSED[verdict], stage="confirm")
+
+    async def _invited(self, person: Actor, code: str) -> bool:
+        if self._invitations is None:
+            return True
+        return await self._invitations.holds(person.person_id, code)
 
     async def _refuse(
         self,
@@ -128,6 +144,7 @@ class CodePages:
             texts,
             person=person,
             page=PAGE,
+            invited=self._invitations is not None,
             form=self._forms.form(PAGE, person.person_id),
             **shown,
         )

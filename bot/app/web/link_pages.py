@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from bot.app.invitations import Invitations
 from bot.app.web.act import ActPage, Approve, Presses
 from bot.app.web.code_pages import CodePages
 from bot.app.web.download import DownloadPage
@@ -41,6 +42,7 @@ class LinkParts:
     inventory: Inventory
     files: FileStore
     codes: OneTimeCodes
+    invitations: Invitations | None
     audit: AuditSink
     clock: Clock
     max_bytes: int
@@ -60,7 +62,12 @@ class LinkPages:
             codes=parts.codes,
         )
         self._codes = CodePages(
-            frame, parts.links, parts.codes, audit=parts.audit, clock=parts.clock
+            frame,
+            parts.links,
+            parts.codes,
+            invitations=parts.invitations,
+            audit=parts.audit,
+            clock=parts.clock,
         )
         self._upload = UploadPage(
             frame,

@@ -27,7 +27,7 @@ from bot.core.domain.job import Job
 from bot.core.domain.people import Actor
 from bot.core.domain.report import Section
 from bot.core.policy import eligible
-from bot.core.ports import Clock, Directory, FileStore, HistoryStore, JobStore
+from bot.core.ports import Clock, Directory, HistoryStore, JobStore
 from bot.core.texts import Texts
 from bot.engine.past import past_of
 
@@ -54,12 +54,10 @@ class ConsolePages:
         history: HistoryStore,
         directory: Directory,
         outputs: OutputStore,
-        files: FileStore,
         texts: Texts,
         clock: Clock,
     ) -> None:
         self._outputs = outputs
-        self._files = files
         self._door = door
         self.frame = Frame(door, texts)
         self._jobs = jobs
@@ -120,7 +118,7 @@ class ConsolePages:
     async def _output(self, request: web.Request, texts: Texts) -> web.StreamResponse:
         """Everything that one step has said, as a file."""
         job = await self._visible(request)
-        return await send_output(request, job, self._outputs, self._files)
+        return await send_output(request, job, self._outputs)
 
     async def _visible(self, request: web.Request) -> Job:
         person: Actor = await self.frame.signed_in(request)

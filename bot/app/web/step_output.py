@@ -12,12 +12,11 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from adapters.web.downloads import send_download
+from adapters.web.downloads import send_pieces
 from adapters.web.gate import RequestError
 from bot.core.cards.wording import masked_line, size_of
 from bot.core.check_ports import OutputPart, OutputStore
 from bot.core.domain.job import Job, StepState
-from bot.core.ports import FileStore
 from bot.core.texts import Texts
 
 _LIVE_BYTES = 24 * 1024  # from each end of a step that runs: fetched every second
@@ -78,17 +77,15 @@ def _lines(text: str) -> tuple[str, ...]:
     return tuple(masked_line(line)[:_LINE_MAX] for line in text.splitlines())
 
 
-async def send_output(
-    request: web.Request, job: Job, outputs: OutputStore, files: FileStore
-) -> web.StreamResponse:
+async def send_output(request: web.Request, job: Job, outputs: OutputStore) -> web.StreamResponse:
     """All that is kept of one step, to be saved.
 
     Raises:
         RequestError: the step has said nothing, or there is none of that id.
     """
     step = job.plan.wire.step(request.match_info["step_id"])
-    digest = await outputs.file(job.job_id, step.step_id) if step is not None else None
-    if step is None or digest is None:
+    pieces = await outputs.file(job.job_id, step.step_id) if step is not None else None
+    if step is None or pieces is None:
         raise RequestError(HTTPStatus.NOT_FOUND, "web_not_found")
     name = f"{job.job_id}-{step.step_id}.txt"
-    return await send_download(request, files, digest=digest, name=name)
+    return await send_pieces(request, pieces, name=name)

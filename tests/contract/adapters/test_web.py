@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from adapters.web.session import code_digest
 from bot.core.domain.audit import AuditKind
@@ -255,3 +256,22 @@ async def test_only_people_of_a_room_are_offered_as_cards(server: RoomServer) ->
     rooms = {person: await server.rooms.rooms(person) for person in offered}
     assert offered
     assert all(rooms.values())
+
+
+async def test_a_copied_cookie_is_worth_nothing_once_its_session_is_ended(
+    server: RoomServer,
+) -> None:
+    client, other = await server.client("u015"), await server.client("u015")
+    (cookie,) = client.cookie_jar.filter_cookies(URL(server.url)).values()
+    thief = await server.client()
+    thief.cookie_jar.update_cookies({cookie.key: cookie.value})
+    async with thief.get("/api/rooms") as response:
+        assert response.status == 200
+    async with thief.ws_connect("/api/stream") as stream:
+        await stream.send_json({"type": "hello", "positions": {}})
+        async with client.delete("/api/session") as response:
+            assert response.status == 200
+        async with thief.get("/api/rooms") as response:
+            assert response.status == 401
+    async with other.get("/api/rooms") as response:
+        assert response.status == 200  # the same person's other session

@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from bot.app.invitations import MOST_WRONG, Invitations
 from bot.core.domain.audit import AuditKind
 from cmdb.rules import DEFAULT_RULES
 from tests.fakes.codes import Authenticator
 from tests.fakes.console import ConsoleParts, ConsoleServer, form_of
 from tests.fakes.engine import PEOPLE, TEXTS, FakeClock
 from tests.fakes.estate_stores import MemoryDirectory
+from tests.fakes.messengers import MemoryMessengerMemory
 
 
 @pytest.fixture
@@ -209,3 +211,67 @@ async def test_no_copy_of_a_secret_is_kept_by_browsers(server) -> None:
     async with browser.post(address, data=form, headers=headers) as response:
         assert response.status == 200
         assert response.headers["Cache-Control"] == "no-store"
+
+
+# --- a first device ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def proving() -> AsyncIterator[ConsoleServer]:
+    """Where people have to prove who they are."""
+    memory, clock = MemoryMessengerMemory(), FakeClock()
+    running = ConsoleServer(
+        ConsoleParts(
+            directory=MemoryDirectory(PEOPLE, rules=DEFAULT_RULES),
+            memory=memory,
+            clock=clock,
+            invitations=Invitations(memory, clock),
+        )
+    )
+
+    async def receive(_event) -> None:
+        raise AssertionError("nothing is said here")
+
+    await running.start(receive)
+    yield running
+    await running.stop()
+
+
+async def test_a_session_alone_enrols_no_first_device(proving: ConsoleServer) -> None:
+    assert proving.parts.invitations is not None
+    for code in ("", "ABCD-EFGH", await proving.parts.invitations.issue("pm")):
+        status, page = await do(proving, "begin", code)
+        assert (status, stage_of(page)) == (403, "new")
+        assert TEXTS.say("errors.code_not_invited.summary") in page
+    refused = [event.detail for event in proving.parts.audit.events if event.kind == "refusal"]
+    assert refused == [{"code": "code_not_invited"}] * 3
+
+
+async def test_a_code_that_was_handed_over_enrols_once(proving: ConsoleServer) -> None:
+    parts = proving.parts
+    assert parts.invitations is not None
+    code = await parts.invitations.issue("leader")
+    assert (
+        'data-testid="invitation"'
+        in (await proving.open("leader", f"{proving.url}/account/code"))[1]
+    )
+    await do(proving, "begin", code)  # and the page was closed too early
+    _, page = await do(proving, "begin", code.lower().replace("-", " "))
+    device = device_of(page)
+    status, _ = await do(proving, "confirm", device.code(parts.clock.now()))
+    assert status == 200
+    await parts.codes.forget("leader")
+    assert (await do(proving, "begin", code))[0] == 403
+
+
+@pytest.mark.parametrize("spoilt", ["lapsed", "guessed", "replaced"])
+async def test_a_code_that_holds_no_more_enrols_nothing(proving, spoilt: str) -> None:
+    code = await proving.parts.invitations.issue("leader")
+    if spoilt == "lapsed":
+        later(proving.parts, minutes=30)
+    elif spoilt == "guessed":
+        for _ in range(MOST_WRONG):
+            assert (await do(proving, "begin", "ABCD-EFGH"))[0] == 403
+    else:
+        await proving.parts.invitations.issue("leader")
+    assert (await do(proving, "begin", code))[0] == 403

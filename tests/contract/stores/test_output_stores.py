@@ -9,27 +9,22 @@ from pathlib import Path
 import pytest
 
 from bot.core.check_ports import OutputStore
-from bot.core.ports import FileStore
-from bot.engine.files import DiskFileStore
 from bot.engine.outputs import _BLOCK, DiskOutputStore, OutputLimits
-from tests.fakes.files import MemoryFileStore
 from tests.fakes.outputs import MemoryOutputs
 
 JOB, STEP = "J260401-ABCDEF", "was01.01-run-script"
 
 
 @pytest.fixture(params=["disk", "memory"])
-def both(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[OutputStore, FileStore]:
-    if request.param == "memory":
-        files: FileStore = MemoryFileStore()
-        return MemoryOutputs(files), files
-    files = DiskFileStore(tmp_path / "files")
-    return DiskOutputStore(tmp_path / "outputs", files=files), files
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> OutputStore:
+    return MemoryOutputs() if request.param == "memory" else DiskOutputStore(tmp_path / "outputs")
 
 
-@pytest.fixture
-def store(both: tuple[OutputStore, FileStore]) -> OutputStore:
-    return both[0]
+async def saved(store: OutputStore, step: str = STEP) -> bytes:
+    """The file as somebody has it after downloading."""
+    pieces = await store.file(JOB, step)
+    assert pieces is not None
+    return b"".join([piece async for piece in pieces])
 
 
 async def test_has_nothing_of_what_said_nothing(store: OutputStore) -> None:
@@ -83,32 +78,23 @@ async def test_steps_and_jobs_do_not_mix(store: OutputStore) -> None:
     assert [part.head for part in found if part] == ["one\n", "two\n"]
 
 
-async def test_gives_all_of_it_as_a_file(both: tuple[OutputStore, FileStore]) -> None:
-    store, files = both
+async def test_gives_all_of_it_as_a_file(store: OutputStore) -> None:
     await store.append(JOB, STEP, offset=0, text="하나\n둘\n")
-    digest = await store.file(JOB, STEP)
-    assert digest is not None
-    assert await files.read(digest, 0, 100) == "하나\n둘\n".encode()
-    assert await store.file(JOB, STEP) == digest
+    assert await saved(store) == "하나\n둘\n".encode()
     await store.append(JOB, STEP, offset=11, text="셋\n")
-    again = await store.file(JOB, STEP)
-    assert again not in (None, digest)
+    assert await saved(store) == "하나\n둘\n셋\n".encode()
 
 
 # --- on disk only ------------------------------------------------------------------------------
 
 
-def _on_disk(folder: Path, **limits: int) -> tuple[DiskOutputStore, DiskFileStore]:
-    files = DiskFileStore(folder / "files")
-    return (
-        DiskOutputStore(folder / "outputs", files=files, limits=OutputLimits(**limits)),
-        files,
-    )
+def _on_disk(folder: Path, **limits: int) -> DiskOutputStore:
+    return DiskOutputStore(folder / "outputs", limits=OutputLimits(**limits))
 
 
 async def test_a_new_life_goes_on_where_the_old_one_ended(tmp_path: Path) -> None:
-    await _on_disk(tmp_path)[0].append(JOB, STEP, offset=0, text="one\n")
-    store, _ = _on_disk(tmp_path)
+    await _on_disk(tmp_path).append(JOB, STEP, offset=0, text="one\n")
+    store = _on_disk(tmp_path)
     await store.append(JOB, STEP, offset=0, text="one\n")
     await store.append(JOB, STEP, offset=4, text="two\n")
     part = await store.part(JOB, STEP, most=100)
@@ -117,7 +103,7 @@ async def test_a_new_life_goes_on_where_the_old_one_ended(tmp_path: Path) -> Non
 
 
 async def test_the_file_has_a_bound_and_beyond_it_the_end_is_kept(tmp_path: Path) -> None:
-    store, files = _on_disk(tmp_path, file_bytes=1000, tail_bytes=200)
+    store = _on_disk(tmp_path, file_bytes=1000, tail_bytes=200)
     lines = [f"line {number:04}\n" for number in range(1000)]
     for number in range(0, 1000, 10):
         text = "".join(lines[number : number + 10])
@@ -127,9 +113,7 @@ async def test_the_file_has_a_bound_and_beyond_it_the_end_is_kept(tmp_path: Path
     assert part.head == "".join(lines[:10])
     assert part.tail.endswith("".join(lines[-9:]))
     assert part.left_out == 10_000 - len(part.head) - len(part.tail)
-    digest = await store.file(JOB, STEP)
-    assert digest is not None
-    whole = (await files.read(digest, 0, 1 << 20)).decode()
+    whole = (await saved(store)).decode()
     assert whole.startswith("".join(lines[:100]))
     assert whole.endswith("".join(lines[-20:]))
     assert "[... 8800 bytes ...]" in whole
@@ -137,19 +121,6 @@ async def test_the_file_has_a_bound_and_beyond_it_the_end_is_kept(tmp_path: Path
         path.stat().st_size for path in (tmp_path / "outputs").rglob("*") if path.is_file()
     )
     assert on_disk < 2000
-
-
-class SlowFileStore(DiskFileStore):
-    """Waits until it is told to go on."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.asked, self.go = asyncio.Event(), asyncio.Event()
-
-    async def remember_entry(self, path: Path) -> str:
-        self.asked.set()
-        await self.go.wait()
-        return await super().remember_entry(path)
 
 
 @pytest.mark.parametrize(
@@ -165,34 +136,30 @@ class SlowFileStore(DiskFileStore):
     ],
 )
 async def test_no_secret_is_in_the_file(tmp_path: Path, line: str, secret: str) -> None:
-    store, files = _on_disk(tmp_path)
+    store = _on_disk(tmp_path)
     await store.append(JOB, STEP, offset=0, text=f"first\n{line}\nlast\n")
-    digest = await store.file(JOB, STEP)
-    assert digest is not None
-    whole = (await files.read(digest, 0, 1000)).decode()
+    whole = (await saved(store)).decode()
     assert secret not in whole
     assert whole.startswith("first\n")
     assert whole.endswith("last\n")
 
 
 async def test_a_key_that_goes_over_two_blocks_is_in_no_file(tmp_path: Path) -> None:
-    store, files = _on_disk(tmp_path)
+    store = _on_disk(tmp_path)
     lines = [f"{number:04}{'Ab+/' * 15}" for number in range(50)]
     key = "\n".join(["-----BEGIN PRIVATE KEY-----", *lines, "-----END PRIVATE KEY-----", ""])
     before = "x" * 99 + "\n"
     text = before * ((_BLOCK - len(key) // 2) // len(before)) + key + "after\n"
     for start in range(0, len(text), 1 << 16):
         await store.append(JOB, STEP, offset=start, text=text[start : start + (1 << 16)])
-    digest = await store.file(JOB, STEP)
-    assert digest is not None
-    whole = (await files.read(digest, 0, 1 << 20)).decode()
+    whole = (await saved(store)).decode()
     assert "Ab+/" not in whole
     assert whole.endswith("after\n")
 
 
 async def test_the_steps_of_a_job_share_a_bound(tmp_path: Path) -> None:
     """An agent that says what nobody asked for, at a hundred nodes, does not fill the disk."""
-    store, _ = _on_disk(tmp_path, file_bytes=1000, tail_bytes=100, job_bytes=2500)
+    store = _on_disk(tmp_path, file_bytes=1000, tail_bytes=100, job_bytes=2500)
     for number in range(10):
         for offset in range(0, 2000, 100):
             await store.append(JOB, f"s{number}", offset=offset, text="x" * 99 + "\n")
@@ -204,7 +171,7 @@ async def test_the_steps_of_a_job_share_a_bound(tmp_path: Path) -> None:
 
 
 async def test_the_last_of_the_disk_is_left_alone(tmp_path: Path) -> None:
-    store, _ = _on_disk(tmp_path, spare_bytes=1 << 60, tail_bytes=50)
+    store = _on_disk(tmp_path, spare_bytes=1 << 60, tail_bytes=50)
     for offset in range(0, 1000, 10):
         await store.append(JOB, STEP, offset=offset, text=f"line {offset:04}\n")
     assert (tmp_path / "outputs" / JOB / f"{STEP}.txt").stat().st_size == 0
@@ -217,25 +184,43 @@ async def test_the_last_of_the_disk_is_left_alone(tmp_path: Path) -> None:
 
 async def test_a_step_goes_on_while_all_of_it_is_masked(tmp_path: Path) -> None:
     """Masking takes up to a second a megabyte, and the agent waits for no reader."""
-    files = SlowFileStore(tmp_path / "files")
-    store = DiskOutputStore(tmp_path / "outputs", files=files)
-    await store.append(JOB, STEP, offset=0, text="one\n")
-    reading = asyncio.create_task(store.file(JOB, STEP))
-    await files.asked.wait()
-    async with asyncio.timeout(30):
-        await store.append(JOB, STEP, offset=4, text="two\n")
-    files.go.set()
-    first = await reading
-    part = await store.part(JOB, STEP, most=100)
-    assert part is not None
-    assert part.head == "one\ntwo\n"
-    assert await store.file(JOB, STEP) not in (None, first)
+    store = _on_disk(tmp_path)
+    line, count = "x" * 1023 + "\n", 3 * _BLOCK // 1024
+    for number in range(count):
+        await store.append(JOB, STEP, offset=number * 1024, text=line)
+    pieces = await store.file(JOB, STEP)
+    assert pieces is not None
+    first = await anext(pieces)
+    await store.append(JOB, STEP, offset=count * 1024, text="last\n")
+    assert first + b"".join([piece async for piece in pieces]) == (line * count + "last\n").encode()
+
+
+async def test_downloads_leave_nothing_behind(tmp_path: Path) -> None:
+    store = _on_disk(tmp_path)
+    for number in range(5):
+        await store.append(JOB, STEP, offset=number * 10, text=f"line {number:04}\n")
+        await saved(store)
+    kept = [path.name for path in tmp_path.rglob("*") if path.is_file()]
+    assert sorted(kept) == [f"{STEP}.json", f"{STEP}.txt"]
+
+
+async def test_pieces_of_one_job_are_written_one_after_the_other(tmp_path: Path) -> None:
+    """Many at once, of one job and of others: nobody is let in beside who is writing."""
+    store, size = _on_disk(tmp_path), len("line 0000\n")
+    jobs = (JOB, "J260401-ZZZZZZ", "J260401-YYYYYY")
+    async with asyncio.TaskGroup() as group:
+        for number in range(60):
+            for job in jobs:
+                text = f"line {number:04}\n"
+                group.create_task(store.append(job, STEP, offset=number * size, text=text))
+    for job in jobs:
+        part = await store.part(job, STEP, most=10_000)
+        assert part is not None
+        assert (part.size, part.left_out) == (60 * size, 0)
 
 
 async def test_old_output_goes_without_a_new_start(tmp_path: Path) -> None:
-    files = DiskFileStore(tmp_path / "files")
-    limits = OutputLimits(swept_every_s=0)
-    store = DiskOutputStore(tmp_path / "outputs", files=files, limits=limits)
+    store = DiskOutputStore(tmp_path / "outputs", limits=OutputLimits(swept_every_s=0))
     await store.append(JOB, STEP, offset=0, text="old\n")
     os.utime(tmp_path / "outputs" / JOB, (0, 0))
     await store.append("J260401-ZZZZZZ", STEP, offset=0, text="new\n")

@@ -1,4 +1,4 @@
-"""``guardia codes reset``: a lost authenticator goes by somebody else's word, on the record."""
+"""``guardia codes reset`` and ``invite``: by somebody else's word, on the record."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from bot.app.settings import load_settings
 from bot.app.wiring import open_database
 from bot.core.check_ports import CodeVerdict
 from bot.core.errors import ConfigurationError
+from bot.core.linking import code_digest
 from cmdb.codes import SqlOneTimeCodes
 from tests.fakes.codes import Authenticator
 
@@ -34,8 +35,8 @@ class Shell:
             assert main([*arguments, "--config", str(self.config)]) == 0
         capsys.readouterr()
 
-    def __call__(self, *arguments: str) -> tuple[int, str]:
-        status = main(["codes", "reset", *arguments, "--config", str(self.config)])
+    def __call__(self, *arguments: str, verb: str = "reset") -> tuple[int, str]:
+        status = main(["codes", verb, *arguments, "--config", str(self.config)])
         said = self._capsys.readouterr()
         return status, said.out + said.err
 
@@ -50,11 +51,11 @@ class Shell:
 
         return asyncio.run(run())
 
-    def audited(self) -> list[str]:
+    def audited(self, subject: str = "codes reset") -> list[str]:
         database = sqlite3.connect(self.folder / "data" / "guardia.sqlite")
         try:
             rows = database.execute("SELECT body FROM audit_events").fetchall()
-            return [row[0] for row in rows if "codes reset" in row[0]]
+            return [row[0] for row in rows if subject in row[0]]
         finally:
             database.close()
 
@@ -92,19 +93,38 @@ def test_where_there_is_no_device_it_says_so(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (("u031", "--by", "u031"), "지울 수 없습니다"),
-        (("u031", "--by", "u010"), "지울 수 없습니다"),
+        (("u031", "--by", "u031"), "다룰 수 없습니다"),
+        (("u031", "--by", "u010"), "다룰 수 없습니다"),
         (("u031", "--by", "nobody"), "등록되지 않은 사람"),
         (("nobody", "--by", "u013"), "등록되지 않은 사람"),
     ],
 )
 def test_not_everybody_may_and_never_for_oneself(shell: Shell, arguments, why: str) -> None:
     shell.with_codes(enrolled)
-    status, said = shell(*arguments)
-    assert status == 2
-    assert why in said
+    for verb in ("reset", "invite"):
+        status, said = shell(*arguments, verb=verb)
+        assert status == 2
+        assert why in said
     assert shell.with_codes(lambda codes: codes.enrolled("u031")) is True
-    assert shell.audited() == []
+    assert shell.audited("codes ") == []
+
+
+def test_a_code_is_printed_and_not_recorded(shell: Shell) -> None:
+    status, said = shell("u031", "--by", "u013", verb="invite")
+    assert status == 0
+    code = said.splitlines()[0]
+    assert len(code_digest(code)) == 64
+    (event,) = shell.audited("codes invite")
+    assert "u013" in event
+    assert code not in event
+
+
+def test_whoever_has_a_device_is_invited_to_no_other(shell: Shell) -> None:
+    shell.with_codes(enrolled)
+    status, said = shell("u031", "--by", "u013", verb="invite")
+    assert status == 0
+    assert "guardia codes reset u031" in said
+    assert shell.audited("codes invite") == []
 
 
 # --- the key --------------------------------------------------------------------------------
