@@ -193,7 +193,7 @@ class JandiAdapter:
 
     def _client(self) -> aiohttp.ClientSession:
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=_CALL)
+            self._session = aiohttp.ClientSession(timeout=_CALL, trust_env=True)
         return self._session
 
 

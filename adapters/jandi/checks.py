@@ -51,7 +51,7 @@ async def _topic(name: str, url: str) -> Finding:
     """A GET posts nothing: any answer but "no such webhook" shows that the way there is open."""
     try:
         async with (
-            aiohttp.ClientSession(timeout=_WAIT) as session,
+            aiohttp.ClientSession(timeout=_WAIT, trust_env=True) as session,
             session.get(url, allow_redirects=False) as response,
         ):
             status = response.status

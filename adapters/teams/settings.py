@@ -28,7 +28,8 @@ class TeamsSettings(BaseModel):
     app_id: str = ""
     app_password: SecretStr | None = None
     tenant_id: str = ""
-    service_urls: tuple[str, ...] = ("https://smba.trafficmanager.net/",)
+    # Where nobody has spoken yet, the first of them is called: the service's own global address.
+    service_urls: tuple[str, ...] = ("https://smba.trafficmanager.net/teams/",)
     login_url: str = "https://login.microsoftonline.com/"
     openid_url: str = "https://login.botframework.com/v1/.well-known/openidconfiguration"
     file_hosts: tuple[str, ...] = ("*.sharepoint.com",)
