@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from intents.bypass import is_bypass
 from intents.phrase import sentences
 
 _ATTACK = re.compile(
@@ -120,6 +121,8 @@ _THANKS = re.compile(
 
 def is_attack(text: str) -> bool:
     """Whether a text tries to be more than a person's request."""
+    if is_bypass(text):
+        return True
     return bool(_ATTACK.search(text) or _JSON.search(text) or _REPORTED_TEXT.search(text))
 
 

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from intents.citing import without_shown
 from intents.spelling import put_right
 
 LONGEST = 2000  # characters; a longer text is no request
@@ -47,7 +48,7 @@ def read_phrase(message: str) -> Phrase:
     full = "".join(
         character for character in full if character in "\n\t" or _is_seen(character)
     ).translate(_LOOKALIKES)
-    bare = _MAIL.sub(" ", _CODE.sub(" ", full))
+    bare = _MAIL.sub(" ", without_shown(_CODE.sub(" ", full)))
     bare = _ADDRESS.sub(" ", _CITED_LINE.sub(" ", bare))
     quotes = tuple(
         next(group for group in match.groups() if group) for match in _QUOTED.finditer(bare)
