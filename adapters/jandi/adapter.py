@@ -36,7 +36,7 @@ from bot.core.retry_after import retry_after_s
 from bot.core.texts import Texts
 
 PATH = "/jandi/events"
-_ACKNOWLEDGE_S = 2.0  # of the 3 s after which a webhook counts as failed
+ACKNOWLEDGE_S = 2.0  # of the 3 s after which a webhook counts as failed
 _CALL = aiohttp.ClientTimeout(total=10, connect=3)
 _WAIT_S = 60  # after a 429 without a word of when to come again: the limit counts by the minute
 log = structlog.get_logger(__name__)
@@ -140,7 +140,7 @@ class JandiAdapter:
         delivery = asyncio.create_task(self._deliver(mention))
         self._deliveries.add(delivery)
         delivery.add_done_callback(self._deliveries.discard)
-        done, _ = await asyncio.wait({delivery}, timeout=_ACKNOWLEDGE_S)
+        done, _ = await asyncio.wait({delivery}, timeout=ACKNOWLEDGE_S)
         if done and not delivery.result():
             return _said(self._trouble())
         if not done:

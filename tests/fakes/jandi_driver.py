@@ -19,14 +19,14 @@ from typing import Any
 from aiohttp import web
 from pydantic import SecretStr
 
-from adapters.jandi.adapter import PATH, JandiAdapter
+from adapters.jandi.adapter import ACKNOWLEDGE_S, PATH, JandiAdapter
 from adapters.jandi.settings import JandiSettings
 from bot.core.domain.conversation import ConversationRef
 from bot.core.domain.people import ExternalId
 from bot.core.messenger_ports import ConsoleLinks
 from bot.core.ports import Receiver
 from tests.fakes.console import ConsoleParts, ConsoleServer
-from tests.fakes.jandi_service import LIMIT_S, JandiService, Shown
+from tests.fakes.jandi_service import JandiService, Shown
 from tests.fakes.messenger_driver import VOICES, Drop, Heard, Parts, Seen
 
 TEAM = "acme"
@@ -37,7 +37,7 @@ _LINK = re.compile(r"\[\[([^\]]*)\]\]\((http[^)\s]+)\)")
 class JandiDriver:
     """See ``Driver``."""
 
-    limit_s = LIMIT_S
+    grace_s = ACKNOWLEDGE_S
     has_strangers = True
     has_outages = True
 

@@ -106,7 +106,7 @@ class Driver(Protocol):
     """
 
     adapter: Adapter
-    limit_s: float  # within how many seconds the service wants its acknowledgement
+    grace_s: float | None  # how long the acknowledgement waits for the core; None: to its end
     has_strangers: bool  # whether there can be somebody whom nobody here knows
     has_outages: bool  # whether a service stands behind it that limits and fails
     links: ConsoleLinks | None  # our own pages, where the messenger needs them

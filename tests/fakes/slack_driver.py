@@ -6,9 +6,9 @@ Owns: Slack's ``Driver``, over Socket Mode and over HTTP.
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Sequence
 from contextlib import suppress
+from math import inf
 from typing import Literal
 
 from aiohttp import web
@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from adapters.slack.adapter import SlackAdapter
 from adapters.slack.door import PATH
+from adapters.slack.doorman import GRACE_S
 from adapters.slack.settings import SlackSettings
 from bot.core.domain.people import ExternalId
 from bot.core.ports import Receiver
@@ -33,13 +34,7 @@ from tests.fakes.slack_workspace import (
     Message,
     Stored,
 )
-
-
-def free_port() -> int:
-    """A port of loopback that nobody has, for a service whose address is needed before it runs."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
+from tests.lab.ports import free_port
 
 
 def user_of(voice: str) -> str:
@@ -61,7 +56,7 @@ def settings_for(service: SlackService, mode: Literal["socket", "http"]) -> Slac
 class SlackDriver:
     """See ``Driver``."""
 
-    limit_s = 3.0
+    grace_s = GRACE_S
     has_strangers = True
     has_outages = True
     links = None
@@ -131,7 +126,7 @@ class SlackDriver:
         try:
             taken = await self.service.deliver(payload)
         except NotAcknowledgedError:
-            return Heard(status=503, seconds=self.limit_s)
+            return Heard(status=503, seconds=inf)
         return Heard(status=taken.status, seconds=taken.seconds)
 
     # --- what people see ---------------------------------------------------------------------
@@ -166,7 +161,7 @@ class SlackDriver:
         self.service.http_url = f"http://127.0.0.1:{self._runner.addresses[0][1]}{PATH}"
 
     async def _until_up(self) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while not await self._up():
                 await asyncio.sleep(0.02)
 

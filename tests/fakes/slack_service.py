@@ -35,7 +35,7 @@ from tests.fakes.slack_workspace import (
 
 _Answer = tuple[int, dict[str, str], Json | str]  # status, headers, body
 
-ACKNOWLEDGE_S = 3.0
+ACKNOWLEDGE_S = 15.0  # three seconds at Slack; a test's machine may be five times slower
 SIGN_IN_PAGE = "<!DOCTYPE html><html><title>Sign in | Slack</title></html>"
 
 
@@ -49,7 +49,7 @@ class Acknowledged:
 
 
 class NotAcknowledgedError(Exception):
-    """The app let Slack's three seconds pass, or answered with a failure."""
+    """The app let Slack's time pass, or answered with a failure."""
 
 
 class SlackService(Workspace):
@@ -155,7 +155,7 @@ class SlackService(Workspace):
         """Hand it over as the app has asked for it.
 
         Raises:
-            NotAcknowledgedError: not within three seconds.
+            NotAcknowledgedError: not within ``ACKNOWLEDGE_S``.
         """
         if self.http_url is not None:
             return await self._call_app(payload, retry)

@@ -58,15 +58,15 @@ async def console_code(parts: Parts, person_id: str) -> str:
 
 
 @asynccontextmanager
-async def frozen(database: Path, seconds: float) -> AsyncIterator[None]:
-    """Nobody else can write for so long, counted from its beginning."""
+async def frozen(database: Path, *, thaw_after_s: float) -> AsyncIterator[None]:
+    """Nobody else can write within, for at most so long, counted from its beginning."""
     connection = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
-    thaw = threading.Timer(seconds, connection.rollback)
+    thaw = threading.Timer(thaw_after_s, connection.rollback)
     try:
         connection.execute("BEGIN IMMEDIATE")
         thaw.start()
         yield
-        await asyncio.to_thread(thaw.join)
     finally:
         thaw.cancel()
+        await asyncio.to_thread(thaw.join)
         connection.close()

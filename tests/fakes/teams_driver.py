@@ -15,7 +15,7 @@ from typing import Any
 
 from aiohttp import web
 
-from adapters.teams.adapter import TeamsAdapter
+from adapters.teams.adapter import ACKNOWLEDGE_S, TeamsAdapter
 from adapters.teams.door import PATH
 from adapters.teams.settings import TeamsSettings
 from bot.core.domain.conversation import ConversationRef
@@ -26,7 +26,6 @@ from tests.fakes.console import ConsoleParts, ConsoleServer, form_of
 from tests.fakes.engine import two_behind_one
 from tests.fakes.messenger_driver import STRANGER, Drop, Heard, Parts, Seen
 from tests.fakes.planning import SYSTEM
-from tests.fakes.slack_driver import free_port
 from tests.fakes.teams_service import (
     BOT,
     TEAM_CHANNEL,
@@ -37,6 +36,7 @@ from tests.fakes.teams_service import (
     card_in,
     words_of,
 )
+from tests.lab.ports import free_port
 
 _AT = "<at>GUARDiA</at>"
 _MENTION = {"entities": [{"type": "mention", "mentioned": {"id": BOT}, "text": _AT}]}
@@ -65,7 +65,7 @@ class PageLinks:
 class TeamsDriver:
     """See ``Driver``."""
 
-    limit_s = 3.0
+    grace_s = ACKNOWLEDGE_S
     has_strangers = True
     has_outages = True
 
@@ -164,7 +164,7 @@ class TeamsDriver:
         return await send()
 
     async def _upload_page(self, thread: str) -> str:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while True:
                 for stored in self.service.messages.values():
                     for action in actions_of(card_in(stored.activity)).values():

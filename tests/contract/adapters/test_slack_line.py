@@ -15,9 +15,10 @@ from adapters.slack.checks import examine_slack
 from adapters.slack.settings import SlackSettings
 from adapters.slack.socket_mode import keep_connected
 from bot.core.messenger_ports import Finding
-from tests.fakes.slack_driver import free_port, settings_for
+from tests.fakes.slack_driver import settings_for
 from tests.fakes.slack_service import SlackService
 from tests.fakes.slack_workspace import APP_TOKEN, Json
+from tests.lab.ports import free_port
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ async def slack() -> AsyncIterator[SlackService]:
 
 
 async def until(done: Callable[[], object]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while not done():
             await asyncio.sleep(0.02)
 
