@@ -131,10 +131,18 @@ class CommandGrammar:
         book: Mapping[str, CommandSpec],
     ) -> Clarification:
         behind = "".join(f" {_written(word)}" for word in rest)
-        if found:
-            return self._say("which", found, f"{{0}}{behind}", said=said)
-        near = _nearest(said, book)
-        return self._say("unknown_near" if near else "unknown", near, f"{{0}}{behind}", said=said)
+        key, ids = ("which", list(found)) if found else ("unknown_near", _nearest(said, book))
+        asked = self._say(key if ids else "unknown", ids, f"{{0}}{behind}", said=said)
+        named = (
+            replace(choice, label=self._called(book[command]))
+            for choice, command in zip(asked.choices, ids, strict=False)
+        )
+        return replace(asked, choices=tuple(named))
+
+    def _called(self, spec: CommandSpec) -> str:
+        """What a command is called by people, then its id."""
+        title = spec.title if spec.script else self._texts.say(f"action.{spec.command}")
+        return f"{title} · {spec.command}" if title else spec.command
 
     # --- the rest of the line --------------------------------------------------------------
 

@@ -77,8 +77,8 @@ async def read(context: StepContext, operation: ReadCrontab) -> Reading:
         # Off the loop, as all that follows: an account may have any number of lines, a log of a
         # month has many runs, and other nodes are waiting.
         lines = await asyncio.to_thread(parse_crontab, await read_crontab(server))
-        history = await _history(server, context, clock, remarks)
-    jobs = [line for line in lines if line.kind in {"job", "broken"}]
+        jobs = [line for line in lines if line.kind in {"job", "broken"}]
+        history = await _history(server, context, clock, remarks) if jobs else None
     if not jobs:
         remarks.append(Remark(code="crontab_empty"))
     if any(line.kind == "environment" and "CRON_TZ" in line.text for line in lines):
@@ -100,13 +100,25 @@ async def node_clock(server: Transport) -> Clock:
     except ValueError:
         return Clock(now=middle, zone="UTC", ahead_s=None)
     ahead_s = round((now - middle).total_seconds())
-    entry = await server.files.stat("/etc/localtime")
-    match = _ZONE.search(entry.real) if entry is not None and entry.real else None
-    zone = _zone(match[1], now) if match else None
+    name = await _zone_name(server)
+    zone = _zone(name, now) if name else None
     if zone is None:
         offset = now.utcoffset() or timedelta()
         return Clock(now=now.astimezone(timezone(offset)), zone=now.strftime("%z"), ahead_s=ahead_s)
     return Clock(now=now.astimezone(zone), zone=zone.key, ahead_s=ahead_s)
+
+
+async def _zone_name(server: Transport) -> str | None:
+    """What the server calls its zone; None: it has no such link, or keeps it from this account,
+    as one that sees its own folder only."""
+    try:
+        entry = await server.files.stat("/etc/localtime")
+    except TransportError as error:
+        if error.code not in {"permission_denied", "not_found", "write_failed"}:
+            raise
+        return None
+    match = _ZONE.search(entry.real) if entry is not None and entry.real else None
+    return match[1] if match else None
 
 
 def _zone(name: str, now: datetime) -> ZoneInfo | None:

@@ -7,7 +7,7 @@ statvfs, which knows inodes, too, else by ``df``.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from agent.operations.context import OperationFailed, StepContext
 from agent.operations.proc_files import require_own_view
@@ -17,7 +17,8 @@ from agent.wire.plan import NodeTarget
 from agent.wire.readings import Column, Fact, Grid, Level, Reading, Remark, Row, Threshold, worst
 
 _DF_S = 20.0  # a dead NFS mount answers never
-_DF_ROW = re.compile(r"\s(\d+)\s+(\d+)\s+(-?\d+)\s+\d+%\s+/")  # size, used, available; in KiB
+# size, used, available, in KiB; and where it is mounted
+_DF_ROW = re.compile(r"\s(\d+)\s+(\d+)\s+(-?\d+)\s+\d+%\s+(/.*)")
 _NOT_SHOWN = frozenset({"not_found", "permission_denied", "write_failed"})
 _COLUMNS = (
     Column(name="path"),
@@ -36,7 +37,7 @@ def known_paths(target: NodeTarget) -> tuple[str, ...]:
 
 
 async def read_disks(context: StepContext, operation: ReadDisks) -> Reading:
-    """A row for each path, the fullest first.
+    """A row for each filesystem, the fullest first.
 
     Raises:
         OperationFailed: ``not_in_profile``, a path that is none of the node's; ``not_by_ftp``.
@@ -47,7 +48,7 @@ async def read_disks(context: StepContext, operation: ReadDisks) -> Reading:
             raise OperationFailed("not_in_profile", path=path)
     require_own_view(context)
     async with context.server() as server:
-        found = await capacities(server, operation.paths or known)
+        found = by_filesystem(await capacities(server, operation.paths or known))
     rows = [_row(path, capacity, operation.used) for path, capacity in found.items()]
     rows.sort(key=lambda row: -float(row.cells[1] or 0))
     level = worst(*(row.level for row in rows))
@@ -94,8 +95,24 @@ def read_df(text: str) -> Capacity | None:
     row = _DF_ROW.search(text)
     if row is None:
         return None
-    size, used, free = (int(number) * 1024 for number in row.groups())
-    return Capacity(size=size, used=used, free=max(free, 0))
+    size, used, free = (int(number) * 1024 for number in row.groups()[:3])
+    return Capacity(size=size, used=used, free=max(free, 0), identity=row[4].rstrip())
+
+
+def by_filesystem(found: Mapping[str, Capacity | None]) -> dict[str, Capacity | None]:
+    """Each filesystem once, by those of its paths that lie below none of the others."""
+    shared: dict[str, list[str]] = {}
+    for path, one in found.items():
+        shared.setdefault(one.identity if one and one.identity else f"path:{path}", []).append(path)
+    return {", ".join(_outermost(paths)): found[paths[0]] for paths in shared.values()}
+
+
+def _outermost(paths: Sequence[str]) -> list[str]:
+    return [
+        path
+        for path in paths
+        if not any(path != other and path.startswith(f"{other.rstrip('/')}/") for other in paths)
+    ]
 
 
 def fullest(found: dict[str, Capacity | None]) -> tuple[str, float] | None:

@@ -121,6 +121,7 @@ def _capacity(told: asyncssh.SFTPVFSAttrs) -> Capacity | None:
         free=told.bavail * told.frsize,
         inodes_percent=inodes,
     )
+        identity=f"{told.fsid:x}/{told.blocks}/{told.files}" if told.fsid else "",
 
 
 def _entry(found: asyncssh.SFTPAttrs) -> Entry:

@@ -70,7 +70,8 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity:
-    """A filesystem, in bytes. ``free`` is what an ordinary account may still use."""
+    """A filesystem, in bytes. ``free`` is what an ordinary account may still use; ``identity`` is
+    the same for two paths only if they share it (empty: nobody says)."""
 
     size: int
     used: int
@@ -78,6 +79,7 @@ class Capacity:
     inodes_percent: float | None = None  # used; None: it has none, or nobody says
 
     @property
+    identity: str = ""
     def used_percent(self) -> float:
         """As ``df`` says it: of what ordinary accounts can have at all."""
         usable = self.used + self.free

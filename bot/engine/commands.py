@@ -124,7 +124,7 @@ class Commands:
 
     def _listed(self, spec: CommandSpec) -> str:
         name = spec.title if spec.script else self._texts.say(f"action.{spec.command}")
-        return f"{spec.command} · {name}" if name else spec.command
+        return f"{name} · {spec.command}" if name else spec.command
 
     def _page(self) -> Link | None:
         """The console's form for all of them."""
@@ -205,7 +205,9 @@ class Commands:
 
     def _risk(self, spec: CommandSpec) -> str:
         say = self._texts.say
-        highest = say(f"command.risk.{self._risks(spec)[-1].value}")
+        highest = f"command.risk.{self._risks(spec)[-1].value}"
+        special = f"{highest}_{spec.command}"
+        highest = say(special if self._texts.has(special) else highest)
         if not spec.reads:
             return highest
         return f"{say('command.risk.reads', operations=', '.join(spec.reads))} {highest}"

@@ -16,6 +16,7 @@ import structlog
 
 from agent.wire.plan import NodeRun, WirePlan
 from bot.core.cards import final_report, plain_report, refusal_report
+from bot.core.cards.offers import with_offers
 from bot.core.domain.audit import AuditKind
 from bot.core.domain.job import Deployment, Job, JobState, StepRecord, StepState
 from bot.core.domain.plan import Novelty, Risk
@@ -249,7 +250,7 @@ class Conductor:
         logged = len(report.files)
         made = await enclosures(job, self._services)
         report = replace(report, files=(*report.files, *made))
-        report = with_keep_button(report, job, texts)
+        report = with_keep_button(with_offers(report, job, texts), job, texts)
         if job.progress is not None and job.plan.risk is Risk.READ:
             await self._outbound.edit(replace(report, files=()), job.progress)
             if report.files:

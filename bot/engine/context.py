@@ -44,11 +44,17 @@ class Surroundings:
         if intent.action == "rollback" and job.plan.action == "deploy":
             intent = replace(intent, params={"deployment": job.job_id, **intent.params})
         nodes = await self._services.inventory.nodes(job.plan.node_names)
-        places = {(node.entry.env, node.entry.layer) for node in nodes}
-        if len(places) == 1 and not (selector.env or selector.layer or selector.nodes):
-            ((env, layer),) = places
-            numbers = tuple(node.entry.number for node in nodes)
-            selector = replace(selector, env=env, layer=layer, nodes=numbers)
+        environments = {node.entry.env for node in nodes}
+        layers = {node.entry.layer for node in nodes}
+        if len(environments) == len(layers) == 1:
+            env, layer = environments.pop(), layers.pop()
+            if not (selector.env or selector.layer or selector.nodes):
+                numbers = tuple(node.entry.number for node in nodes)
+                selector = replace(selector, env=env, layer=layer, nodes=numbers)
+            # A server that the words name is one of the thread's environment.
+            selector = replace(selector, env=selector.env or env)
+            if selector.nodes and selector.layer is None:
+                selector = replace(selector, layer=layer)
         return _aimed(intent, selector)
 
 

@@ -37,6 +37,7 @@ from bot.engine.macros import Macros, Saying
 from bot.engine.naming import SEOUL, event_key_of, job_id_of, thread_of
 from bot.engine.outbound import Outbound
 from bot.engine.questions import question_for
+from bot.engine.repeats import require_new
 from bot.engine.reply import Reply
 from bot.engine.rights import require_right
 from bot.engine.services import Services
@@ -224,12 +225,11 @@ class Pipeline:
         return request.proved or intent.action == NONE or reads_only(intent.action, action)
 
     async def _ask_confirmation(self, request: Request) -> None:
-        asking = confirmation(_text_of(request.message), self._texts)
         who = request.actor.person_id
         await self._chronicle.record(
             AuditKind.QUESTION, who, subject=request.key, code="sender_unverified"
         )
-        await request.reply.say(asking)
+        await request.reply.say(confirmation(_text_of(request.message), self._texts))
 
     async def _done_asking(self, request: Request) -> None:
         await self._stores.dialogues.drop(request.thread, request.asker)
@@ -318,7 +318,8 @@ class Pipeline:
         if isinstance(outcome, Report):
             await request.reply.say(outcome)
             return None
-        return await self._store(request, asked, self._commands.named(outcome, intent))
+        plan = await require_new(self._commands.named(outcome, intent), intent, self._stores)
+        return await self._store(request, asked, plan)
 
     # --- plan to job -----------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bot.core.domain.conversation import Click, Mention
-from bot.core.domain.estate import NodeEntry, Vocabulary
+from bot.core.domain.estate import Environment, Layer, NodeEntry, Vocabulary
 from bot.core.domain.intent import Choice, Clarification, Intent, Selector
 from bot.core.texts import Texts
 
@@ -82,7 +82,9 @@ def _node_choices(
     slot: str, selector: Selector, vocabulary: Vocabulary, texts: Texts
 ) -> list[Choice]:
     nodes = [node for node in vocabulary.nodes if _fits(node, selector, slot)]
-    values = sorted({str(node.env if slot == "env" else node.layer) for node in nodes})
+    known: Iterable[Environment | Layer] = Environment if slot == "env" else Layer
+    found = {node.env if slot == "env" else node.layer for node in nodes}
+    values = [value.value for value in known if value in found]  # production first
     return [
         Choice(label=texts.say(f"{slot}.{value}"), value=texts.say(f"{slot}.{value}"))
         for value in values

@@ -51,9 +51,9 @@ class CheckPages:
 
     async def _list(self, request: web.Request, texts: Texts) -> web.StreamResponse:
         person = await self._frame.signed_in(request)
-        families: dict[str, list[tuple[str, str]]] = {}
+        families: dict[str, list[tuple[str, str, str]]] = {}
         for spec in (await self._known(person)).values():
-            row = (spec.command, _about(spec, texts))
+            row = (spec.command, _title(spec, texts), _about(spec, texts))
             families.setdefault(texts.say(f"command.family.{spec.family}"), []).append(row)
         return self._frame.render(request, "checks.html", texts, families=families)
 
@@ -65,6 +65,7 @@ class CheckPages:
             "check.html",
             texts,
             spec=spec,
+            title=_title(spec, texts),
             about=_about(spec, texts),
             words={one.name: _label(spec, one, texts) for one in spec.parameters},
             rooms=await self._room.rooms_of(person),
@@ -126,6 +127,10 @@ def _label(spec: CommandSpec, one: CommandParameter, texts: Texts) -> str:
     key = f"command.parameter.{one.name}"
     about = texts.say(key) if texts.has(key) and not spec.script else one.help
     return f"{about} ({one.name})" if about else one.name
+
+
+def _title(spec: CommandSpec, texts: Texts) -> str:
+    return spec.title if spec.script else texts.say(f"action.{spec.command}")
 
 
 def _about(spec: CommandSpec, texts: Texts) -> str:

@@ -279,7 +279,8 @@ def _facts(job: Job, texts: Texts, past: Past) -> tuple[tuple[str, str], ...]:
     if job.approvals:
         said = "\n".join(approval_words(approval, texts) for approval in job.approvals)
         rows.append(("decided", said))
-    rows += [("sr", job.sr or "-"), ("targets", _targets(job, texts))]
+    rows += [("sr", job.sr)] if job.sr else []
+    rows.append(("targets", _targets(job, texts)))
     if job.state not in {JobState.DENIED, JobState.EXPIRED}:
         rows += version_rows(job, texts, past)
     if job.plan.source is not None:

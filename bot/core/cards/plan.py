@@ -163,9 +163,9 @@ def _facts(
     plan = job.plan
     rows = [
         ("requester", job.requester_name),
-        ("sr", job.sr or "-"),
+        *([("sr", job.sr)] if job.sr else []),
         ("targets", "\n".join(plan.node_names)),
-        ("risk", texts.say(f"cards.risk.{plan.risk.value}")),
+        ("risk", _risk(plan, texts)),
     ]
     if _waits(job):
         rows += [
@@ -176,6 +176,13 @@ def _facts(
     return tuple(
         (texts.say(f"cards.fact.{name}", count=len(plan.node_names)), value) for name, value in rows
     )
+
+
+def _risk(plan: Plan, texts: Texts) -> str:
+    """What the risk of this plan means, where that is not what it means of most."""
+    undo = plan.undo.key.removeprefix("undo.") if plan.undo else ""
+    special = f"cards.risk.{plan.risk.value}_{undo}"
+    return texts.say(special if texts.has(special) else f"cards.risk.{plan.risk.value}")
 
 
 def _people(job: Job, approvers: Sequence[Actor], texts: Texts) -> str:

@@ -144,6 +144,8 @@ def _few(answers: Sequence[NodeAnswer], view: _View) -> list[Section]:
     sections: list[Section] = []
     if tabled and (names or any(answer.level != "normal" for answer in answers)):
         sections.append(_table(answers, names, view))
+        common = _of_all(answers, view.texts)
+        sections += [Notice(text=f"{common}.", tone=_TONES[answers[0].level])] if common else []
     for answer in answers:
         sections += _node(answer, view, bounds=bounds, tabled=tabled)
     return sections
@@ -154,6 +156,8 @@ def _many(answers: Sequence[NodeAnswer], view: _View) -> list[Section]:
     bad = [answer for answer in answers if answer.level != "normal"]
     rest = answers[len(bad) :]
     sections: list[Section] = [_table(bad, names, view)] if bad else []
+    common = _of_all(bad, view.texts)
+    sections += [Notice(text=f"{common}.", tone=_TONES[bad[0].level])] if common else []
     bounds = WHOLE if view.whole else Bounds(rows=10, lines=10, bad_only=True)
     for answer in bad if view.whole else bad[:_DETAILED]:
         sections += _node(answer, view, bounds=bounds, tabled=True)
@@ -174,6 +178,8 @@ def _table(
     """A row a node; a column that says nothing of any of them is left out."""
     texts = view.texts
     said = {answer.node_id: _remark_cell(answer, texts) for answer in answers}
+    if _of_all(answers, texts):
+        said = dict.fromkeys(said, "")
     heads = [texts.say("cards.column.node"), texts.say("cards.column.result")]
     heads += [name_words("fact", name, texts) for name in names]
     heads += [texts.say("cards.column.remark")] if any(said.values()) else []
@@ -184,6 +190,12 @@ def _table(
         row += [said[answer.node_id]] if any(said.values()) else []
         rows.append(tuple(row))
     return Table(columns=tuple(heads), rows=tuple(rows), title=title, folded=folded)
+
+
+def _of_all(answers: Sequence[NodeAnswer], texts: Texts) -> str:
+    """What is remarked of each of several nodes in the same words; empty: there is no such."""
+    said = {_remark_cell(answer, texts) for answer in answers}
+    return said.pop() if len(answers) > 1 and len(said) == 1 else ""
 
 
 def _remark_cell(answer: NodeAnswer, texts: Texts) -> str:

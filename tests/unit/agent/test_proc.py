@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agent.operations import proc
-from agent.operations.filesystems import read_df
+from agent.operations.filesystems import by_filesystem, read_df
 from agent.operations.ping import arguments, read_echo
 from agent.transports.transport import Capacity
 
@@ -81,12 +81,14 @@ def test_reads_a_process(stat: str, expected: proc.Process | None) -> None:
         (
             "Filesystem     1024-blocks     Used Available Capacity Mounted on\n"
             "/dev/vda         264212084 29092288  77298624      28% /\n",
-            Capacity(size=264212084 * 1024, used=29092288 * 1024, free=77298624 * 1024),
+            Capacity(
+                size=264212084 * 1024, used=29092288 * 1024, free=77298624 * 1024, identity="/"
+            ),
         ),
         (  # a long name, as of LVM and NFS
             "Filesystem 1024-blocks Used Available Capacity Mounted on\n"
             "nas.example:/export/a b 100 90 -5 106% /data x\n",
-            Capacity(size=102400, used=92160, free=0),
+            Capacity(size=102400, used=92160, free=0, identity="/data x"),
         ),
         ("df: /gone: No such file or directory\n", None),
         ("", None),
@@ -94,6 +96,31 @@ def test_reads_a_process(stat: str, expected: proc.Process | None) -> None:
 )
 def test_reads_df(text: str, expected: Capacity | None) -> None:
     assert read_df(text) == expected
+
+
+def on(identity: str) -> Capacity:
+    return Capacity(size=100, used=50, free=50, identity=identity)
+
+
+def test_a_filesystem_is_told_once_by_its_outermost_paths() -> None:
+    found = {
+        "/": on("a"),
+        "/app": on("b"),
+        "/app/budget/backup": on("b"),
+        "/apple": on("b"),
+        "/app/budget/logs": on("c"),
+        "/gone": None,
+        "/dump": on(""),  # nobody says which filesystem these are
+        "/dump/old": on(""),
+    }
+    assert list(by_filesystem(found)) == [
+        "/",
+        "/app, /apple",
+        "/app/budget/logs",
+        "/gone",
+        "/dump",
+        "/dump/old",
+    ]
 
 
 def test_how_full_is_what_df_says() -> None:

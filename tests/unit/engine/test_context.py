@@ -86,6 +86,13 @@ async def test_a_thread_gives_the_servers_of_its_last_job() -> None:
     assert meant.missing == ()
 
 
+async def test_a_server_that_the_words_name_is_one_of_the_threads_environment() -> None:
+    one = replace(RESTART, selector=Selector(layer=Layer.WAS, nodes=(3,)), missing=("env",))
+    meant = await complete(Memory(job=a_job()), one)
+    assert (meant.selector.env, meant.selector.nodes) == (Environment.PROD, (3,))
+    assert meant.missing == ()
+
+
 async def test_a_rollback_in_a_deployments_thread_means_that_deployment() -> None:
     rollback = Intent(action="rollback", missing=("institution", "system"), open_target=True)
     meant = await complete(Memory(job=a_job()), rollback)

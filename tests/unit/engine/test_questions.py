@@ -68,7 +68,7 @@ def test_offers_institutions_that_have_the_named_system():
 
 def test_offers_layers_and_environments_that_exist():
     where = Selector(institution=MOEF, system=SYSTEM.name)
-    assert [choice.value for choice in asks("layer", selector=where).choices] == ["WAS", "WEB"]
+    assert [choice.value for choice in asks("layer", selector=where).choices] == ["WEB", "WAS"]
     assert [choice.value for choice in asks("env", selector=where).choices] == ["운영"]
     nowhere = replace(where, env=Environment.DEV)
     assert asks("layer", selector=nowhere).choices == ()
