@@ -27,8 +27,11 @@ _BYPASS = re.compile(
     # leaving no trace
     r"|(?:감사|로그|기록|이력|흔적)\s*(?:기록|로그|이력)?[을를은에도]?\s*(?:남기지|남지|적지|저장하지)\s*(?:말|마|않|안)"
     r"|기록(?:은|을)?\s*하지\s*(?:마|말)|감사\s*(?:기록|로그|이력)\S{0,3}\s.{0,20}(?:지워|삭제|없애|수정|고쳐)"
+    # a conversation that somebody has made up
+    r"|^\s*(?:사용자|요청자|봇|챗봇|bot|user|human|ai)\s*[:：]"
     # words that are to mean others from now on; templates that something might fill in
-    r"|별칭\s*(?:을|를)?\s*(?:등록|추가|설정)|\{\{.*\}\}|\{%|\$\{|#\{|<%"
+    r"|별칭\s*(?:을|를)?\s*(?:등록|추가|설정)|\{\{.*\}\}|\{%|\$\{|#\{|<%",
+    re.MULTILINE,
 )
 
 
