@@ -37,7 +37,9 @@ SECRET = "teams-client-secret"
 BOT = f"28:{APP_ID}"
 TEAM_CHANNEL = "19:ops@thread.tacv2"
 MAX_MESSAGE_BYTES = 80 * 1024  # of UTF-16: what is documented as safe; 100 KB are refused
-PER_SECOND = 7  # operations a second in one thread
+# https://learn.microsoft.com/microsoftteams/platform/bots/how-to/rate-limit: seconds and operations
+# in one chat or channel, of sending and of opening a thread.
+LIMITS = ((1, 7), (2, 8), (30, 60))
 UPLOAD_UNIT = 320 * 1024
 _CARD = "application/vnd.microsoft.card.adaptive"
 _KNOWN_CARDS = (
@@ -341,7 +343,7 @@ class TeamsService:
         if self.trouble:
             trouble = self.trouble.popleft()
             return _error(trouble.status, trouble.code, trouble.headers)
-        if self._too_fast(conversation):
+        if self._too_fast(conversation.partition(";")[0]):
             return _error(429, "Throttled", {"Retry-After": "1"})
         text = await request.text()
         body = json.loads(text) if text else {}
@@ -351,12 +353,15 @@ class TeamsService:
             return _error(403, "BotNotInConversationRoster")
         return dict(body)
 
-    def _too_fast(self, conversation: str) -> bool:
-        recent, now = self._recent[conversation], time.monotonic()
-        while recent and recent[0] < now - 1:
+    def _too_fast(self, channel: str) -> bool:
+        """Whether that is more than a channel takes; what is refused does not count."""
+        recent, now = self._recent[channel], time.monotonic()
+        while recent and recent[0] < now - LIMITS[-1][0]:
             recent.popleft()
+        if any(sum(at > now - span for at in recent) >= most for span, most in LIMITS):
+            return True
         recent.append(now)
-        return len(recent) > PER_SECOND
+        return False
 
     def _store(self, conversation: str, activity: dict[str, Any]) -> Stored:
         stored = Stored(
