@@ -59,7 +59,7 @@ def target_of(node: LiveNode) -> NodeTarget:
             watch_s=0 if layout.balances else WATCH_S,
         ),
         balancer=balancer if layout.balances else None,
-        profile=profile_of(layout),
+        profile=profile_of(node),
     )
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from agent.wire.plan import KeyLogin, PasswordLogin
 from bot.app.demo.cmdb_folder import write_cmdb_folder
+from bot.app.demo.login import ForgottenLogin
 from bot.app.demo.node_folder import prepare_application, prepare_balancer
 from bot.app.demo.nodes import BALANCED, BALANCER, LOOPBACK, LiveNode, NodeLayout, live_layouts
 from bot.app.demo.packages import write_packages
@@ -40,6 +41,7 @@ class Estate:
         self._identities: dict[str, NodeIdentity] = {}
         self._acceptors: list[NodeServer] = []
         self._repository: str | None = None
+        self._login: ForgottenLogin | None = None
         self.nodes: tuple[LiveNode, ...] = ()
 
     async def start(self) -> None:
@@ -55,6 +57,9 @@ class Estate:
             self._acceptors.append(await serve_node(node.layout, identity, port=node.ssh_port))
         await asyncio.gather(*(_run(node.layout, node.layout.startup) for node in self.nodes))
         await asyncio.gather(*(_listening(node) for node in self.nodes))
+        balanced = next(node for node in self.nodes if node.node_id in BALANCED)
+        self._login = ForgottenLogin(balanced.layout)
+        await self._login.open()
         self._publish()
 
     async def stop(self) -> None:
@@ -62,6 +67,8 @@ class Estate:
         self.facts.unlink(missing_ok=True)
         for acceptor in self._acceptors:
             acceptor.close()
+        if self._login is not None:
+            await self._login.close()
         await asyncio.gather(
             *(
                 _run(node.layout, node.layout.shutdown)
@@ -99,7 +106,14 @@ class Estate:
             # An application that a killed estate left running is ours and keeps its port.
             service_port=book.take(f"{layout.node_id}.service", keep=layout.pid_file.exists()),
             host_key=identity.fingerprint,
+            tls_port=self._tls_port(layout, book),
         )
+
+    @staticmethod
+    def _tls_port(layout: NodeLayout, book: PortBook) -> int | None:
+        if not layout.balances:
+            return None
+        return book.take(f"{layout.node_id}.tls", keep=layout.pid_file.exists())
 
     def _publish(self) -> None:
         balancer = next(node for node in self.nodes if node.node_id == BALANCER)

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
 
+from bot.app.demo.certificate import keep_certificate
 from bot.app.demo.nodes import LOOPBACK, POOL_MAX, LiveNode, NodeLayout
 from bot.app.demo.packages import FIRST, application_files
 
@@ -31,6 +32,9 @@ http {{
     include upstream.conf;
     server {{
         listen {host}:{port};
+        listen {host}:{tls_port} ssl;
+        ssl_certificate tls/budget.pem;
+        ssl_certificate_key tls/budget.key;
         location / {{
             proxy_pass http://budget_was;
             proxy_next_upstream error timeout http_502 http_503 http_504;
@@ -85,11 +89,16 @@ def prepare_balancer(node: LiveNode, members: Sequence[LiveNode]) -> None:
     _install_script("nginx_startup.sh", home / "bin" / "startup.sh")
     _install_script("nginx_shutdown.sh", home / "bin" / "shutdown.sh")
     _write(home / "conf" / "setenv.sh", f"PYTHON={shlex.quote(sys.executable)}\n")
-    _write(home / "conf" / "nginx.conf", _NGINX.format(host=LOOPBACK, port=node.service_port))
+    _write(home / "conf" / "nginx.conf", _nginx(node))
     wanted = {member.member for member in members}
     if _members_in(layout.upstream_file) != wanted:
         servers = "".join(f"    server {member.member};\n" for member in members)
         _write(layout.upstream_file, f"upstream budget_was {{\n{servers}}}\n")
+
+
+def _nginx(node: LiveNode) -> str:
+    keep_certificate(node.layout.certificate)
+    return _NGINX.format(host=LOOPBACK, port=node.service_port, tls_port=node.tls_port)
 
 
 def _write_old_logs(layout: NodeLayout) -> None:
@@ -116,6 +125,9 @@ def _make_folders(layout: NodeLayout, below_home: Sequence[str]) -> None:
     folders = [layout.deploy_path, layout.backup_path, layout.node_properties.parent]
     for folder in (*folders, *(layout.service_home / name for name in below_home)):
         folder.mkdir(parents=True, exist_ok=True)
+    (layout.folder / "bin").mkdir(exist_ok=True)
+    for name in ("crontab", "ps"):
+        _install_script(f"{name}.sh", layout.folder / "bin" / name)
 
 
 def _install_script(source: str, target: Path) -> None:

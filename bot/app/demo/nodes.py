@@ -39,7 +39,12 @@ class NodeLayout:
     @property
     def environment(self) -> dict[str, str]:
         """What a command on this node finds in its environment."""
-        return {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(self.folder), "LANG": "C.UTF-8"}
+        return {
+            "PATH": f"{self.folder}/bin:/usr/local/bin:/usr/bin:/bin",
+            "HOME": str(self.folder),
+            "LANG": "C.UTF-8",
+            "LOGNAME": self.os_user,
+        }
 
     @property
     def balances(self) -> bool:
@@ -87,6 +92,16 @@ class NodeLayout:
         return self.service_home / "conf" / "upstream.conf"
 
     @property
+    def logins(self) -> Path:
+        """The processes of those who are logged in, a number a line."""
+        return self.folder / "var" / "run" / "logins"
+
+    @property
+    def certificate(self) -> Path:
+        """What the balancer shows at its TLS port; its key lies beside it."""
+        return self.service_home / "conf" / "tls" / "budget.pem"
+
+    @property
     def startup(self) -> Path:
         return self.service_home / "bin" / "startup.sh"
 
@@ -97,12 +112,13 @@ class NodeLayout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveNode:
-    """A node as it is served now: its layout, its two ports and its host key's fingerprint."""
+    """A node as it is served now: its layout, its ports and its host key's fingerprint."""
 
     layout: NodeLayout
     ssh_port: int
     service_port: int
     host_key: str
+    tls_port: int | None = None  # of the balancer
 
     @property
     def node_id(self) -> str:

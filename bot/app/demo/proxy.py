@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 import signal
+import ssl
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -58,17 +59,25 @@ class Balancer:
         self._session = session
         self._turn = 0
         self.configuration: Configuration = read_configuration(self._file)
+        self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._load_certificate()
 
     def reload(self) -> None:
         """Read the configuration again; a broken one changes nothing. Requests in flight keep
         the members they began with."""
         try:
             self.configuration = read_configuration(self._file)
-        except (NginxSyntaxError, OSError) as error:
+            self._load_certificate()
+        except (NginxSyntaxError, OSError) as error:  # an SSLError is an OSError
             _log.error("[emerg] %s", error)
         else:
             live = ", ".join(member.address for member in self.configuration.live)
             _log.info("[notice] reconfigured; live members: %s", live)
+
+    def _load_certificate(self) -> None:
+        tls = self.configuration.tls
+        if tls is not None:
+            self.tls.load_cert_chain(tls.certificate, tls.key)
 
     def close(self) -> None:
         self._access.close()
@@ -159,6 +168,9 @@ async def serve(prefix: Path) -> None:
         try:
             where = balancer.configuration
             await web.TCPSite(runner, where.host, where.port).start()
+            if where.tls is not None:
+                tls = where.tls
+                await web.TCPSite(runner, tls.host, tls.port, ssl_context=balancer.tls).start()
             # Written last: whoever started us takes the file as the sign that the port is open.
             pid_file.write_text(f"{os.getpid()}\n", "ascii")
             _log.info("[notice] listening on %s:%s", where.host, where.port)

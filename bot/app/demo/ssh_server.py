@@ -223,5 +223,12 @@ class _NodeFiles(asyncssh.SFTPServer):
             raise asyncssh.SFTPPermissionDenied("outside the node's folder")
         return mapped
 
+    def statvfs(self, path: bytes) -> asyncssh.SFTPVFSAttrs:
+        """With the number of the filesystem, as sshd tells it."""
+        told = os.statvfs(self.map_path(path))
+        attributes = asyncssh.SFTPVFSAttrs.from_local(told)
+        attributes.fsid = told.f_fsid
+        return attributes
+
     def reverse_map_path(self, path: bytes) -> bytes:
         return path

@@ -23,7 +23,7 @@ _DIRECTIVES = frozenset(
     {"listen", "server_name", "proxy_pass", "proxy_next_upstream", "proxy_set_header"}
     | {"proxy_connect_timeout", "proxy_read_timeout", "server", "include", "keepalive", "zone"}
     | {"worker_processes", "worker_connections", "error_log", "access_log", "pid"}
-    | {"least_conn", "ip_hash"}
+    | {"least_conn", "ip_hash", "ssl_certificate", "ssl_certificate_key"}
 )
 
 
@@ -53,12 +53,23 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """Where it listens for TLS, and what it shows there. Both files are PEM."""
+
+    host: str
+    port: int
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
     """Where the balancer listens, and the members of the upstream it passes requests to."""
 
     host: str
     port: int
     members: tuple[Member, ...]
+    tls: Tls | None = None
 
     @property
     def live(self) -> tuple[Member, ...]:
@@ -83,7 +94,8 @@ def read_configuration(file: Path) -> Configuration:
     http = _only(tree, "http", file)
     upstreams = {block.arguments[0]: block for block in http if block.name == "upstream"}
     server = _only(http, "server", file)
-    listen = next((entry for entry in server if entry.name == "listen"), None)
+    listens = [entry for entry in server if entry.name == "listen"]
+    listen = next((entry for entry in listens if "ssl" not in entry.arguments), None)
     passed = next((e for b in server for e in b.block or () if e.name == "proxy_pass"), None)
     if listen is None or passed is None:
         raise NginxSyntaxError(f"the server block has no listen or proxy_pass in {file}")
@@ -91,7 +103,29 @@ def read_configuration(file: Path) -> Configuration:
     if name not in upstreams:
         raise NginxSyntaxError(f'host not found in upstream "{name}" in {passed.where}')
     host, port = _address(listen.arguments[0], listen.where)
-    return Configuration(host=host, port=port, members=_members(upstreams[name]))
+    tls = next((entry for entry in listens if "ssl" in entry.arguments), None)
+    return Configuration(
+        host=host,
+        port=port,
+        members=_members(upstreams[name]),
+        tls=_tls(tls, server, file) if tls else None,
+    )
+
+
+def _tls(listen: Directive, server: tuple[Directive, ...], file: Path) -> Tls:
+    given = {entry.name: entry.arguments[0] for entry in server if entry.name.startswith("ssl_")}
+    for name in ("ssl_certificate", "ssl_certificate_key"):
+        if name not in given:
+            raise NginxSyntaxError(f'no "{name}" is defined for the "listen ... ssl" in {file}')
+        if not (file.parent / given[name]).is_file():
+            raise NginxSyntaxError(f'cannot load certificate "{file.parent / given[name]}"')
+    host, port = _address(listen.arguments[0], listen.where)
+    return Tls(
+        host=host,
+        port=port,
+        certificate=file.parent / given["ssl_certificate"],
+        key=file.parent / given["ssl_certificate_key"],
+    )
 
 
 def _only(tree: tuple[Directive, ...], name: str, file: Path) -> tuple[Directive, ...]:

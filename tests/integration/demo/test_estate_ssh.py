@@ -36,7 +36,7 @@ async def test_runs_commands_with_their_status_and_both_outputs(estate: RunningE
 async def test_environment_is_the_nodes_own(estate: RunningEstate) -> None:
     done = await estate.run(WAS1, "env")
     names = {line.partition("=")[0] for line in str(done.stdout).splitlines()}
-    assert names <= {"PATH", "HOME", "LANG", "PWD", "OLDPWD", "SHLVL", "_"}
+    assert names <= {"PATH", "HOME", "LANG", "LOGNAME", "PWD", "OLDPWD", "SHLVL", "_"}
 
 
 async def test_gives_no_shell_without_a_command(estate: RunningEstate) -> None:
