@@ -9,6 +9,7 @@ import asyncio
 from dataclasses import dataclass
 
 from agent.operations.context import OperationFailed, StepContext
+from agent.operations.late_log import ServingLog
 from agent.operations.log import tail_since_mark
 from agent.operations.net import http_status, port_open
 from agent.operations.process import is_alive, living_pid
@@ -82,14 +83,12 @@ async def _unwell(
 
 async def watch(context: StepContext, operation: WatchNode) -> Health:
     """Ask every second, and end only on a good answer: a node that dies in the last second has
-    not been stable.
-
-    The log is not judged here: with the users back, exceptions are everyday life in many an
-    application, and one of them must not turn a fleet back. It is shown when the node fails.
+    not been stable. The log is read on meanwhile, from the mark before the restart.
 
     Raises:
         OperationFailed: ``not_stable``, with the log's tail: ``misses`` answers in a row were not
-            good, or the process that ran at the beginning is gone.
+            good, or the process that ran at the beginning is gone; ``log_errors_later``, with the
+            lines: the log says what means a failed start, not just an exception.
     """
     if context.target.transfer == "ftp":  # nothing but the page can be seen from there
         return await _watch(context, operation, None)
@@ -102,6 +101,7 @@ async def _watch(context: StepContext, operation: WatchNode, server: Transport |
     loop = asyncio.get_running_loop()
     began = loop.time()
     pid = None if server is None else await living_pid(server, target.service)
+    log = None if server is None else ServingLog(server, context)
     answers = _Answers()
     while True:
         elapsed = loop.time() - began
@@ -112,9 +112,19 @@ async def _watch(context: StepContext, operation: WatchNode, server: Transport |
         if server is not None and pid is not None and not await is_alive(server, pid):
             values = {"seconds": str(int(elapsed)), "pid": str(pid)}
             raise await _unwell(context, "not_stable", answers, **values)
-        if elapsed >= operation.seconds and not answers.bad:
-            return answers.health(healthy=True)
+        ends = elapsed >= operation.seconds and not answers.bad
+        if log is not None:
+            await log.look(last=ends)
+        if ends:
+            return _watched(answers, log)
         await asyncio.sleep(max(0.0, elapsed + _WATCH_EVERY_S - (loop.time() - began)))
+
+
+def _watched(answers: _Answers, log: ServingLog | None) -> Health:
+    health = answers.health(healthy=True)
+    if log is None:
+        return health
+    return health.model_copy(update={"exceptions": log.exceptions, "lost": log.lost})
 
 
 async def probe(context: StepContext, operation: ProbeNode) -> NodeProbe:

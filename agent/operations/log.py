@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 
 from agent.operations.context import OperationFailed, StepContext
-from agent.operations.logfile import LogFile, Place, place_of
+from agent.operations.logfile import LogFile, Place, place_of, proof_of
 from agent.transports.output import plain
 from agent.transports.transport import Transport, TransportError
 from agent.wire.operations import LogFindings, LogMark, MarkLog, ScanLog
@@ -22,19 +22,23 @@ _TAIL_LINES = 100
 _AFTER = 3  # lines after each sign that are shown with it: the first frames of a stack trace
 _FLUSHED_S = 10.0  # what a logger may hold back
 _POLL_S = 0.5
-_SUSPICIOUS = re.compile(r"\b(?:SEVERE|FATAL)\b|Exception|ClassNotFound|OutOfMemory")
+_GRAVE = re.compile(r"\b(?:SEVERE|FATAL)\b|ClassNotFound|OutOfMemory")
+_SUSPICIOUS = re.compile(rf"{_GRAVE.pattern}|Exception")
 _STARTED = re.compile(r"Server startup in")  # Tomcat's own word for a complete start
 
 
 async def mark(context: StepContext, operation: MarkLog) -> LogMark:
     """Where the log ends now; length 0 where there is none yet."""
+    path = context.target.service.log_path
     async with context.server() as server:
-        place = await place_of(server, context.target.service.log_path)
-    return LogMark(size=place.size, inode=place.inode)
+        place = await place_of(server, path)
+        proof = await proof_of(server, path, place.size)
+    return LogMark(size=place.size, inode=place.inode, proof=proof)
 
 
 async def scan(context: StepContext, operation: ScanLog) -> LogFindings:
-    """Look through what came after the mark, in a file that was rotated away since, too.
+    """Look through what came after the mark, in a file that was rotated away since, too; where
+    that cannot be found any more, the findings say so.
 
     Where the service names its sign of success, the log gets ten seconds to show it.
 
@@ -47,16 +51,18 @@ async def scan(context: StepContext, operation: ScanLog) -> LogFindings:
         raise OperationFailed("mark_missing", step=operation.since)
     service = context.target.service
     async with context.server() as server:
-        lines = await _lines_of_start(server, context, since)
+        log = log_file(server, context, since)
+        lines = await _lines_of_start(log, service)
     signs = [number for number, line in enumerate(lines) if is_failure(line, service)]
     findings = LogFindings(
         started=any(_is_success(line, service) for line in lines),
         suspicious=tuple(plain(lines[number]) for number in signs[: operation.max_lines]),
+        lost=log.lost,
     )
     context.output.extend(lines)
     if signs:
-        excerpt = _excerpt(lines, signs, operation.max_lines)
-        raise _failed("log_errors", service, findings, excerpt, count=str(len(signs)))
+        shown = excerpt(lines, signs, operation.max_lines)
+        raise _failed("log_errors", service, findings, shown, count=str(len(signs)))
     if service.log_success is not None and not findings.started:
         tail = tuple(map(plain, lines[-operation.max_lines :]))
         raise _failed("start_not_logged", service, findings, tail, expected=service.log_success)
@@ -69,10 +75,8 @@ def _failed(
     return OperationFailed(code, path=service.log_path, lines=lines, result=findings, **values)
 
 
-async def _lines_of_start(server: Transport, context: StepContext, since: LogMark) -> list[str]:
+async def _lines_of_start(log: LogFile, service: ServiceSpec) -> list[str]:
     """All lines since the mark; waits for the sign of success until something has failed."""
-    service = context.target.service
-    log = _log_file(server, context, since)
     deadline = asyncio.get_running_loop().time() + _FLUSHED_S
     lines: list[str] = []
     while True:
@@ -91,45 +95,56 @@ def is_failure(line: str, service: ServiceSpec) -> bool:
     return bool(_SUSPICIOUS.search(line)) or any(word in line for word in service.log_failures)
 
 
+def is_grave(line: str, service: ServiceSpec) -> bool:
+    """A sign that counts at any time, with users on the node, too: not a mere exception."""
+    return bool(_GRAVE.search(line)) or any(word in line for word in service.log_failures)
+
+
 def _is_success(line: str, service: ServiceSpec) -> bool:
     if service.log_success is not None:
         return service.log_success in line
     return bool(_STARTED.search(line))
 
 
-def _excerpt(lines: Sequence[str], signs: Sequence[int], limit: int) -> tuple[str, ...]:
+def excerpt(lines: Sequence[str], signs: Sequence[int], limit: int) -> tuple[str, ...]:
     """Each sign with the lines that follow it, the first signs first."""
     shown = sorted({number + offset for number in signs for offset in range(_AFTER + 1)})
     return tuple(plain(lines[number]) for number in shown[:limit] if number < len(lines))
 
 
-async def tail_since_mark(context: StepContext, *, count: int = _TAIL_LINES) -> tuple[str, ...]:
-    """The last lines since the job's latest mark at this node; no mark or no log: none."""
+def latest_mark(context: StepContext) -> LogMark | None:
+    """The job's latest mark at this node."""
     marks = [
         found
         for step in context.plan.steps()
         if step.node_id == context.target.node_id
         and isinstance(found := context.earlier.get(step.step_id), LogMark)
     ]
-    if not marks:
+    return marks[-1] if marks else None
+
+
+async def tail_since_mark(context: StepContext, *, count: int = _TAIL_LINES) -> tuple[str, ...]:
+    """The last lines since the job's latest mark at this node; no mark or no log: none."""
+    since = latest_mark(context)
+    if since is None:
         return ()
     try:
         async with context.server() as server:
             now = await place_of(server, context.target.service.log_path)
-            since = marks[-1]
             if since.inode == now.inode and now.size - since.size > _TAIL_LIMIT:
-                since = since.model_copy(update={"size": now.size - _TAIL_LIMIT})
-            log = _log_file(server, context, since)
+                since = LogMark(size=now.size - _TAIL_LIMIT, inode=now.inode)
+            log = log_file(server, context, since)
             lines = await log.lines() + log.rest()
     except TransportError:  # what is explained here has failed already, for its own reason
         return ()
     return tuple(plain(line) for line in lines[-count:])
 
 
-def _log_file(server: Transport, context: StepContext, since: LogMark) -> LogFile:
+def log_file(server: Transport, context: StepContext, since: LogMark) -> LogFile:
+    """The node's log from that mark on."""
     return LogFile(
         server,
         context.target.service.log_path,
-        since=Place(inode=since.inode, size=since.size),
+        since=Place(inode=since.inode, size=since.size, proof=since.proof),
         charset=context.target.charset,
     )

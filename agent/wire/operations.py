@@ -26,6 +26,9 @@ from agent.wire.types import (
 )
 
 Effect = Literal["read", "change"]
+# Why not all of a log could be judged: what was written before it was rotated, packed or emptied
+# is in no file beside it; or there was more than is looked at. "": all of it was.
+LogLost = Literal["", "moved", "too_long"]
 
 
 class FileSpec(WireModel):
@@ -198,9 +201,11 @@ class AwaitHealth(WireModel):
 
 
 class WatchNode(WireModel):
-    """Ask the health page every second for that long: what dies soon after its start shows here.
+    """Ask the health page every second for that long, and read the log on from the node's mark:
+    what dies soon after its start shows here.
 
-    Fails with the log's tail when ``misses`` answers in a row were not good.
+    Fails with the log's tail when ``misses`` answers in a row were not good, and with the log's
+    lines when they say what means a failed start; a mere exception is counted.
     """
 
     kind: Literal["watch_node"] = "watch_node"
@@ -305,12 +310,14 @@ class Done(WireModel):
 class Digests(WireModel):
     """SHA-256 per path below the deploy path; null where there is no such file.
 
-    ``conflicts``: what lies at a path that is no plain file; its digest is null.
+    ``conflicts``: what lies at a path that is no plain file; its digest is null. ``not_kept``: the
+    owner (``user``, or ``user:group``) that a file has and will not have once it is replaced.
     """
 
     kind: Literal["digests"] = "digests"
     files: dict[str, Sha256 | None]
     conflicts: dict[str, Literal["folder", "link", "other"]] = Field(default_factory=dict)
+    not_kept: dict[str, str] = Field(default_factory=dict)
 
 
 class NodeProbe(WireModel):
@@ -347,11 +354,13 @@ class ServiceState(WireModel):
 
 class LogMark(WireModel):
     """Length of the log in bytes, and its inode; null: there is no log yet, or the server cannot
-    tell (FTP)."""
+    tell (FTP). ``proof``: SHA-256 of the bytes before that length, by which the file is known
+    again when it has been packed or copied; null: there are none."""
 
     kind: Literal["log_mark"] = "log_mark"
     size: int
     inode: int | None = None
+    proof: Sha256 | None = None
 
 
 class LogFindings(WireModel):
@@ -360,6 +369,7 @@ class LogFindings(WireModel):
     kind: Literal["log_findings"] = "log_findings"
     started: bool
     suspicious: tuple[str, ...]
+    lost: LogLost = ""
 
 
 class Settled(WireModel):
@@ -371,13 +381,18 @@ class Settled(WireModel):
 
 
 class Health(WireModel):
-    """The good answers in a row at the end, and the last status seen."""
+    """The good answers in a row at the end, and the last status seen.
+
+    Of a watch: ``exceptions`` that the log has told meanwhile, and why not all of it was judged.
+    """
 
     kind: Literal["health"] = "health"
     healthy: bool
     good: int
     asked: int
     last_status: int | None
+    exceptions: int = 0
+    lost: LogLost = ""
 
 
 Result = Annotated[

@@ -1,6 +1,7 @@
 """What the steps noticed beside their work: it stops nothing and should not go unread.
 
-Owns: open connections, old algorithms, clocks that differ, and the log's word for a good start.
+Owns: open connections, old algorithms, clocks that differ, what the log has told afterwards or
+could not be asked, and its word for a good start.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from agent.wire.operations import Settled, Space
+from agent.wire.operations import Health, LogFindings, Settled, Space
 from agent.wire.plan import Step
 from bot.core.cards.wording import listed, records_of
 from bot.core.domain.job import Job, StepRecord, StepState
@@ -28,6 +29,8 @@ def observation_sections(job: Job, texts: Texts) -> list[Section]:
     open_at: dict[str, str] = {}
     legacy: dict[str, str] = {}
     clocks: dict[str, str] = {}
+    exceptions: dict[str, str] = {}
+    lost: dict[str, str] = {}
     for step, record in _records(job):
         if isinstance(record.result, Settled) and record.result.still_open:
             open_at[step.node_id] = str(record.result.still_open)
@@ -37,12 +40,24 @@ def observation_sections(job: Job, texts: Texts) -> list[Section]:
             ahead = record.result.clock_ahead_s
             if ahead is not None and abs(ahead) > _CLOCK_MAX_S:
                 clocks[step.node_id] = _clock_words(ahead, texts)
-    found = (("still_open", open_at), ("legacy", legacy), ("clock", clocks))
+        if isinstance(record.result, Health) and record.result.exceptions:
+            times = texts.say("cards.observed.times", count=record.result.exceptions)
+            exceptions[step.node_id] = times
+        if isinstance(record.result, LogFindings | Health) and record.result.lost:
+            lost[step.node_id] = texts.say(f"cards.observed.lost_{record.result.lost}")
+    found = {
+        "still_open": open_at,
+        "legacy": legacy,
+        "clock": clocks,
+        "exceptions": exceptions,
+        "log_lost": lost,
+    }
     return [
-        Notice(text=texts.say(f"cards.observed.{name}", nodes=_named(nodes, texts)), tone=tone)
-        for (name, nodes), tone in zip(
-            found, (Tone.NEUTRAL, Tone.WARNING, Tone.WARNING), strict=True
+        Notice(
+            text=texts.say(f"cards.observed.{name}", nodes=_named(nodes, texts)),
+            tone=Tone.NEUTRAL if name == "still_open" else Tone.WARNING,
         )
+        for name, nodes in found.items()
         if nodes
     ]
 

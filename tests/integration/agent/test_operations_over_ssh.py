@@ -83,7 +83,7 @@ async def test_a_rotated_log_in_euc_kr_is_read_on(sshd: Sshd, tmp_path: Path) ->
     path.write_bytes("SEVERE 지난 기동\n".encode("euc-kr"))
     context = context_of(sshd.access(tmp_path))
     marked = await log.mark(context, wire.MarkLog())
-    assert marked == wire.LogMark(size=path.stat().st_size, inode=path.stat().st_ino)
+    assert (marked.size, marked.inode) == (path.stat().st_size, path.stat().st_ino)
     with path.open("ab") as file:
         file.write("SEVERE 회전 전\n".encode("euc-kr"))
     path.rename(path.with_name("catalina.out.2026-04-01"))

@@ -90,7 +90,9 @@ async def test_an_application_that_dies_after_20_seconds_takes_the_whole_fleet_b
         job = await site.deploy(application("2.0.0", mode="dies-after:20"))
         assert job.state is JobState.ROLLED_BACK, site.report(job)
         ((step, code),) = site.failed_steps(job)
-        assert (step, code) == ("was01.13-watch", "not_stable")
+        assert step == "was01.13-watch"
+        # Its process is gone at once, or its last words are read first.
+        assert code in {"not_stable", "log_errors_later"}
         assert site.digests() == before
         assert versions(site) == {OLD}
         await require_settled(site, lab, job)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,6 +45,18 @@ class Logged:
         self.marks["m"] = made
         return made
 
+    def rotate(self, name: str, *, packed: bool) -> None:
+        """As logrotate does at night, at once: the log under another name, and a new one."""
+        aside = self.path.with_name(name)
+        self.path.rename(aside)
+        if packed:
+            aside.with_name(f"{name}.gz").write_bytes(gzip.compress(aside.read_bytes()))
+            aside.unlink()
+        self.path.touch()
+
+    async def found(self) -> wire.LogFindings:
+        return await log.scan(self.context, SCAN)
+
     async def failure(self) -> OperationFailed:
         with pytest.raises(OperationFailed) as failed:
             await log.scan(self.context, SCAN)
@@ -68,13 +82,67 @@ async def test_a_log_rotated_after_the_mark_is_read_on_in_both_files(
     )
 
 
-async def test_a_log_rotated_and_packed_is_read_from_the_new_beginning(tmp_path: Path) -> None:
+async def test_a_log_that_was_moved_away_is_read_from_the_new_beginning_and_says_what_is_lost(
+    tmp_path: Path,
+) -> None:
     logged = Logged(tmp_path)
     logged.write("SEVERE long ago\n" * 9)
     await logged.mark()
     logged.path.rename(logged.path.with_name("elsewhere"))
     logged.write("SEVERE new\n" * 99)
-    assert (await logged.failure()).values["count"] == "99"
+    failed = await logged.failure()
+    assert failed.values["count"] == "99"
+    assert isinstance(failed.result, wire.LogFindings)
+    assert failed.result.lost == "moved"
+
+
+async def test_a_log_rotated_and_packed_after_the_mark_is_read_on_where_it_lies(
+    tmp_path: Path,
+) -> None:
+    logged = Logged(tmp_path)
+    logged.write("".join(f"INFO of last week {number}\n" for number in range(9000)))
+    logged.rotate("catalina.out.2", packed=True)  # longer than the place of the mark
+    logged.write("".join(f"SEVERE of yesterday {number}\n" for number in range(3000)))
+    await logged.mark()
+    logged.write("OutOfMemoryError before rotation\n")
+    logged.rotate("catalina.out.1", packed=True)
+    logged.write("SEVERE after rotation\n")
+    found = (await logged.failure()).result
+    assert isinstance(found, wire.LogFindings)
+    assert found.suspicious == ("OutOfMemoryError before rotation", "SEVERE after rotation")
+    assert found.lost == ""
+
+
+async def test_a_log_copied_away_and_emptied_is_read_on_in_the_copy(tmp_path: Path) -> None:
+    logged = Logged(tmp_path)
+    logged.write("SEVERE long ago\n" * 99)
+    await logged.mark()
+    logged.write("OutOfMemoryError before it was emptied\n")
+    shutil.copyfile(logged.path, logged.path.with_name("catalina.out.1"))
+    logged.path.write_bytes(b"")
+    logged.write("INFO new\n" * 999)  # longer again than it was at the mark
+    found = (await logged.failure()).result
+    assert isinstance(found, wire.LogFindings)
+    assert found.suspicious == ("OutOfMemoryError before it was emptied",)
+    assert found.lost == ""
+
+
+async def test_a_log_that_was_emptied_without_a_copy_says_what_is_lost(tmp_path: Path) -> None:
+    logged = Logged(tmp_path)
+    logged.write("INFO before\n" * 9)
+    assert (await logged.mark()).proof
+    logged.path.with_name("catalina.out.1.gz").write_bytes(b"no archive")
+    logged.path.write_bytes(b"INFO new\n" * 99)
+    found = await logged.found()
+    assert (found.suspicious, found.lost) == ((), "moved")
+
+
+async def test_a_log_that_only_grew_has_lost_nothing(tmp_path: Path) -> None:
+    logged = Logged(tmp_path)
+    logged.write("SEVERE long ago\n" * 999)
+    await logged.mark()
+    logged.write("INFO new\n")
+    assert await logged.found() == wire.LogFindings(started=False, suspicious=())
 
 
 async def test_a_log_truncated_in_place_is_read_from_its_beginning(tmp_path: Path) -> None:

@@ -125,12 +125,51 @@ async def test_a_node_that_stays_well_is_stable(tmp_path: Path, page: Page) -> N
 async def test_a_node_that_goes_bad_is_not_stable(tmp_path: Path, page: Page) -> None:
     page.statuses = [200, 500]
     context = at(tmp_path, page)
-    log_line(tmp_path, "OutOfMemoryError: heap")
+    log_line(tmp_path, "connection pool exhausted")
     with pytest.raises(OperationFailed) as failed:
         await health.watch(context, wire.WatchNode(path="/h", seconds=60, misses=2))
     assert failed.value.code == "not_stable"
     assert failed.value.values["last_status"] == "500"
-    assert failed.value.lines == ("OutOfMemoryError: heap",)
+    assert failed.value.lines == ("connection pool exhausted",)
+
+
+@pytest.mark.parametrize("line", ["SEVERE a", "java.lang.OutOfMemoryError", "예산 배치 중단"])
+async def test_a_grave_line_after_the_start_turns_a_node_back_however_well_it_answers(
+    line: str, tmp_path: Path, page: Page
+) -> None:
+    context = at(tmp_path, page)
+    words = {"log_failures": ("예산 배치 중단",)}
+    service = context.target.service.model_copy(update=words)
+    context = replace(context, target=context.target.model_copy(update={"service": service}))
+    watching = asyncio.create_task(
+        health.watch(context, wire.WatchNode(path="/h", seconds=600, misses=3))
+    )
+    await page.asked.wait()
+    log_line(tmp_path, f"{line}\n\tat kr.go.lab.Main")
+    async with asyncio.timeout(60):
+        with pytest.raises(OperationFailed) as failed:
+            await watching
+    assert failed.value.code == "log_errors_later"
+    assert failed.value.values["count"] == "1"
+    assert failed.value.lines[0] == line
+
+
+async def test_a_mere_exception_after_the_start_is_counted_once_and_told(
+    tmp_path: Path, page: Page
+) -> None:
+    context = at(tmp_path, page)
+    log_line(tmp_path, "java.net.SocketTimeoutException: a user went away")  # before the watch
+    found = await health.watch(context, wire.WatchNode(path="/h", seconds=2, misses=3))
+    assert (found.healthy, found.exceptions, found.lost) == (True, 1, "")
+    assert context.output == ["java.net.SocketTimeoutException: a user went away"]
+
+
+async def test_a_watch_says_when_the_log_was_taken_away_meanwhile(
+    tmp_path: Path, page: Page
+) -> None:
+    context = replace(at(tmp_path, page), earlier={"m": wire.LogMark(size=4, proof="0" * 64)})
+    found = await health.watch(context, wire.WatchNode(path="/h", seconds=1, misses=3))
+    assert (found.healthy, found.lost) == (True, "moved")
 
 
 async def test_a_node_that_dies_in_the_last_second_is_not_stable(
