@@ -31,6 +31,7 @@ from actions.nodes import (
     wire_of,
     wire_targets,
 )
+from actions.ownership import owner_warnings
 from actions.plans import plan_of, wire_plan
 from actions.rolling import Steps, portions, run_of, undo_steps
 from agent.wire.operations import FileSpec, Operation, Preflight
@@ -105,6 +106,7 @@ class Deploy:
             warnings=(
                 *_source_warnings(ref),
                 *warnings_of(draft, asked=request.params.get("restart")),
+                *owner_warnings(draft.nodes, draft.files, request.facts),
             ),
             backup_id=request.job_id,
             mapping=draft.mapping,

@@ -155,8 +155,8 @@ async def hash_entries(
 
 async def describe(
     server: Transport, root: str, paths: Sequence[str], report: Report | None = None
-) -> Digests:
-    """As ``fingerprint``, but what is no plain file is an answer.
+) -> tuple[Digests, dict[str, Entry | None]]:
+    """As ``fingerprint``, but what is no plain file is an answer; and the plain files themselves.
 
     Raises:
         OperationFailed: ``unreadable``, ``path_missing``.
@@ -172,7 +172,7 @@ async def describe(
         else:
             plain[path] = entry
     found = await hash_entries(server, root, plain, report)
-    return Digests(files={path: found.get(path) for path in paths}, conflicts=conflicts)
+    return Digests(files={path: found.get(path) for path in paths}, conflicts=conflicts), plain
 
 
 async def require(server: Transport, root: str, wanted: Mapping[str, str | None]) -> None:

@@ -13,6 +13,7 @@ from agent.operations import staging_place
 from agent.operations.context import OperationFailed, StepContext, Verified
 from agent.operations.digests import hash_entries, require
 from agent.operations.folders import are_cleared, clear_folders
+from agent.operations.ownership import keep_groups
 from agent.operations.paths import look, refuse_unless_file, staged_name
 from agent.operations.side_by_side import each
 from agent.operations.transfer import Transfer
@@ -169,6 +170,12 @@ async def _move(
     """One rename each; a mode is set only where the staged file has another."""
     root = context.target.deploy_path
     staged = await server.files.entries(folder)
+    places = [
+        (staged_name(file.path, file.sha256), entry)
+        for file in files
+        if (entry := replaced[file.path]) is not None
+    ]
+    await keep_groups(context, server, places, staged=staged, folder=folder)
     moved = 0
 
     async def move(file: FileSpec) -> None:

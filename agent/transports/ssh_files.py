@@ -10,6 +10,7 @@ import asyncio
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Literal
 
 import asyncssh
@@ -120,14 +121,19 @@ def _capacity(told: asyncssh.SFTPVFSAttrs) -> Capacity | None:
         used=(told.blocks - told.bfree) * told.frsize,
         free=told.bavail * told.frsize,
         inodes_percent=inodes,
-    )
         identity=f"{told.fsid:x}/{told.blocks}/{told.files}" if told.fsid else "",
+    )
 
 
 def _entry(found: asyncssh.SFTPAttrs) -> Entry:
     bits = found.permissions or 0
     return Entry(
-        kind=_kind(bits), size=found.size or 0, mode=stat.S_IMODE(bits), mtime=found.mtime or 0
+        kind=_kind(bits),
+        size=found.size or 0,
+        mode=stat.S_IMODE(bits),
+        mtime=found.mtime or 0,
+        uid=found.uid,
+        gid=found.gid,
     )
 
 
@@ -138,7 +144,7 @@ async def _followed(sftp: asyncssh.SFTPClient, path: str, entry: Entry) -> Entry
     real = None
     with suppress(asyncssh.SFTPError):  # a link into nothing
         real = str(await sftp.realpath(path))
-    return Entry(kind=entry.kind, size=entry.size, mode=entry.mode, mtime=entry.mtime, real=real)
+    return replace(entry, real=real)
 
 
 def _kind(bits: int) -> Literal["file", "folder", "link", "other"]:

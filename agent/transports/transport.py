@@ -58,7 +58,7 @@ class Entry:
     """One name in a file tree, looked at without following a link.
 
     ``real`` is where a folder or link really lies, all links followed (None: nowhere);
-    ``mtime`` is in seconds since 1970.
+    ``mtime`` is in seconds since 1970; ``uid`` and ``gid`` are None where a server does not tell.
     """
 
     kind: Literal["file", "folder", "link", "other"]
@@ -66,6 +66,8 @@ class Entry:
     mode: int = 0o644
     mtime: float = 0.0
     real: str | None = None
+    uid: int | None = None
+    gid: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,9 +79,9 @@ class Capacity:
     used: int
     free: int
     inodes_percent: float | None = None  # used; None: it has none, or nobody says
+    identity: str = ""
 
     @property
-    identity: str = ""
     def used_percent(self) -> float:
         """As ``df`` says it: of what ordinary accounts can have at all."""
         usable = self.used + self.free

@@ -98,6 +98,8 @@ class LocalFiles:
             mode=stat.S_IMODE(bits),
             mtime=found.st_mtime,
             real=str(Path(path).resolve()) if folder or link else None,
+            uid=found.st_uid,
+            gid=found.st_gid,
         )
 
     async def rename(self, old: str, new: str, *, mode: int | None = None) -> None:
