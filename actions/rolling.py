@@ -46,7 +46,8 @@ _STEP_MAX_S = 3600
 class Steps:
     """The steps of one node in the making.
 
-    ``seats``: the balancers it stands behind; ``rollout``: how long things get.
+    ``seats``: the balancers it stands behind; ``rollout``: how long things get, where the node's
+    own service does not say it.
     """
 
     prefix: str
@@ -129,15 +130,15 @@ class Steps:
         self.add("scan-log", ScanLog(since=self._mark))
 
     def stop(self) -> None:
-        limit = self.rollout.stop_s
+        limit = self.node.service.stop_s or self.rollout.stop_s
         self.add("stop", StopService(timeout_s=limit), timeout_s=limit + _GRACE_S)
 
     def start(self) -> None:
-        limit = self.rollout.start_s
+        limit = self.node.service.start_s or self.rollout.start_s
         self.add("start", StartService(timeout_s=limit), timeout_s=limit + _GRACE_S)
 
     def await_health(self) -> None:
-        limit = self.rollout.health_s
+        limit = self.node.service.health_s or self.rollout.health_s
         operation = AwaitHealth(path=self.node.service.health_path, timeout_s=limit)
         self.add("health", operation, timeout_s=limit + _GRACE_S)
 

@@ -56,7 +56,8 @@ class ServiceSpec(WireModel):
 
     ``log_failures`` are literal words of this service's log that mean a failed start, beside
     those that the agent knows; ``log_success``, where there is one, must appear after a start.
-    ``watch_s``: seconds that a node is watched after it has come back; 0: not at all.
+    ``watch_s``: seconds that a node is watched after it has come back; 0: not at all. ``stop_s``,
+    ``start_s``, ``health_s``: how long it gets at the most, where its system's time does not fit.
     """
 
     name: Slug
@@ -68,6 +69,9 @@ class ServiceSpec(WireModel):
     log_failures: Annotated[tuple[LogWord, ...], Field(max_length=10)] = ()
     log_success: LogWord | None = None
     watch_s: Annotated[int, Field(ge=0, le=600)] = 0
+    stop_s: Annotated[int, Field(ge=1, le=600)] | None = None
+    start_s: Annotated[int, Field(ge=1, le=600)] | None = None
+    health_s: Annotated[int, Field(ge=1, le=600)] | None = None
     commands: ServiceCommands | None = None
 
     @model_validator(mode="after")

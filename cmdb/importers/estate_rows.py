@@ -61,6 +61,9 @@ def _empty_is_zero(text: object) -> object:
     return 0 if text == "" else text
 
 
+Limit = Annotated[
+    Annotated[int, Field(ge=1, le=600)] | None, BeforeValidator(_empty_is_none)
+]  # seconds
 Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_name)]
 Text = Annotated[str, Field(max_length=300), AfterValidator(_name)]
 Names = Annotated[tuple[Name, ...], BeforeValidator(_split)]
@@ -185,6 +188,9 @@ class ConnectionLine(EstateRow):
     log_failures: Annotated[tuple[LogWord, ...], Field(max_length=10), BeforeValidator(_split)] = ()
     log_success: Annotated[Literal["-"] | LogWord | None, BeforeValidator(_empty_is_none)] = None
     watch_s: Annotated[int, Field(ge=0, le=600), BeforeValidator(_empty_is_zero)] = 0
+    stop_s: Limit = None
+    start_s: Limit = None
+    health_s: Limit = None
     service_start: Annotated[AbsolutePath | None, BeforeValidator(_empty_is_none)] = None
     service_stop: Annotated[AbsolutePath | None, BeforeValidator(_empty_is_none)] = None
     service_status: Annotated[AbsolutePath | None, BeforeValidator(_empty_is_none)] = None

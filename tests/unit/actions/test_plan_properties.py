@@ -11,9 +11,19 @@ from hypothesis import strategies as st
 from actions.catalog import action_of
 from actions.deploy import Deploy
 from actions.files import FILES_MAX, handling_of
+from actions.nodes import wire_of
 from actions.rollback import Rollback
 from actions.service import ManageService
-from agent.wire.operations import CHANGING, Digests, MarkLog, ReplaceFiles, ScanLog
+from agent.wire.operations import (
+    CHANGING,
+    AwaitHealth,
+    Digests,
+    MarkLog,
+    ReplaceFiles,
+    ScanLog,
+    StartService,
+    StopService,
+)
 from bot.core.domain.artifact import Artifact, ArtifactEntry
 from bot.core.domain.plan import Handling, Novelty, Plan, Risk
 from bot.core.errors import OperationError, UserError
@@ -260,3 +270,53 @@ def test_plans_for_any_number_of_nodes_and_balancers_are_valid(
     for run in plan.wire.runs():
         states = [getattr(step.operation, "state", None) for step in run.steps]
         assert states.count("down") == states.count("up") == (webs if len(nodes) > 1 else 0)
+
+
+def test_a_node_that_says_how_long_it_takes_gets_that_time_and_the_others_their_systems() -> None:
+    target = pair()
+    slow = wire_of(target.nodes[0])
+    times = {"stop_s": 90, "start_s": 300, "health_s": 150}
+    service = slow.service.model_copy(update=times)
+    node = replace(target.nodes[0], wire=slow.model_copy(update={"service": service}))
+    target = replace(target, nodes=(node, *target.nodes[1:]))
+    plan = Deploy().plan(deploy_request(DYNAMIC, target))
+    limits = [
+        {
+            step.operation.kind: (step.operation.timeout_s, step.timeout_s)
+            for step in (*run.steps, *run.undo)
+            if isinstance(step.operation, StopService | StartService | AwaitHealth)
+        }
+        for run in plan.wire.runs()
+    ]
+    assert limits == [
+        {"stop_service": (90, 120), "start_service": (300, 330), "await_health": (150, 180)},
+        {"stop_service": (60, 90), "start_service": (120, 150), "await_health": (45, 75)},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("owner", "key"), [("tomcat", "warnings.owner_lost"), ("tomcat:tomcat", "warnings.group_lost")]
+)
+def test_a_plan_says_whose_files_will_be_somebody_elses(owner: str, key: str) -> None:
+    target = pair()
+    request = deploy_request({"a.html": "changed", "b.html": "same"}, target)
+    facts = {
+        place: fact.model_copy(update={"not_kept": {"a.html": owner, "b.html": owner}})
+        for place, fact in request.facts.items()
+        if isinstance(fact, Digests)
+    }
+    (warning,) = Deploy().plan(replace(request, facts=facts)).warnings
+    values = dict(warning.values)
+    assert warning.key == key
+    assert (values["owner"], values["user"], values["example"]) == (owner, "wasadmin", "a.html")
+    assert all(node.node_id in values["nodes"] for node in target.nodes)
+
+
+def test_files_that_stay_as_they_are_keep_their_owner() -> None:
+    request = deploy_request({"a.html": "changed", "b.html": "same"}, pair())
+    facts = {
+        place: fact.model_copy(update={"not_kept": {"b.html": "tomcat"}})
+        for place, fact in request.facts.items()
+        if isinstance(fact, Digests)
+    }
+    assert Deploy().plan(replace(request, facts=facts)).warnings == ()

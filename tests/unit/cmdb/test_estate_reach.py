@@ -86,6 +86,14 @@ def test_a_node_has_its_own_words_of_failure_and_its_own_time_to_be_watched(fold
     assert wire_of(folder, WAS2).service.watch_s == 0
 
 
+def test_a_node_that_is_slow_has_its_own_times(folder: Path) -> None:
+    change(folder, "connections.csv", WAS1, stop_s="90", start_s="300", health_s="120")
+    service = wire_of(folder, WAS1).service
+    assert (service.stop_s, service.start_s, service.health_s) == (90, 300, 120)
+    other = wire_of(folder, WAS2).service
+    assert (other.stop_s, other.start_s, other.health_s) == (None, None, None)
+
+
 def test_a_node_may_stand_behind_a_device(folder: Path) -> None:
     change(folder, "balancers.csv", WAS1, web_node_id="", device="l4-a")
     nodes = {record.node.node_id: record.node for record in read_estate(folder).nodes}
@@ -122,6 +130,9 @@ def test_a_system_says_its_rollout_and_repository_or_nothing(folder: Path) -> No
         ("connections.csv", WAS1, "log_success", "a\u202eb"),
         ("connections.csv", WAS1, "watch_s", "601"),
         ("connections.csv", WAS1, "watch_s", "bald"),
+        ("connections.csv", WAS1, "stop_s", "0"),
+        ("connections.csv", WAS1, "start_s", "601"),
+        ("connections.csv", WAS1, "health_s", "1m"),
         ("connections.csv", WAS1, "ftp_port", "0"),
         ("balancers.csv", WAS1, "device", "l4;reboot"),
         ("systems.csv", "MOEF-BUDGET", "batch", "0"),
