@@ -16,6 +16,8 @@ from agent.wire.scripts import ScriptSpec
 from agent.wire.types import AgentName, Base64Text, JobId, Sha256, Slug, StepId, WireModel
 
 PROTOCOL_VERSION = 1
+# What an agent counts; what is larger no database keeps.
+Count = Annotated[int, Field(ge=0, le=2**53)]
 Nonce = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]{43}=$")]  # 32 random bytes
 
 
@@ -132,8 +134,8 @@ class StepProgress(WireModel):
     kind: Literal["step_progress"] = "step_progress"
     job_id: JobId
     step_id: StepId
-    done: int
-    total: int
+    done: Count
+    total: Count
 
 
 class StepOutput(WireModel):
@@ -143,7 +145,7 @@ class StepOutput(WireModel):
     kind: Literal["step_output"] = "step_output"
     job_id: JobId
     step_id: StepId
-    offset: Annotated[int, Field(ge=0)]
+    offset: Count
     text: Annotated[str, Field(max_length=64 * 1024)]  # decoded, control characters removed
 
 
@@ -173,19 +175,19 @@ class StepOutcome(WireModel):
     )  # for the wording of ``code`` in the bot's catalogue
     lines: tuple[str, ...] = ()  # bounded, decoded, control characters removed
     result: Result | None = None
-    attempt: int = 1
+    attempt: Count = 1
     verified: bool = False
-    elapsed_ms: int = 0
+    elapsed_ms: Count = 0
 
 
 class BlobRequest(WireModel):
     """Agent: send me this piece of a file that a plan names by its digest."""
 
     kind: Literal["blob_request"] = "blob_request"
-    request_id: int
+    request_id: Count
     job_id: JobId
     sha256: Sha256
-    offset: Annotated[int, Field(ge=0)]
+    offset: Count
     length: Annotated[int, Field(ge=1, le=1 << 20)]
 
 

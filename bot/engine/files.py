@@ -257,7 +257,7 @@ class DiskFileStore:
 
     def _read(self, digest: str, offset: int, length: int) -> bytes:
         with self._path(digest).open("rb") as file:
-            file.seek(offset)
+            file.seek(min(offset, file.seek(0, os.SEEK_END)))  # further no system goes
             return file.read(length)
 
     def _remember(self, path: Path) -> str:

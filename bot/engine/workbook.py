@@ -44,8 +44,10 @@ _TEXT_MAX = 2000  # characters of one cell; Excel takes 32,767
 _WIDEST = 90  # characters
 _SHEET_NAME = 31  # characters that Excel takes
 _NOT_IN_NAMES = re.compile(r"[\[\]:*?/\\'\x00-\x1f]")
-# What makes a formula of a text in some program, in full width too.
-_RISKY = frozenset("=+-@\t\r＝＋－＠")
+# What makes a formula of a text in some program, behind blanks and in other forms, too; and what
+# Excel reads as another character.
+_RISKY = re.compile(r"\s*(?:[=+\-@%|\u2212]|_x[0-9A-Fa-f]{4}_)")
+_CONTROLS = frozenset("\t\r\n")
 _LEFT = Alignment(horizontal="left")
 _HEAD_FONT = Font(bold=True, color="FFFFFFFF")
 _HEAD = PatternFill("solid", start_color="FF1F3A5F")
@@ -352,7 +354,7 @@ def _cell(page: object, row: _Row, index: int) -> WriteOnlyCell:
         text = _plain(value)
         cell.value = text
         cell.data_type = "s"  # openpyxl makes a formula of what begins with "="
-        if text[:1] in _RISKY or value[:1] in _RISKY:
+        if _RISKY.match(unicodedata.normalize("NFKC", text)) or value[:1] in _CONTROLS:
             cell.quotePrefix = True  # so that nobody makes one of it by pressing Enter
     else:
         cell = WriteOnlyCell(page, value=value)

@@ -81,3 +81,9 @@ async def test_remembers_a_local_file(store: FileStore, tmp_path: Path) -> None:
     local = tmp_path / "local"
     local.write_bytes(b"contents")
     assert await store.read(await store.remember_entry(local), 0, 8) == b"contents"
+
+
+async def test_there_is_nothing_behind_the_end(store: FileStore) -> None:
+    file = await store.receive("a.js", stream(b"a"))
+    for offset in (1, 2, 2**53, 2**63 - 1):
+        assert await store.read(file.digest, offset, 8) == b""

@@ -65,6 +65,20 @@ def test_a_frame_comes_back_as_it_was(frame: Frame) -> None:
             '"facts":[{"name":"cpu","value":1e309,"unit":"percent"}]}}}',
             id="an infinite number",
         ),
+        *(
+            pytest.param(
+                '{"kind":"envelope","seq":1,"ack":0,"message":{"kind":"step_progress","job_id":'
+                f'"J260401-ABC123","step_id":"s1","done":{number},"total":1}}}}',
+                id=f"progress of {number}",
+            )
+            for number in (-1, 10**30)
+        ),
+        pytest.param(
+            '{"kind":"envelope","seq":1,"ack":0,"message":{"kind":"blob_request","request_id":1,'
+            '"job_id":"J260401-ABC123","sha256":"' + "1" * 64 + '","offset":1' + "0" * 25 + ","
+            '"length":1}}',
+            id="a piece beyond every file",
+        ),
         pytest.param(
             '{"kind":"envelope","seq":1,"ack":0,"message":{"kind":"scripts_announced","scripts":[{'
             '"script":"a","sha256":"' + "1" * 64 + '","title":"x\\n승인됨","risk":"danger"}]}}',
