@@ -61,6 +61,16 @@ class SqlDirectory:
             rows = await session.scalars(select(PersonRow).order_by(col(PersonRow.person_id)))
             return tuple(actor for row in rows if (actor := _actor_of(row)) is not None)
 
+    async def listed(self, adapter: str) -> tuple[str, ...]:
+        """The ids under which that messenger's people are listed by an import."""
+        async with reading(self._engine) as session:
+            found = await session.scalars(
+                select(ExternalIdRow.user_id).where(
+                    col(ExternalIdRow.adapter) == adapter, col(ExternalIdRow.linked_at).is_(None)
+                )
+            )
+            return tuple(found)
+
     async def rules(self) -> tuple[Rule, ...]:
         async with reading(self._engine) as session:
             return await load_rules(session)

@@ -21,6 +21,15 @@ from bot.core.messenger_ports import Finding
 
 _DOCS = "docs/teams.md"
 _WAIT = aiohttp.ClientTimeout(total=10, connect=5)
+_GIVE_IT = "set it as GUARDIA_TEAMS__APP_PASSWORD and start again"
+# https://learn.microsoft.com/entra/identity-platform/reference-error-codes
+_LOGIN_REMEDIES = {
+    "AADSTS7000215": f"the client secret is wrong (its value is wanted, not its id): {_GIVE_IT}",
+    "AADSTS7000222": f"the client secret has expired: make a new one in Azure, and {_GIVE_IT}",
+    "AADSTS700016": "teams.app_id is not known in teams.tenant_id: are both of the Azure bot, and "
+    "is it single tenant?",
+}
+_LOGIN_REMEDY = f"is the client secret right, of this app, and not expired? {_GIVE_IT}"
 
 
 async def examine_teams(settings: TeamsSettings, origin: str | None) -> AsyncIterator[Finding]:
@@ -34,7 +43,16 @@ async def examine_teams(settings: TeamsSettings, origin: str | None) -> AsyncIte
         )
         return
     yield Finding(name="teams/app", well=True, found=f"app {settings.app_id}")
-    tls = ssl.create_default_context(cafile=settings.ca_file)
+    try:
+        tls = ssl.create_default_context(cafile=settings.ca_file)
+    except OSError as error:  # also where there is no certificate in it
+        yield Finding(
+            name="teams/ca_file",
+            well=False,
+            found=f"{settings.ca_file}: {error.strerror or error}",
+            remedy="teams.ca_file: a PEM file that the bot's account may read",
+        )
+        return
     connector = aiohttp.TCPConnector(ssl=tls)
     async with aiohttp.ClientSession(timeout=_WAIT, connector=connector, trust_env=True) as http:
         yield await _keys(settings, http)
@@ -79,12 +97,16 @@ async def _token(settings: TeamsSettings) -> Finding:
             name="teams/token",
             well=False,
             found=f"{settings.authority}: {reason}",
-            remedy="is the client secret right, of this app, and not expired? "
-            "set it as GUARDIA_TEAMS__APP_PASSWORD"
+            remedy=_remedy_for(reason)
             if refused
             else "open the way out to login.microsoftonline.com:443; is tenant_id right?",
         )
     return Finding(name="teams/token", well=True, found="given for this app and tenant")
+
+
+def _remedy_for(reason: str) -> str:
+    known = (_LOGIN_REMEDIES[word] for word in reason.split() if word in _LOGIN_REMEDIES)
+    return next(known, _LOGIN_REMEDY)
 
 
 async def _service(url: str, http: aiohttp.ClientSession) -> Finding:

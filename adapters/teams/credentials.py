@@ -42,7 +42,7 @@ class BotCredentials:
             except (requests.RequestException, ValueError) as error:
                 raise OperationError("chat_unavailable", adapter="teams") from error
         if "access_token" not in answer:
-            raise OperationError("teams_login_refused", reason=answer.get("error", "?"))
+            raise OperationError("teams_login_refused", reason=_reason_of(answer))
         self._token = str(answer["access_token"])
         return self._token
 
@@ -67,6 +67,13 @@ class BotCredentials:
             instance_discovery=False,  # the authority is the site's own setting
             http_client=_LoginClient(str(settings.ca_file) if settings.ca_file else True),
         )
+
+
+def _reason_of(answer: dict[str, Any]) -> str:
+    """The login's own word, and its number: that is what people look for."""
+    codes = answer.get("error_codes")
+    numbers = [f"AADSTS{code}" for code in codes] if isinstance(codes, list) else []
+    return " ".join([str(answer.get("error", "?")), *numbers])
 
 
 class _LoginClient:

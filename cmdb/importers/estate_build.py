@@ -260,7 +260,8 @@ def _externals_of(row: PersonLine) -> Iterable[ExternalId]:
     A name in Jandi is a display name and identifies nobody: people link it by a code.
     """
     yield ExternalId(adapter="web", tenant="local", user_id=row.user_id)
-    given = (("slack", row.slack_id), ("teams", row.teams_id))
+    # Entra shows object ids in either case, and means the same.
+    given = (("slack", row.slack_id), ("teams", row.teams_id.lower()))
     for adapter, user_id in given:
         if user_id:
             yield ExternalId(adapter=adapter, tenant="", user_id=user_id)

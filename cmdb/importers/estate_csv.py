@@ -180,7 +180,7 @@ def _check_duplicates(files: Files, findings: list[Finding]) -> None:
     _unique(files.people, "user_id", lambda row: row.user_id, findings)
     _unique(files.people, "employee_no", lambda row: row.employee_no, findings)
     _unique(files.people, "slack_id", lambda row: row.slack_id or None, findings)
-    _unique(files.people, "teams_id", lambda row: row.teams_id or None, findings)
+    _unique(files.people, "teams_id", lambda row: row.teams_id.lower() or None, findings)
     _unique(files.people, "jandi_name", lambda row: row.jandi_name or None, findings)
     _unique(files.srs, "sr_id", lambda row: row.sr_id, findings)
     _unique(files.connections, "node_id", lambda row: row.node_id, findings)

@@ -89,6 +89,7 @@ class TeamsService:
         self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self.key_id = "key-1"
         self.keys_down = False
+        self.secret_expired = False
         self.endorsements = ["msteams", "webchat"]
         self.messages: dict[str, Stored] = {}
         self.max_message_bytes = MAX_MESSAGE_BYTES
@@ -255,6 +256,10 @@ class TeamsService:
 
     async def _login_document(self, request: web.Request) -> web.Response:
         tenant = request.match_info["tenant"]
+        if tenant != TENANT:
+            return web.json_response(
+                {"error": "invalid_tenant", "error_codes": [90002]}, status=400
+            )
         base = f"{self.origin}/{tenant}"
         return web.json_response(
             {
@@ -268,15 +273,17 @@ class TeamsService:
         self.counts["token"] += 1
         form = await request.post()
         wanted = {
-            "client_id": APP_ID,
-            "client_secret": SECRET,
             "grant_type": "client_credentials",
             "scope": "https://api.botframework.com/.default",
         }
-        for name, value in wanted.items():
-            if form.get(name) != value:
-                error = "invalid_client" if name.startswith("client") else "invalid_request"
-                return web.json_response({"error": error}, status=401)
+        if form.get("client_id") != APP_ID:
+            return _no_token("unauthorized_client", 700016)
+        if form.get("client_secret") != SECRET:
+            return _no_token("invalid_client", 7000215)
+        if self.secret_expired:
+            return _no_token("invalid_client", 7000222)
+        if any(form.get(name) != value for name, value in wanted.items()):
+            return _no_token("invalid_request", 900144)
         token = uuid.uuid4().hex
         self._issued.add(token)
         return web.json_response(
@@ -454,6 +461,11 @@ _VERSIONS = ("1.0", "1.1", "1.2", "1.3", "1.4", "1.5")
 def _error(status: int, code: str, headers: Mapping[str, str] | None = None) -> web.Response:
     body = {"error": {"code": code, "message": f"{code} (fake)"}}
     return web.json_response(body, status=status, headers=headers)
+
+
+def _no_token(error: str, code: int) -> web.Response:
+    told = {"error": error, "error_description": f"AADSTS{code}: (fake)", "error_codes": [code]}
+    return web.json_response(told, status=400 if error == "unauthorized_client" else 401)
 
 
 def _certificate(ca_file: Path) -> ssl.SSLContext:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import stat
 import time
@@ -31,6 +32,11 @@ from intents.grammar import read_answer
 from intents.model import ModelError
 
 _WAIT_S = aiohttp.ClientTimeout(total=3)
+# What ids look like that messengers name their people by, and what they are called there.
+_IDS = {
+    "slack": (re.compile(r"[UW][A-Z0-9]{2,20}"), "Slack member ids (U…, W…)"),
+    "teams": (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "Entra object ids"),
+}
 _MODEL_S = 600  # loading a large model and reading its prompt on a slow disk and one core
 _QUESTION = "예산시스템 운영 WAS 상태 확인해줘"
 _MODEL_REMEDY = "is the file whole, is the server running, does the prompt fit into context?"
@@ -48,6 +54,9 @@ async def examine(settings: GuardiaSettings, messenger: str | None = None) -> As
             yield check
     for each in MESSENGERS:
         if each.name == messenger or (messenger is None and each.enabled(settings)):
+            if each.enabled(settings) and each.name in _IDS:
+                async for check in _known_there(settings, each.name):
+                    yield check
             async for check in each.load().examine(settings):
                 yield check
 
@@ -122,6 +131,26 @@ async def _people(settings: GuardiaSettings) -> Check:
         well=bool(people and rules),
         found=f"{len(people)} people, {len(rules)} rules",
         remedy="guardia cmdb import DIR",
+    )
+
+
+async def _known_there(settings: GuardiaSettings, messenger: str) -> AsyncIterator[Check]:
+    """People whom the messenger will never name as the CMDB lists them are nobody, silently."""
+    if settings.database_url is None and not settings.data_dir.is_dir():
+        return
+    try:
+        async with open_database(settings) as engine:
+            listed = await SqlDirectory(engine).listed(messenger)
+    except GuardiaError:
+        return  # what is wrong with the database is said by its own check
+    form, called = _IDS[messenger]
+    good = [each for each in listed if form.fullmatch(each)]
+    yield Check(
+        name=f"{messenger}/people",
+        well=len(good) == len(listed),
+        found=f"{len(good)} of {len(listed)} {messenger}_id in the CMDB are {called}",
+        remedy=f"give {called} instead and import again; until then those people link themselves "
+        "by a code from /me",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,6 +43,36 @@ async def test_a_wrong_secret_is_named_without_being_shown(world: TeamsWorld) ->
     found = await findings(world, app_password="wrong-secret")
     assert "invalid_client" in found["teams/token"].found
     assert "wrong-secret" not in repr(found)
+
+
+async def test_each_refusal_of_the_login_has_its_own_remedy(world: TeamsWorld) -> None:
+    other = "11111111-2222-4333-8444-555555555555"
+    wrong = (await findings(world, app_password="wrong-secret"))["teams/token"]
+    unknown = (await findings(world, app_id=other))["teams/token"]
+    world.service.secret_expired = True
+    expired = (await findings(world))["teams/token"]
+    found = [("AADSTS7000215", wrong), ("AADSTS700016", unknown), ("AADSTS7000222", expired)]
+    assert [(code in each.found, each.well) for code, each in found] == [(True, False)] * 3
+    assert "not its id" in wrong.remedy
+    assert "teams.app_id" in unknown.remedy
+    assert "expired" in expired.remedy
+
+
+async def test_a_tenant_that_is_none_is_asked_about(world: TeamsWorld) -> None:
+    other = "11111111-2222-4333-8444-555555555555"
+    token = (await findings(world, tenant_id=other))["teams/token"]
+    assert (token.well, "tenant_id" in token.remedy) == (False, True)
+
+
+async def test_a_file_of_authorities_that_is_none_is_named(
+    world: TeamsWorld, tmp_path: Path
+) -> None:
+    empty = tmp_path / "ca.pem"
+    empty.write_text("nothing")
+    for file in (empty, tmp_path / "missing.pem"):
+        found = await findings(world, ca_file=file)
+        assert str(file) in found["teams/ca_file"].found
+        assert "PEM" in found["teams/ca_file"].remedy
 
 
 async def test_services_that_are_silent_are_named(world: TeamsWorld) -> None:
