@@ -112,7 +112,7 @@ async def _freeze_add(parsed: argparse.Namespace, settings: GuardiaSettings) -> 
         institution=parsed.institution,
         environments=_environments(parsed),
     )
-    return _said(await freezes.add_freeze(settings, _CLOCK, order))
+    return _said(*await freezes.add_freeze(settings, _CLOCK, order))
 
 
 async def _freeze_list(_: argparse.Namespace, settings: GuardiaSettings) -> int:

@@ -15,6 +15,9 @@ from bot.core.domain.calendar import Calendar, Freeze, Timing, Window
 # What cures a system is needed most when nothing new may come onto it.
 CURES = frozenset({"rollback", "manage_service", "self_healing_defense", "backup_db"})
 WINDOWED = frozenset({"deploy"})
+# How far ahead a yes may be given: the weekly window after a freeze of a week. By then what lies
+# on the servers, and who is responsible, is seldom what the approver has looked at.
+BOOKED_AT_MOST = timedelta(days=14)
 _SEOUL = ZoneInfo("Asia/Seoul")
 _AHEAD = timedelta(days=366)
 _DAY = timedelta(days=1)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from bot.core.cards import plain_report, read_stamp, refusal_report
+from bot.core.calendar import BOOKED_AT_MOST
+from bot.core.cards import moment, plain_report, read_stamp, refusal_report
 from bot.core.domain.audit import AuditKind
 from bot.core.domain.conversation import Click
 from bot.core.domain.decision import Approval, Verdict
@@ -39,8 +40,9 @@ _VERDICTS = {
 CANCEL = "cancel"
 # After these the job looks again: a verdict may have been cut off before it was told of, and a
 # card that offered what the calendar forbids by now is shown anew.
-_LOOK_AGAIN = frozenset({"already_spoken", "frozen", "window_closed"})
-_AHEAD = timedelta(days=366)
+_LOOK_AGAIN = frozenset(
+    {"already_spoken", "frozen", "window_closed", "run_at_past", "run_at_too_far"}
+)
 Follow = Callable[[FollowUp, str], Awaitable[None]]  # with a name by which twice is once
 
 
@@ -179,17 +181,22 @@ class Approvals:
             await self._overtaken(job, actor, word.verdict)
 
     async def _require_open(self, job: Job, word: _Word, now: datetime) -> None:
-        """A yes counts only for a time at which the calendar lets it begin.
+        """A yes counts only for a time at which the calendar lets it begin: now, or one to come.
+        A yes for a time that has passed is none for now: it would start at once what somebody
+        meant to start later.
 
         Raises:
-            UserError: ``frozen`` or ``window_closed``; ``button_unknown`` for a time that no card
-                has ever offered.
+            UserError: ``frozen`` or ``window_closed``; ``run_at_past``, ``run_at_too_far``.
         """
         if word.verdict is not Verdict.APPROVE:
             return
-        at = max(now, word.run_at or now)
-        if at > now + _AHEAD:
-            raise UserError("button_unknown")
+        at = now if word.run_at is None else word.run_at
+        time = moment(at, self._services.texts)
+        if at < now:
+            raise UserError("run_at_past", job=job.job_id, time=time)
+        if at > now + BOOKED_AT_MOST:
+            days = BOOKED_AT_MOST.days
+            raise UserError("run_at_too_far", job=job.job_id, time=time, days=days)
         closed = await self._timetable.refusal(job.plan, now=now, at=at)
         if closed is not None:
             raise closed

@@ -30,6 +30,7 @@ from bot.engine.evidence import with_log
 from bot.engine.execution import Execution, records_of
 from bot.engine.macros import with_keep_button
 from bot.engine.outbound import Outbound
+from bot.engine.overtime import Overtime
 from bot.engine.past import past_of
 from bot.engine.requests import ApprovalRequests
 from bot.engine.samples import keep_samples
@@ -58,6 +59,7 @@ class Conductor:
         self._requests = requests
         self._admission = Admission(services)
         self._execution = Execution(services, chronicle, outbound, requests)
+        self._overtime = Overtime(services, chronicle, outbound, requests)
 
     # --- begin -----------------------------------------------------------------------------
 
@@ -117,7 +119,8 @@ class Conductor:
         return await self._execution.execute_all(job_id, step_ids)
 
     async def execute_runs(self, job_id: str, runs: Sequence[Sequence[str]]) -> list[str]:
-        """See ``Execution.execute_runs``."""
+        """See ``Execution.execute_runs``; what the calendar says of it by now is told before."""
+        await self._overtime.look(job_id)
         return await self._execution.execute_runs(job_id, runs)
 
     async def undo_runs(self, job_id: str, runs: Sequence[Sequence[str]]) -> list[str]:
@@ -140,7 +143,9 @@ class Conductor:
     # --- going back ------------------------------------------------------------------------
 
     async def cancelled(self, job_id: str) -> bool:
-        """Whether somebody has asked this job to stop."""
+        """Whether somebody has asked this job to stop. Whoever could want to is told on the way
+        that its calendar has closed."""
+        await self._overtime.look(job_id)
         return await self._stores.approvals.cancel_requested(job_id)
 
     async def fallen(self, job_id: str) -> JobState:

@@ -7,7 +7,7 @@ user by the account only: whoever is named with ``--by`` must be somebody who ma
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,9 +16,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.app.settings import GuardiaSettings
 from bot.app.wiring import open_audit, open_database
+from bot.core.calendar import timing
 from bot.core.domain.audit import AuditEvent, AuditKind
-from bot.core.domain.calendar import Freeze
+from bot.core.domain.calendar import Calendar, Freeze
 from bot.core.domain.estate import Environment
+from bot.core.domain.job import Job, JobState
 from bot.core.domain.people import Actor, Role
 from bot.core.errors import UserError
 from bot.core.ports import AuditSink, Clock
@@ -26,6 +28,7 @@ from bot.core.redaction import redact
 from bot.core.texts import Texts, load_texts
 from bot.engine.naming import SEOUL
 from cmdb.calendar import SqlCalendarStore
+from cmdb.history import SqlHistoryStore
 from cmdb.people import SqlDirectory
 from cmdb.systems import SqlSystems
 
@@ -46,8 +49,8 @@ class Order:
     environments: tuple[Environment, ...] = (Environment.PROD,)
 
 
-async def add_freeze(settings: GuardiaSettings, clock: Clock, order: Order) -> str:
-    """Declare a freeze; what was declared, with its id.
+async def add_freeze(settings: GuardiaSettings, clock: Clock, order: Order) -> list[str]:
+    """Declare a freeze; what was declared, with its id, and what runs on all the same.
 
     Raises:
         UserError: nobody of that id, not theirs to declare, no such system or institution, no
@@ -73,7 +76,27 @@ async def add_freeze(settings: GuardiaSettings, clock: Clock, order: Order) -> s
         )
         await audit.append(_event(clock, "freeze add", freeze, by=person.person_id))
         await SqlCalendarStore(engine).add_freeze(freeze)
-    return texts.say("freeze.added", **_shown(freeze, texts))
+        active = await SqlHistoryStore(engine).active_jobs()
+    running = [
+        texts.say("freeze.running", job=job.job_id, title=texts.note(job.plan.title))
+        for job in running_on(freeze, active, now=now)
+    ]
+    return [texts.say("freeze.added", **_shown(freeze, texts)), *running]
+
+
+def running_on(freeze: Freeze, active: Sequence[Job], *, now: datetime) -> list[Job]:
+    """The running jobs that a freeze would not let begin now."""
+    return [
+        job
+        for job in active
+        if job.state is JobState.RUNNING
+        and job.plan.wire.lock is not None
+        and freeze.system_code in (None, job.plan.wire.lock)
+        and freeze.institution in (None, job.plan.institution)
+        and not timing(
+            Calendar(freezes=(freeze,)), job.plan.action, job.plan.environments, now
+        ).open
+    ]
 
 
 async def list_freezes(settings: GuardiaSettings, clock: Clock) -> list[str]:

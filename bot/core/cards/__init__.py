@@ -16,7 +16,13 @@ from bot.core.cards.replies import (
     refusal_report,
     working_report,
 )
-from bot.core.cards.timing import Schedule, closed_values, moment, read_stamp
+from bot.core.cards.timing import (
+    Schedule,
+    closed_values,
+    moment,
+    read_stamp,
+    running_on_report,
+)
 
 __all__ = [
     "Schedule",
@@ -32,6 +38,7 @@ __all__ = [
     "question_report",
     "read_stamp",
     "refusal_report",
+    "running_on_report",
     "wants_log",
     "working_report",
 ]

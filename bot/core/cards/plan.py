@@ -87,7 +87,7 @@ def plan_card(
                 now=now,
             )
         ),
-        buttons=_buttons(job, schedule, texts),
+        buttons=_buttons(job, schedule, texts, now=now),
         footer=footer(job, texts, now),
         link=page_link(job, texts, console_url),
     )
@@ -242,7 +242,7 @@ def _novelty(file: FileChange, texts: Texts) -> str:
     )
 
 
-def _buttons(job: Job, schedule: Schedule, texts: Texts) -> tuple[Button, ...]:
+def _buttons(job: Job, schedule: Schedule, texts: Texts, *, now: datetime) -> tuple[Button, ...]:
     cancel = Button(button="cancel", value=job.job_id, label=texts.say("cards.button.withdraw"))
     if job.state is JobState.QUEUED:
         return (cancel,)
@@ -254,4 +254,4 @@ def _buttons(job: Job, schedule: Schedule, texts: Texts) -> tuple[Button, ...]:
         label=texts.say("cards.button.reject"),
         style=ButtonStyle.DANGER,
     )
-    return (*approve_buttons(job, schedule, texts), reject, cancel)
+    return (*approve_buttons(job, schedule, texts, now=now), reject, cancel)

@@ -76,7 +76,7 @@ def progress_card(
         ),
         tone=_tone(job, undoing),
         sections=tuple(_sections(job, records, texts=texts, now=now)),
-        buttons=() if undoing else _buttons(job, texts),
+        buttons=() if undoing else cancel_buttons(job, texts),
         footer=footer(job, texts, now),
         link=page_link(job, texts, console_url),
     )
@@ -279,7 +279,8 @@ def _begun(steps: Sequence[Step], records: Records) -> bool:
     return any(_state(step, records) not in idle for step in steps)
 
 
-def _buttons(job: Job, texts: Texts) -> tuple[Button, ...]:
+def cancel_buttons(job: Job, texts: Texts) -> tuple[Button, ...]:
+    """The button that stops the job and takes it back, while there is something to stop."""
     if job.state not in {JobState.QUEUED, JobState.RUNNING} or job.cancel_requested_by:
         return ()
     return (

@@ -1,6 +1,7 @@
 """When it will run, in words.
 
-Owns: how freezes, windows and agreed times are said, and the buttons that approve for later.
+Owns: how freezes, windows and agreed times are said, also to a job that runs on into them, and the
+buttons that approve for later.
 """
 
 from __future__ import annotations
@@ -8,10 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from bot.core.calendar import BOOKED_AT_MOST
+from bot.core.cards.progress import cancel_buttons
 from bot.core.cards.wording import SEOUL
 from bot.core.domain.calendar import Timing
 from bot.core.domain.job import Job, JobState
-from bot.core.domain.report import Button, ButtonStyle
+from bot.core.domain.report import Button, ButtonStyle, Paragraph, Report, Tone
 from bot.core.policy import needs_code
 from bot.core.redaction import redact
 from bot.core.texts import Texts
@@ -57,7 +60,7 @@ def timing_words(job: Job, schedule: Schedule, *, texts: Texts, now: datetime) -
     if job.state is not JobState.AWAITING_APPROVAL:
         return None
     timing = schedule.timing
-    values = closed_values(schedule, texts)
+    values = {**closed_values(schedule, texts), "days": str(BOOKED_AT_MOST.days)}
     if timing.freeze is not None:
         said = texts.say("cards.timing.frozen", **values)
     elif not timing.open:
@@ -66,15 +69,23 @@ def timing_words(job: Job, schedule: Schedule, *, texts: Texts, now: datetime) -
         said = texts.say("cards.timing.in_window", until=moment(timing.closes_at, texts))
     else:
         said = texts.say("cards.timing.at_once")
+    if not timing.open and timing.opens_at is not None and not _bookable(timing.opens_at, now):
+        said = f"{said}\n{texts.say('cards.timing.too_far', **values)}"
     agreed = [given.run_at for given in job.approvals if given.run_at is not None]
     if not agreed:
         return said
     return f"{said}\n{texts.say('cards.timing.agreed', time=moment(max(agreed), texts))}"
 
 
-def approve_buttons(job: Job, schedule: Schedule, texts: Texts) -> tuple[Button, ...]:
-    """Approve now, or for the next opening, or both; neither, where it never opens. A yes that
-    takes a one-time code is not asked for twice: the page for the code shows the plan again."""
+def _bookable(at: datetime, now: datetime) -> bool:
+    return now < at <= now + BOOKED_AT_MOST
+
+
+def approve_buttons(
+    job: Job, schedule: Schedule, texts: Texts, *, now: datetime
+) -> tuple[Button, ...]:
+    """Approve now, or for the next opening, or both; neither, where it does not open soon. A yes
+    that takes a one-time code is not asked for twice: its page shows the plan again."""
     coded = needs_code(job.plan)
     value = f"{job.job_id}:{job.plan.digest}"
     title = texts.note(job.plan.title)
@@ -90,7 +101,7 @@ def approve_buttons(job: Job, schedule: Schedule, texts: Texts) -> tuple[Button,
                 confirm="" if coded else texts.say("cards.button.approve_confirm", plan=title),
             )
         )
-    if timing.opens_at is not None:
+    if timing.opens_at is not None and _bookable(timing.opens_at, now):
         local = timing.opens_at.astimezone(SEOUL)
         time = moment(timing.opens_at, texts)
         confirm = texts.say("cards.button.approve_at_confirm", plan=title, time=time)
@@ -104,6 +115,21 @@ def approve_buttons(job: Job, schedule: Schedule, texts: Texts) -> tuple[Button,
             )
         )
     return tuple(buttons)
+
+
+def running_on_report(job: Job, schedule: Schedule, texts: Texts) -> Report:
+    """That a freeze has begun, or the window has ended, under a job that runs on."""
+    kind = "frozen" if schedule.timing.freeze else "window"
+    values = closed_values(schedule, texts)
+    said = texts.say(f"running_on.{kind}", job=job.job_id, system=job.plan.system, **values)
+    return Report(
+        title=said,
+        summary=said,
+        tone=Tone.WARNING,
+        sections=(Paragraph(text=texts.say("running_on.next")),),
+        buttons=cancel_buttons(job, texts),
+        footer=texts.say("cards.footer_job", job=job.job_id),
+    )
 
 
 def stamp(at: datetime) -> str:

@@ -156,6 +156,8 @@ async def test_a_freeze_that_is_declared_after_the_approval_keeps_the_deployment
         declared = await freeze(site)
         go_on.set()
         assert (await site.ended(first)).state is JobState.SUCCEEDED  # what runs goes on
+        (told,) = site.world.messenger.all(f"{first.job_id}:closed:")
+        require_told(told.now, WHY, "pm씨", moment(declared.until, TEXTS), "끝까지 진행합니다")
         second = await site.ended(second)
         assert second.state is JobState.DENIED
         assert "img/new.png" not in site.fleet.nodes[0].digests()

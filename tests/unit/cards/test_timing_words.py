@@ -81,6 +81,12 @@ def test_what_never_opens_can_only_be_rejected() -> None:
     assert "1년 안에 없음" in when(shown)
 
 
+def test_what_opens_later_than_can_be_agreed_says_so_and_offers_no_time() -> None:
+    shown = card(Timing(open=False, freeze=FREEZE, opens_at=NOW + timedelta(days=15)))
+    assert labels(shown) == ["반려", "요청 취소"]
+    assert "14일 안의 시각만" in when(shown)
+
+
 def test_an_agreed_time_is_shown_until_it_has_come() -> None:
     waiting = job(JobState.QUEUED, run_at=LATER)
     assert when(card(Timing(open=True), of=waiting)) == "2026-04-01(수) 22:00 실행 예약"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from bot.core.cards import moment
+from bot.core.cards.timing import stamp
 from bot.core.domain.conversation import Click
 from bot.core.domain.decision import Approval, Stage, Verdict
 from bot.core.domain.job import JobState
@@ -224,3 +227,29 @@ async def test_refusals_go_into_the_thread_of_the_card():
     await world.approvals.press(world.press(job, by="dev"))
     (refusal,) = world.messenger.all(":refusal")
     assert (refusal.place.channel, refusal.place.thread) == ("ops", job.conversation.thread)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "code"), [(-1, "run_at_past"), (14 * 24 * 60 + 1, "run_at_too_far")]
+)
+async def test_a_yes_for_a_time_gone_by_or_far_away_counts_for_nothing_and_renews_the_card(
+    minutes: int, code: str
+):
+    world = World()
+    job = await world.a_deployment()
+    at = world.clock.now() + timedelta(minutes=minutes)
+    value = f"{job.job_id}:{job.plan.digest}:{stamp(at)}"
+    click = world.click("approve_at", value, place=job.card)
+    assert (await world.approvals.press(click)).wake == job.job_id
+    assert world.audited("refusal")[-1]["code"] == code
+    assert moment(at, TEXTS) in world.said()
+    assert world.job(job.job_id).approvals == ()
+
+
+async def test_a_yes_for_the_last_day_that_can_be_agreed_counts():
+    world = World()
+    job = await world.a_deployment()
+    at = world.clock.now() + timedelta(days=14)
+    value = f"{job.job_id}:{job.plan.digest}:{stamp(at)}"
+    await world.approvals.press(world.click("approve_at", value, place=job.card))
+    assert world.job(job.job_id).approvals[0].run_at == at
