@@ -283,8 +283,8 @@ class TeamsAdapter:
         except UserError as error:
             await self._tell(error, said)
             return
-        missed = said.addressed and said.beyond_reach
-        if said.text or not missed:
+        missed = said.addressed and (said.beyond_reach or said.pasted)
+        if said.text or files or not missed:
             await receive(said.inbound(files))
         if missed:
             await self._say_where_files_go(said)
@@ -304,9 +304,10 @@ class TeamsAdapter:
         await self.post(report, said.conversation, key=f"file:{said.event_id}")
 
     async def _say_where_files_go(self, said: Said) -> None:
+        missed = "channel_files" if said.beyond_reach else "pasted"
         report = Report(
-            title=self._texts.say("teams.channel_files.title"),
-            summary=self._texts.say("teams.channel_files.summary"),
+            title=self._texts.say(f"teams.{missed}.title"),
+            summary=self._texts.say(f"teams.{missed}.summary"),
             tone=Tone.ASK,
             wants_files=True,
         )

@@ -107,7 +107,7 @@ class OfferedFile:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
     """Something a person said, before its files are fetched. ``beyond_reach``: there are files
-    that Teams shows a bot only by name."""
+    that Teams shows a bot only by name; ``pasted``: there are pictures in the text itself."""
 
     event_id: str
     sender: ExternalId
@@ -116,6 +116,7 @@ class Said:
     offered: tuple[OfferedFile, ...]
     addressed: bool
     beyond_reach: bool
+    pasted: bool
     at: datetime
 
     def inbound(self, files: Sequence[ReceivedFile]) -> Inbound:
@@ -182,7 +183,9 @@ def said_of(activity: Activity, sender: ExternalId, *, bot_id: str, at: datetime
     text = clean_text(_without_mentions(activity, bot_id))[:MAX_TEXT_CHARACTERS]
     offered = _offered(activity.attachments)
     beyond_reach = _names_files(activity.attachments) and not offered
-    if not text and not offered and not beyond_reach and not _mentions(activity, bot_id):
+    pasted = any(str(each.content_type).startswith("image/") for each in activity.attachments)
+    empty = not (text or offered or beyond_reach or pasted)
+    if empty and not _mentions(activity, bot_id):
         return None
     return Said(
         event_id=event_id_of(activity),
@@ -192,6 +195,7 @@ def said_of(activity: Activity, sender: ExternalId, *, bot_id: str, at: datetime
         offered=offered,
         addressed=activity.kind == "personal" or _mentions(activity, bot_id),
         beyond_reach=beyond_reach,
+        pasted=pasted,
         at=at,
     )
 

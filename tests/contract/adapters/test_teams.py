@@ -231,6 +231,24 @@ async def test_words_with_a_file_in_a_channel_are_taken_and_the_page_is_told(
     assert "https://console.test/upload/1001" in json.dumps(card_of_only_message(world))
 
 
+@pytest.mark.parametrize(("text", "taken"), [("", 0), ("이 화면 좀 봐 줘", 1)])
+async def test_a_picture_that_is_pasted_is_said_not_to_arrive(
+    world: TeamsWorld, text: str, taken: int
+) -> None:
+    url = f"{world.service.origin}/v3/attachments/1/views/original"
+    picture = {"contentType": "image/png", "contentUrl": url}
+    html = {"contentType": "text/html", "content": f'<div><img src="{url}"></div>'}
+    said = world.service.activity(PERSONAL, LEE, text=text, attachments=[picture, html])
+    await world.service.deliver(said)
+    assert "붙여 넣은 그림" in " ".join(words_of(card_of_only_message(world)))
+    assert len(world.received) == taken
+
+
+async def test_talk_with_a_pasted_picture_is_nobodys_business(world: TeamsWorld) -> None:
+    await say(world, text="점심 메뉴", attachments=[{"contentType": "image/*"}])
+    assert ([type(event) for event in world.received], world.service.messages) == ([Chat], {})
+
+
 async def test_html_that_only_repeats_the_words_is_no_file(world: TeamsWorld) -> None:
     html = {"contentType": "text/html", "content": "<div>점검</div>"}
     await say(world, **{**AT_BOT, "attachments": [html]})
