@@ -117,6 +117,7 @@ class Link:
         self._running: dict[_StepKey, _Running] = {}
         self._blobs = BlobRequests(self._send)
         self._stopping = asyncio.Event()
+        self._over = False
         self._wake = asyncio.Event()  # there may be something to send
         self._heard = asyncio.Event()  # the bot has said something
 
@@ -134,8 +135,11 @@ class Link:
                 group.create_task(self._dial_forever()),
                 group.create_task(self._dispatch(orders, group)),
             ]
-            await self._stopping.wait()
-            await self._finish(grace_s)
+            try:
+                await self._stopping.wait()
+                await self._finish(grace_s)
+            finally:
+                self._over = True
             for task in (*workers, *(running.task for running in self._running.values())):
                 task.cancel()
 
@@ -167,6 +171,8 @@ class Link:
             finally:
                 if self._session:
                     self._session.detach()
+            if self._over:
+                return  # cancelled as its line broke: the group that ends by an error hides that
             refused = isinstance(ended, (BotRefusedError, HandshakeError))
             failures = 0 if _now() - started > _SETTLED_S else failures + 1
             delay_s = self._backoff.delay_s(failures, self._rng, refused=refused)

@@ -26,11 +26,12 @@ from bot.core.errors import OperationError
 from bot.core.ports import Delivery
 from bot.engine.hub import AgentHub
 from tests.fakes.pool import MemoryAgentStore, ScriptedExecutor
+from tests.lab.ports import free_port
 
 Value = TypeVar("Value")
 AGENT = "moef-agent-1"
 NOW = datetime(2026, 4, 1, 9, tzinfo=UTC)
-PATIENT_S = 30.0  # the machine may be slow
+PATIENT_S = 120.0  # the machine may be slow
 QUICK = Backoff(base_s=0.02, cap_s=0.1, refused_s=0.2)
 
 
@@ -85,7 +86,7 @@ class Bot:
         self.store = MemoryAgentStore()
         self.audit = MemoryAudit()
         self.files = MemoryFiles()
-        self.port = 0
+        self.port = free_port()  # its own through restarts
         self._tls = tls
         self._grace_s = grace_s
         self._runner: web.AppRunner | None = None
@@ -112,7 +113,6 @@ class Bot:
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=self._tls)
         await site.start()
-        self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
         await self.hub.close()
