@@ -107,7 +107,10 @@ def _date(parameter: CommandParameter, text: str, now: dt.datetime) -> str:
 
 
 def _text(parameter: CommandParameter, text: str) -> str:
-    hidden = any(unicodedata.category(character).startswith("C") for character in text)
+    hidden = any(
+        (category := unicodedata.category(character))[0] == "C" or category in ("Zl", "Zp")
+        for character in text
+    )
     if hidden or not 1 <= len(text) <= _LONGEST:
         raise WrongValueError(parameter.name)
     return text

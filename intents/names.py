@@ -81,6 +81,12 @@ _BEHIND_THE_VERB = re.compile(
     "deployed|restarted|rolled|stopped|started|done|changed|released|killed|approved|fixed|not"
     "|successful|last(?:week|night|month)"
 )
+# "홈택스2", "홈택스-old", "홈택스*": no system of that name; but "홈택스2번", "홈택스-was01".
+_OTHER_SYSTEM = re.compile(
+    r"[0-9]+(?![0-9]|번|호|대|기|월|일|년|시|분|초|주|개|건|차|[~,/.#-])|[%*]"
+    r"|-(?!was|web|db|prod|dev|st|운영|개발)[a-z]"
+)
+_NOT_BEFORE = re.compile(r"(?:not|non-?)(?:on|the|in)?$")
 _NO_APPROVAL_SYSTEM = re.compile("규칙|단계|라인|절차|받|없이|올")
 
 
@@ -98,12 +104,22 @@ def find_names(text: str, vocabulary: Vocabulary) -> list[Name]:
             found.append(name)
             at = name.to
     named = [name for name in found if not name.code or _names_a_system_next(text, name, found)]
-    return [replace(name, excluded=is_excluded(flat, name.to)) for name in named]
+    return [replace(name, excluded=_is_left_out(flat, name)) for name in named]
+
+
+def _is_left_out(flat: Squeezed, name: Name) -> bool:
+    negated = name.kind is Kind.ENV and bool(_NOT_BEFORE.search(flat.text[: name.at][-12:]))
+    return negated or is_excluded(flat, name.to)
 
 
 def is_excluded(flat: Squeezed, to: int) -> bool:
     """Whether the name that ends at ``to`` is named only to be left out."""
     return bool(_EXCLUDES.match(flat.text, to))
+
+
+def is_anothers(flat: Squeezed, to: int) -> bool:
+    """Whether a system's name that ends at ``to`` is only the beginning of another name."""
+    return not flat.gap_before(to) and bool(_OTHER_SYSTEM.match(flat.text, to))
 
 
 def ends_name(flat: Squeezed, to: int) -> bool:
@@ -179,6 +195,8 @@ def _is_weak(spelling: str, word: Word) -> bool:
 
 def _may_begin(flat: Squeezed, at: int, spelling: str, found: list[Name]) -> bool:
     before = flat.text[at - 1 : at]
+    if before == "/" and found and found[-1].kind is Kind.LAYER and found[-1].to == at - 1:
+        return True  # "WAS/WEB"
     if spelling[0].isascii() and before.isascii() and (before.isalnum() or before in tuple("-_./")):
         return flat.gap_before(at)
     if flat.gap_before(at) or not before.isalnum():
@@ -229,6 +247,8 @@ def _is_something_else(flat: Squeezed, to: int, word: Word) -> bool:
     if word.kind is Kind.LAYER:
         no_layer = re.match(rf"(?:서버)?(?:{_NO_LAYER.pattern})", rest)
         return bool(no_layer) or (flat.text.endswith("was", 0, to) and _is_english_verb(flat, to))
+    if word.kind is Kind.SYSTEM and is_anothers(flat, to):
+        return True
     approval = flat.text.endswith("결재", 0, to) and _NO_APPROVAL_SYSTEM.match(rest)
     return word.kind is Kind.SYSTEM and bool(approval)
 

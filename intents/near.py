@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from bot.core.domain.estate import Vocabulary
 from intents.jamo import distance
 from intents.lexicon import Kind, Lexicon, Word, blanked, lexicon_of
-from intents.names import Name, ends_name, is_excluded
+from intents.names import Name, ends_name, is_anothers, is_excluded
 from intents.phrase import Squeezed, squeeze
 
 _MARGIN = 0.75  # letters by which the second candidate must be farther away
@@ -110,7 +110,8 @@ def _weighed(
         if row[0] < nearest + _MARGIN and _official(row[2]) != _official(word)
     ]
     offers = tuple(dict.fromkeys(name for row in (word, *rivals) for name in _official(row)))
-    if rivals or not _is_sure(nearest, spelling, word, institutions):
+    another = is_anothers(flat, span[1])
+    if rivals or another or not _is_sure(nearest, spelling, word, institutions):
         return Guess(name=None, offers=offers)
     at, to = span
     name = Name(

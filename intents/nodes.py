@@ -62,6 +62,8 @@ _VAGUE = re.compile(
 _NO_NUMBER = re.compile(
     r"▒\s*(?:번(?!호)|호기)|\d\.\d+\s*(?:번|호기)|\d[a-z]\w*\s*(?:번(?!호)|호기)"
     r"|(?<![a-z0-9가-힣-])[a-z?*]\s*(?:번(?!호)|호기)|(?![0-9])\d"
+    r"|(?<![a-z가-힣])(?:null|none|nan|undefined|몇|첫|[\u4e00-\u9fff]{1,3}|[일이삼사오육칠팔구십]{2,3})"
+    r"\s*(?:번(?!호|째|\s*기)|호기)"
     r"|(?:was|web|db|와스|웹|디비|서버|노드)\s*(?:서버|노드)?\s*[-_#]?\s*(?:\.?\*|\[|\(\.|%)"
 )
 # Some of the nodes, told in words that no number can be made of.

@@ -250,10 +250,16 @@ def _layer(text: str, layers: list[Name]) -> tuple[Layer | None, bool]:
     numbered = [
         name for name in layers if re.match(r"\s*(?:서버)?\s*[-_#]?\s*\d", text[name.end :])
     ]
+    if any(_is_joined(text, *pair) for pair in itertools.pairwise(layers)):
+        return None, True  # "WAS/WEB 1번": nobody can tell whose number it is
     values = {name.value for name in numbered or layers}
     if len(values) == 1:
         return Layer(values.pop()), False
     return None, bool(values)
+
+
+def _is_joined(text: str, left: Name, right: Name) -> bool:
+    return left.value != right.value and bool(_JOINS.fullmatch(text[left.end : right.start]))
 
 
 def _without_excluded_pairs(text: str, names: list[Name]) -> list[Name]:

@@ -39,10 +39,15 @@ def _relative(path: str) -> str:
 
 
 def _printable(text: str) -> str:
-    # Category C covers controls, line breaks, bidirectional overrides and surrogates.
-    if any(unicodedata.category(character).startswith("C") for character in text):
+    # Category C covers controls, line breaks, bidirectional overrides and surrogates; Zl and Zp
+    # are two more line breaks.
+    if any(_is_unseen(unicodedata.category(character)) for character in text):
         raise ValueError("the text has control or invisible characters")
     return text
+
+
+def _is_unseen(category: str) -> bool:
+    return category[0] == "C" or category in ("Zl", "Zp")
 
 
 NodeId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,252}$")]
