@@ -31,10 +31,10 @@ from tests.drivers.kill_runs import ROLLBACK, Run, rollback, runs
 from tests.drivers.kills import Kill, KillableDemo, Killer, killable
 from tests.drivers.room import Message, RoomClient, offers, transcript
 
-pytestmark = [pytest.mark.kill, pytest.mark.xdist_group("kills"), pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.kill, pytest.mark.timeout(5000)]
 
 LEADER = "u031"
-RUN_S = 300.0
+RUN_S = 900.0
 AT_LEAST = 40
 
 
@@ -117,7 +117,7 @@ async def _accompany(
             await asyncio.sleep(0.1)
         await _ended(demo, job_id)
         return job_id
-    card = await asker.wait_for(_answered, thread=thread, timeout_s=120)
+    card = await asker.wait_for(_answered, thread=thread, timeout_s=400)
     assert offers("approve")(card), "no plan card"
     job_id = demo.sight.job_of(thread)
     assert job_id is not None

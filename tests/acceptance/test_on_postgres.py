@@ -11,7 +11,7 @@ from tests.drivers.demo import running_demo
 from tests.drivers.room import RoomClient, offers, says, text_of
 from tests.fakes.postgres import postgres_programs, scratch_postgres
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(1500)]
 REQUEST = "@guardia 기재부 예산시스템 개발 WAS 1번에 이 파일들 반영하고 재기동해줘. SR-2026-0401"
 
 

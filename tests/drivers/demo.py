@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,8 +14,11 @@ from typing import Any
 
 import aiohttp
 
-READY_S = 240.0
-STOP_S = 120.0
+from bot.app.demo.nodes import live_layouts
+from tests.lab.ports import free_port
+
+READY_S = 480.0
+STOP_S = 300.0
 
 
 class RunningDemo:
@@ -53,7 +55,7 @@ class RunningDemo:
 @asynccontextmanager
 async def running_demo(folder: Path) -> AsyncIterator[RunningDemo]:
     """``guardia demo`` in this folder until the block ends; then an orderly stop."""
-    folder.mkdir(parents=True, exist_ok=True)
+    reserve_ports(folder)
     port = free_port()
     with (folder.parent / f"{folder.name}.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
@@ -105,9 +107,11 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
-def free_port() -> int:
-    """A port of the loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def reserve_ports(folder: Path) -> None:
+    """Give a demo's nodes ports that no other demo chooses meanwhile; a later start keeps them."""
+    book = folder / "ports.json"
+    if not book.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        nodes = [layout.node_id for layout in live_layouts(folder)]
+        ports = {f"{node}.{kind}": free_port() for node in nodes for kind in ("ssh", "service")}
+        book.write_text(json.dumps(ports), "ascii")

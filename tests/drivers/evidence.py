@@ -55,7 +55,7 @@ async def look(demo: KillableDemo) -> Fleet:
     """Read both nodes."""
     facts = {node["node_id"]: node for node in demo.estate()["nodes"]}
     trees, versions, starts = {}, {}, {}
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=120)) as session:
         for name in NODES:
             trees[name] = _tree(Path(facts[name]["deploy_path"]))
             log = Path(facts[name]["log_path"]).read_text("utf-8", "replace")

@@ -22,10 +22,10 @@ from typing import Any
 
 from tests.drivers.demo import RunningDemo, _online
 
-READY_S = 120.0
+READY_S = 400.0
 POLL_S = 0.004
 # Quick to notice, so that a test needs no minutes: what is proved does not depend on it.
-_QUICK = "\n[agents]\nheartbeat_s = 1.0\ngrace_s = 60.0\npatience_s = 60\n"
+_QUICK = "\n[agents]\nheartbeat_s = 1.0\ngrace_s = 240.0\npatience_s = 240\n"
 _ENDED = frozenset({"SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
 TERMINAL = frozenset(
     {
@@ -73,7 +73,7 @@ class Process:
             return
         self._process.terminate()
         try:
-            async with asyncio.timeout(40):
+            async with asyncio.timeout(120):
                 await self._process.wait()
         except TimeoutError:
             self.strike()

@@ -40,7 +40,7 @@ class RoomClient:
 
     async def _json(self, method: str, path: str, **options: Any) -> Any:
         """One call, tried again while the bot is being restarted."""
-        deadline = asyncio.get_running_loop().time() + 120
+        deadline = asyncio.get_running_loop().time() + 300
         while True:
             try:
                 async with self._session.request(
@@ -93,7 +93,7 @@ class RoomClient:
         return [m for m in found if thread is None or m["thread"] == thread]
 
     async def wait_for(
-        self, wanted: Callable[[Message], bool], *, thread: str, timeout_s: float = 180
+        self, wanted: Callable[[Message], bool], *, thread: str, timeout_s: float = 400
     ) -> Message:
         """The first message of the bot in a thread that fits, as soon as there is one."""
         deadline = asyncio.get_running_loop().time() + timeout_s

@@ -6,7 +6,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -14,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.lab.ports import free_port
 from tests.lab.postgres import initdb_arguments, postgres_programs, server_arguments
 
 __all__ = ["postgres_programs", "scratch_postgres"]
@@ -43,7 +43,7 @@ def scratch_postgres(programs: Path) -> Iterator[str]:
 
 
 def _serve(programs: Path, folder: Path, data: Path) -> Iterator[str]:
-    port = _free_port()
+    port = free_port()
     start = server_arguments(programs, data, host="127.0.0.1", port=port, sockets=folder)
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(
@@ -77,9 +77,3 @@ def _as_owner() -> list[str]:
     if os.geteuid() != 0:
         return []
     return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -31,6 +31,7 @@ from tests.fakes.rooms import (
     sample_rooms,
 )
 from tests.fakes.stores import MemoryAudit, MemoryJobs
+from tests.lab.ports import free_port
 
 ROOM = "moef-budget"
 
@@ -75,7 +76,7 @@ class RoomServer:
         )
         self.adapter = self._adapter()
         self._clients: list[aiohttp.ClientSession] = []
-        self._port = 0
+        self._port = free_port()
 
     @property
     def url(self) -> str:
@@ -105,7 +106,6 @@ class RoomServer:
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self._port)
         await site.start()
-        self._port = self._runner.addresses[0][1]
         self._running = asyncio.create_task(self.adapter.run(self._receive))
         await asyncio.sleep(0)  # let run() take its receiver
 

@@ -39,7 +39,7 @@ Parts (each ``lab.<part>()`` starts it; ``start``/``stop`` by hand as well)::
     cut.passed["up"] .connections .cuts
 
     service = lab.service(name, host=...)  # .home .deploy_path .log .port .url .pid .spec
-    service.deploy(application("2.0.0", mode="dies-after:20"))   # by hand; modes: application()
+    service.deploy(application("2.0.0", mode="unhealthy"))   # by hand; modes: application()
     service.script("shutdown.sh") .get("/health") -> (status, body) .version -> "2.0.0" or ""
 
     tomcat = lab.tomcat(name)             # .webapps .home .log .version .script(...) .await_up()

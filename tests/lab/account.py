@@ -111,7 +111,7 @@ class Account:
         *,
         cwd: Path,
         environment: Mapping[str, str] | None = None,
-        timeout_s: float = 60,
+        timeout_s: float = 240,
     ) -> tuple[int, str]:
         """Exit status and output of a command run as this account.
 

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 from agent.wire.plan import ServiceLogin
 from agent.wire.profile import QueueSpec
-from tests.lab import processes
 from tests.lab.part import Ground, Part
+from tests.lab.ports import free_port
 
 USER = "guardia_monitor"
 
@@ -46,7 +46,7 @@ class Broker(Part):
     def __init__(self, ground: Ground, name: str = "broker", *, host: str = "127.0.1.1") -> None:
         self.folder = ground.claim(name)
         self.host = host
-        self.port = processes.free_port(host)
+        self.port = free_port(host)
         self.login = ServiceLogin(user=USER, password=secrets.token_urlsafe(18))
         self.queues: list[dict[str, object]] = []
         self.body: bytes | None = None

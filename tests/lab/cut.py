@@ -15,6 +15,7 @@ from typing import Literal
 
 from tests.lab import processes
 from tests.lab.part import Part
+from tests.lab.ports import free_port
 
 Direction = Literal["up", "down"]  # up: towards the server
 _PIECE = 16384
@@ -25,6 +26,7 @@ class _Limit:
     direction: Direction
     at: int
     then: Literal["cut", "silent"]
+    again_after: int | None = None  # bytes after a cut, to the next one
 
 
 class TcpCut(Part):
@@ -36,7 +38,7 @@ class TcpCut(Part):
 
     def __init__(self, server_host: str, server_port: int, *, host: str | None = None) -> None:
         self.host = host or server_host  # a node's service is looked for at the same address
-        self.port = processes.free_port(self.host)
+        self.port = free_port(self.host)
         self.passed: dict[Direction, int] = {"up": 0, "down": 0}
         self.connections = 0
         self.cuts = 0
@@ -56,14 +58,17 @@ class TcpCut(Part):
     def stop(self) -> None:
         if self._thread.is_alive():
             self._call(self._end)
-            self._thread.join(10)
+            self._thread.join(processes.START_S)
 
-    def cut_after(self, count: int, direction: Direction = "up") -> None:
-        """Close all connections once, when ``count`` more bytes have passed in that direction.
+    def cut_after(
+        self, count: int, direction: Direction = "up", *, again_after: int | None = None
+    ) -> None:
+        """Close all connections once, when ``count`` more bytes have passed in that direction; a
+        second time ``again_after`` so many more.
 
         Later connections pass, so that a retry and a rollback can be seen to work.
         """
-        self._arm(_Limit(direction, count, "cut"))
+        self._arm(_Limit(direction, count, "cut", again_after))
 
     def silent_after(self, count: int, direction: Direction = "up") -> None:
         """Pass nothing more either way after that many bytes, and keep accepting."""
@@ -95,7 +100,8 @@ class TcpCut(Part):
             done.set()
 
         self._loop.call_soon_threadsafe(run)
-        done.wait(10)
+        if not done.wait(processes.START_S):
+            raise TimeoutError("the proxy does not answer")
 
     def _end(self) -> None:
         self._cut()
@@ -170,6 +176,8 @@ class TcpCut(Part):
             return rest
         if limit.then == "cut":
             self._limit = None
+            if limit.again_after is not None:
+                self._limit = _Limit(direction, self.passed[direction] + limit.again_after, "cut")
             self.cuts += 1
             self._cut()
             raise ConnectionAbortedError("cut")

@@ -84,7 +84,7 @@ class Load(Part):
             raise Unavailable("no wrk: run deploy/system-packages.sh")
         self._script.write_text(_SCRIPT % self._pause_ms, "ascii")
         header = [] if self._keep_alive else ["-H", "Connection: close"]
-        arguments = ["-t", "1", "-c", str(self.connections), "-d", "3600s", "--timeout", "10s"]
+        arguments = ["-t", "1", "-c", str(self.connections), "-d", "3600s", "--timeout", "60s"]
         self._process = subprocess.Popen(
             [_WRK, *arguments, *header, "--latency", "-s", self._script, self.url],
             stdin=subprocess.DEVNULL,
@@ -99,7 +99,7 @@ class Load(Part):
         if self._process is None:
             return
         self._process.send_signal(signal.SIGINT)  # ends the run and prints its figures
-        output, _ = self._process.communicate(timeout=60)
+        output, _ = self._process.communicate(timeout=processes.START_S)
         self._process = None
         found = [line for line in output.decode().splitlines() if line.startswith("RESULT ")]
         if not found:

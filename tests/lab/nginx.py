@@ -14,6 +14,7 @@ from agent.wire.plan import BalancerSpec
 from tests.lab import processes
 from tests.lab.account import Unavailable
 from tests.lab.part import Ground
+from tests.lab.ports import free_port
 from tests.lab.scripted import Scripted
 
 _PROGRAM = Path("/usr/sbin/nginx")
@@ -80,7 +81,7 @@ class Nginx(Scripted):
         self.home = ground.claim(f"{name}/nginx")
         self.document_root = document_root or ground.root / name / "htdocs"
         self.host = host
-        self.port = processes.free_port(host)
+        self.port = free_port(host)
         self.health_path = "/nginx-health"
         self.upstream_file = self.home / "conf" / "upstream.conf"
         self.log = self.home / "logs" / "error.log"

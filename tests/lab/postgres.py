@@ -27,6 +27,7 @@ from agent.wire.profile import DatabaseSpec
 from tests.lab import processes
 from tests.lab.account import Unavailable
 from tests.lab.part import Ground, Part
+from tests.lab.ports import free_port
 
 DATABASE = "mes"
 ROLES = ("guardia_read", "guardia_signal", "guardia_dump", "guardia_bare", "mes_app")
@@ -125,7 +126,7 @@ class Postgres(Part):
         self.ground = ground
         self.folder = ground.claim(name)
         self.host = host
-        self.port = processes.free_port(host)
+        self.port = free_port(host)
         self.max_connections = max_connections
         self.passwords = {role: secrets.token_urlsafe(18) for role in ROLES}
         self.log = self.folder / "log"
@@ -196,7 +197,7 @@ class Postgres(Part):
             input=text.encode(),
             capture_output=True,
             check=False,
-            timeout=60,
+            timeout=processes.START_S,
             env={**os.environ, "PGPASSFILE": "/dev/null"},
         )
         if done.returncode:

@@ -1,13 +1,12 @@
 """Processes of the lab: waiting until they listen, and ending them with all they left behind.
 
-Owns: reading /proc, ports, and the mark that every process of a lab carries. Only processes of
+Owns: reading /proc, and the mark that every process of a lab carries. Only processes of
 that mark, or that this module was given, are ever signalled.
 """
 
 from __future__ import annotations
 
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -17,24 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 
 MARK = "GUARDIA_LAB"  # in the environment of all that a lab starts, with the lab's folder
-START_S = 60.0  # a noisy machine of two cores
-_GRACE_S = 10.0
-# Below the range from which Linux takes the ports of outgoing connections.
-_PORTS = range(10000, 32000)
-_given: set[tuple[str, int]] = set()
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """A port that nothing listens on at that address and that this process has not given out."""
-    for _ in range(1000):
-        port = random.choice(_PORTS)
-        with socket.socket() as probe, suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if (host, port) not in _given:
-                probe.bind((host, port))
-                _given.add((host, port))
-                return port
-    raise OSError(f"no free port at {host}")
+START_S = 180.0  # a noisy machine of two cores, or a slow one
+_GRACE_S = 20.0
 
 
 def await_true(condition: Callable[[], bool], what: str, *, timeout_s: float = START_S) -> None:
@@ -55,7 +38,7 @@ def await_true(condition: Callable[[], bool], what: str, *, timeout_s: float = S
 def listens(host: str, port: int) -> bool:
     """Whether a connection to that address is taken."""
     with socket.socket() as probe:
-        probe.settimeout(2)
+        probe.settimeout(20)
         return probe.connect_ex((host, port)) == 0
 
 

@@ -77,7 +77,7 @@ class Scripted(Part):
         return get(self.host, self.port, path)
 
 
-def get(host: str, port: int, path: str, *, timeout_s: float = 20) -> tuple[int, bytes]:
+def get(host: str, port: int, path: str, *, timeout_s: float = 60) -> tuple[int, bytes]:
     """Status and body of a GET.
 
     Raises:

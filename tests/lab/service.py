@@ -7,13 +7,16 @@ what it answers. What it does is decided by what is deployed (``service_program`
 from __future__ import annotations
 
 import http.client
+import os
 import shlex
+import signal
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from tests.lab import processes
 from tests.lab.part import Ground
+from tests.lab.ports import free_port
 from tests.lab.scripted import Scripted
 
 PROPERTIES = "WEB-INF/classes/app.properties"
@@ -66,10 +69,11 @@ def application(version: str, *, mode: str = "ok", log: bytes = b"") -> dict[str
     """The files of one version of the application, by path below the deploy path.
 
     ``mode``: ``ok``; ``no-start`` (SEVERE, ends); ``context-fails`` (listens, /health is fine but
-    all else 404, SEVERE); ``dies-after:S``; ``flapping`` (every second health answer is 503);
-    ``unhealthy``; ``slow:S`` (listens after S); ``slow-answers:S``; ``log-error`` (works, logs an
-    exception); ``ignores-stop``; ``script-hangs`` (comes up, startup.sh never returns);
-    ``script-hangs:no-start``; ``script-fails``. ``log``: a line that is logged as it is.
+    all else 404, SEVERE); ``dies-when-told`` (by ``Service.die``); ``flapping`` (every second
+    health answer is 503); ``unhealthy``; ``slow:S`` (listens after S); ``slow-answers:S``;
+    ``log-error`` (works, logs an exception); ``ignores-stop``; ``script-hangs`` (comes up,
+    startup.sh never returns); ``script-hangs:no-start``; ``script-fails``. ``log``: a line that is
+    logged as it is.
     """
     properties = f"version={version}\nmode={mode}\n".encode()
     return {
@@ -97,7 +101,7 @@ class Service(Scripted):
         self.home = ground.claim(f"{name}/tomcat")
         self.deploy_path = deploy_path or ground.root / name / "webapps" / "ROOT"
         self.host = host
-        self.port = processes.free_port(host)
+        self.port = free_port(host)
         self.node_id = node_id
         self.health_path = "/health"
         self.log = self.home / "logs" / "catalina.out"
@@ -138,6 +142,12 @@ class Service(Scripted):
             self.deploy(application("1.0.0"))
         self.script("startup.sh")
         processes.await_listening(self.host, self.port, None, self.log)
+
+    def die(self) -> None:
+        """End as one that runs out of memory, which says so in its log: ``dies-when-told``."""
+        pid = self.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGUSR1)
 
     @property
     def version(self) -> str:

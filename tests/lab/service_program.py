@@ -155,6 +155,8 @@ def start(application: Application, host: str, port: int) -> socket.socket | Non
     mode, seconds = application.mode, application.seconds
     if application.line:
         say(b"INFO", application.line)
+    if mode == b"dies-when-told":
+        signal.signal(signal.SIGUSR1, die)
     if mode == b"slow":
         time.sleep(seconds)
     if mode == b"no-start":
@@ -176,14 +178,10 @@ def start(application: Application, host: str, port: int) -> socket.socket | Non
     if mode == b"log-error":
         say(b"SEVERE", b"Servlet.service() threw exception")
         os.write(1, b"java.lang.NullPointerException\n\tat kr.go.lab.Page.show(Page.java:7)\n")
-    if mode == b"dies-after":
-        timer = threading.Timer(seconds, die)
-        timer.daemon = True
-        timer.start()
     return listener
 
 
-def die() -> None:
+def die(_number: int, _frame: object) -> None:
     say(b"SEVERE", b"java.lang.OutOfMemoryError: Java heap space")
     os._exit(1)
 

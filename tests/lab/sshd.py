@@ -22,6 +22,7 @@ from agent.wire.plan import KeyLogin, PasswordLogin
 from tests.lab import processes
 from tests.lab.account import Unavailable
 from tests.lab.part import Ground, Part
+from tests.lab.ports import free_port
 
 SSHD = Path("/usr/sbin/sshd")
 KeyKind = Literal["ed25519", "ecdsa", "rsa", "dsa"]
@@ -78,7 +79,7 @@ class Sshd(Part):
         self.ground = ground
         self.folder = ground.claim(name)
         self.host = host
-        self.port = port or processes.free_port(host)
+        self.port = port or free_port(host)
         self.options = options
         self.user = ground.account.name
         self.log = self.folder / "log"

@@ -21,6 +21,7 @@ from cryptography.x509.oid import NameOID
 from tests.lab import processes
 from tests.lab.account import Unavailable
 from tests.lab.part import Ground, Part
+from tests.lab.ports import free_port
 
 _PROGRAM = Path("/usr/sbin/nginx")
 _CONFIGURATION = """\
@@ -79,7 +80,7 @@ def issue(
     key = ec.generate_private_key(ec.SECP256R1())
     now = dt.datetime.now(dt.UTC)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    ends = now + dt.timedelta(days=days, minutes=5)
+    ends = now + dt.timedelta(days=days, hours=3)  # a long run still counts the same days
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -121,7 +122,7 @@ class TlsNginx(Part):
         ``old``: by TLS 1.0 alone."""
         self.write(name, leaf, *above)
         self._extra[name] = _OLD if old else ""
-        self.port[name] = processes.free_port(self.host)
+        self.port[name] = free_port(self.host)
 
     def write(self, name: str, leaf: Issued, *above: Issued) -> None:
         """Replace the files; what runs does not notice."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from tests.lab import processes
 from tests.lab.account import Unavailable
 from tests.lab.part import Ground
+from tests.lab.ports import free_port
 from tests.lab.scripted import Scripted, get
 from tests.lab.war import war
 
@@ -85,11 +86,11 @@ class Tomcat(Scripted):
         self.ground = ground
         self.home = ground.claim(f"{name}/tomcat")
         self.host = host
-        self.port = processes.free_port(host)
+        self.port = free_port(host)
         self.health_path = "/health"
         self.webapps = self.home / "webapps"
         self.log = self.home / "logs" / "catalina.out"
-        self._stop_port = processes.free_port(host)
+        self._stop_port = free_port(host)
         self._log_start = 0
 
     def prepare(self) -> None:
@@ -143,7 +144,7 @@ class Tomcat(Scripted):
                 raise RuntimeError(f"Tomcat has ended: {processes.tail(self.log)}")
             return b"Server startup in [" in self.log.read_bytes()[self._log_start :]
 
-        processes.await_true(up, f"Tomcat at {self.host}:{self.port}; {self.log}", timeout_s=180)
+        processes.await_true(up, f"Tomcat at {self.host}:{self.port}; {self.log}", timeout_s=400)
 
     @property
     def version(self) -> str:

@@ -14,6 +14,7 @@ from agent.wire.plan import PasswordLogin
 from tests.lab import processes
 from tests.lab.account import Unavailable
 from tests.lab.part import Ground, Part
+from tests.lab.ports import free_port
 
 _PROGRAM = Path("/usr/sbin/vsftpd")
 _PASSIVE = 20  # ports
@@ -38,7 +39,7 @@ class Vsftpd(Part):
         self.folder = ground.claim(name)
         self.root = self.folder / "files"
         self.host = host
-        self.port = processes.free_port(host)
+        self.port = free_port(host)
         self.log = self.folder / "log"
         self.jailed = jailed and ground.account.switch  # only root can change the root folder
         self._lines = lines
@@ -100,7 +101,7 @@ class Vsftpd(Part):
             self._process = None
 
     def _configuration(self) -> list[str]:
-        first = min(processes.free_port(self.host), 32000 - _PASSIVE)
+        first = free_port(self.host, count=_PASSIVE)
         lines = [
             "listen=YES",
             "listen_ipv6=NO",
@@ -110,7 +111,7 @@ class Vsftpd(Part):
             "pasv_enable=YES",
             f"pasv_address={self.host}",
             f"pasv_min_port={first}",
-            f"pasv_max_port={first + _PASSIVE}",
+            f"pasv_max_port={first + _PASSIVE - 1}",
             "write_enable=YES",
             "seccomp_sandbox=NO",  # forbids what a container's C library needs
             "isolate=NO",

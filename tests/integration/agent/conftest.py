@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import getpass
 import os
-import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator
@@ -17,8 +16,10 @@ import pytest
 
 from agent.wire.plan import KeyLogin, NodeAccess, NodeTarget
 from tests.fakes.agent import a_target
+from tests.lab.ports import free_port
 
 SSHD = Path("/usr/sbin/sshd")
+START_S = 120.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,12 +47,6 @@ def _new_key(path: Path, kind: str) -> str:
     return shown.stdout.decode().split()[1]
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
 def sshd_usable() -> None:
     if not SSHD.exists():
@@ -71,7 +66,7 @@ async def sshd(
     keys = tuple(_new_key(folder / kind, kind) for kind in ("ed25519", "rsa"))
     _new_key(folder / "login", "ed25519")
     (folder / "authorized_keys").write_bytes((folder / "login.pub").read_bytes())
-    port = _free_port()
+    port = free_port()
     (folder / "config").write_text(
         f"ListenAddress 127.0.0.1\nPort {port}\nPidFile none\nUsePAM no\nStrictModes no\n"
         f"HostKey {folder}/ed25519\nHostKey {folder}/rsa\n"
@@ -90,11 +85,11 @@ async def sshd(
         yield Sshd(port=port, host_keys=keys, login_key=(folder / "login").read_text(), log=log)
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 async def _listening(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
         assert process.poll() is None, "sshd did not start"
         with suppress(OSError):

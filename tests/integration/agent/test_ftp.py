@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,6 +21,8 @@ from tests.fakes.agent import JOB, ODD_NAMES, FakeBlobs, a_plan, a_target, specs
 from tests.lab.lab import Lab
 from tests.lab.vsftpd import Vsftpd
 
+NUMBERS = itertools.count(1)
+
 
 async def pieces(*bodies: bytes) -> AsyncIterator[bytes]:
     for body in bodies:
@@ -34,7 +37,7 @@ def lab() -> Iterator[Lab]:
 
 @pytest.fixture(params=[True, False], ids=["jailed", "free"])
 def ftp(request: pytest.FixtureRequest, lab: Lab) -> Iterator[Vsftpd]:
-    part = Vsftpd(lab.ground, f"ftp{id(request)}", jailed=request.param)
+    part = Vsftpd(lab.ground, f"ftp{next(NUMBERS)}", jailed=request.param)
     with part:
         lab.account.make_folder(part.root / "app")
         yield part
@@ -272,7 +275,7 @@ async def test_silence_at_the_door_is_nobody_there(tmp_path: Path) -> None:
             async with connect(odd_access(tmp_path, port)):
                 pass
     assert failed.value.code == "unreachable"
-    assert asyncio.get_running_loop().time() - began < 15
+    assert asyncio.get_running_loop().time() - began < 90  # and not as long as TCP would wait
 
 
 async def test_a_server_that_lets_nobody_be_replaced_loses_no_file(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -23,6 +22,7 @@ from agent.wire import operations as wire
 from agent.wire.plan import NodeAccess
 from tests.fakes.agent import JOB, FakeBlobs, FakeNode, a_context, a_step, digest, specs
 from tests.integration.agent.conftest import Sshd
+from tests.lab.ports import free_port
 
 ODD = ("a b.jsp", 'it\'s "q".txt', "-rf", "$(touch x)", "한글.properties", "WEB-INF/lib/a.jar")
 SERVER = """
@@ -38,9 +38,7 @@ while True:
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 def context_of(access: NodeAccess, *, port: int = 1, blobs: FakeBlobs | None = None) -> StepContext:
@@ -72,7 +70,7 @@ async def test_hundreds_of_connections_are_counted_over_sftp(
     assert found.still_open == 300
     for _, user in users:
         user.close()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(200):
         found = await traffic.settle(context, wire.SettleTraffic(seconds=300))
     assert found.still_open == 0
 
@@ -145,7 +143,7 @@ async def test_a_server_in_the_foreground_outlives_its_start_and_is_named_when_i
     script(tmp_path, "shutdown.sh", "echo 'asked it to stop'")
     context = context_of(sshd.access(tmp_path), port=port)
     try:
-        started = await service.start(context, wire.StartService(timeout_s=8))
+        started = await service.start(context, wire.StartService(timeout_s=20))
         assert started.note == "script_still_running"
         assert context.output == ["listening"]
         pid = int(pid_file.read_text())
@@ -156,7 +154,7 @@ async def test_a_server_in_the_foreground_outlives_its_start_and_is_named_when_i
             state = await service.status(context, wire.ServiceStatus())
             assert state.pid == pid
         with pytest.raises(OperationFailed) as failed:
-            await service.stop(context, wire.StopService(timeout_s=2))
+            await service.stop(context, wire.StopService(timeout_s=6))
         assert failed.value.code == "not_stopped"
         assert failed.value.values["port"] == str(port)
         assert failed.value.lines == ("asked it to stop",)
@@ -181,7 +179,7 @@ async def test_a_service_that_dies_on_its_way_up_is_told_with_its_log(
     context = context_of(sshd.access(tmp_path), port=port)
     marked = await log.mark(context, wire.MarkLog())
     context = replace(context, earlier={"m": marked})
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(250):
         with pytest.raises(OperationFailed) as failed:
             await service.start(context, wire.StartService(timeout_s=600))
     assert failed.value.code == "service_died"

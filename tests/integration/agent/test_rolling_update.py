@@ -36,7 +36,7 @@ from tests.fakes.agent import AGENT, JOB, NOW, FakeBlobs, Site, a_plan, specs, s
 from tests.integration.demo.running import RunningEstate, ask, running_estate
 
 BALANCER = "prod-web01"
-SETTLED = AwaitHealth(path="/actuator/health", needed=2, timeout_s=10)
+SETTLED = AwaitHealth(path="/actuator/health", needed=2, timeout_s=30)
 
 
 @pytest.fixture
@@ -85,15 +85,15 @@ def _plan(accesses: tuple[NodeAccess, NodeAccess], files: dict[str, bytes]) -> W
         "backup": BackupFiles(backup_id=JOB, paths=tuple(files)),
         "stage": StageFiles(files=wanted),
         "mark": MarkLog(),
-        "stop": StopService(timeout_s=60),
+        "stop": StopService(timeout_s=120),
         "replace": ReplaceFiles(files=wanted),
-        "start": StartService(timeout_s=60),
+        "start": StartService(timeout_s=120),
         "health": SETTLED.model_copy(update={"path": target.service.health_path}),
         "scan": ScanLog(since="mark"),
         "join": DrainMember(member=member, state="up"),
-        "undo-stop": StopService(timeout_s=60),
+        "undo-stop": StopService(timeout_s=120),
         "undo-restore": RestoreBackup(backup_id=JOB),
-        "undo-start": StartService(timeout_s=60),
+        "undo-start": StartService(timeout_s=120),
         "undo-health": SETTLED.model_copy(update={"path": target.service.health_path}),
     }
     steps = tuple(
@@ -101,7 +101,7 @@ def _plan(accesses: tuple[NodeAccess, NodeAccess], files: dict[str, bytes]) -> W
             step_id=name,
             node_id=balancer.node_id if name in at_balancer else target.node_id,
             operation=operation,
-            timeout_s=120,
+            timeout_s=240,
         )
         for name, operation in operations.items()
     )

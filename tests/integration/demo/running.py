@@ -18,8 +18,10 @@ import aiohttp
 import asyncssh
 
 from agent.wire.plan import KeyLogin, NodeAccess
+from tests.drivers.demo import reserve_ports
 
-READY_S = 60.0
+READY_S = 240.0
+PATIENCE_S = 120.0
 
 
 @dataclass
@@ -39,7 +41,7 @@ class RunningEstate:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(60)
+        return self.process.wait(PATIENCE_S)
 
     @asynccontextmanager
     async def connect(self, node_id: str) -> AsyncIterator[asyncssh.SSHClientConnection]:
@@ -60,7 +62,7 @@ class RunningEstate:
 
     async def run(self, node_id: str, command: str) -> asyncssh.SSHCompletedProcess:
         async with self.connect(node_id) as connection:
-            return await connection.run(command, timeout=60)
+            return await connection.run(command, timeout=PATIENCE_S)
 
 
 def is_key(login: object) -> bool:
@@ -68,6 +70,7 @@ def is_key(login: object) -> bool:
 
 
 def start_estate(folder: Path) -> RunningEstate:
+    reserve_ports(folder)
     with (folder.parent / f"{folder.name}.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "bot.app.demo.estate", "--dir", str(folder)],
@@ -88,7 +91,7 @@ def start_estate(folder: Path) -> RunningEstate:
             )
         time.sleep(0.05)
     process.terminate()
-    process.wait(60)
+    process.wait(PATIENCE_S)
     raise AssertionError((folder.parent / f"{folder.name}.log").read_text())
 
 
@@ -105,7 +108,7 @@ def running_estate(folder: Path) -> Iterator[RunningEstate]:
 async def ask(url: str) -> tuple[int, str]:
     """Status and body; status 0 where nothing answers."""
     try:
-        timeout = aiohttp.ClientTimeout(total=20)
+        timeout = aiohttp.ClientTimeout(total=60)
         async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as answer:
             return answer.status, await answer.text()
     except aiohttp.ClientConnectionError:
@@ -113,7 +116,7 @@ async def ask(url: str) -> tuple[int, str]:
 
 
 async def until_status(url: str, status: int) -> str:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             got, body = await ask(url)
             if got == status:

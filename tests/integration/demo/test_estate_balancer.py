@@ -6,7 +6,7 @@ import asyncio
 import json
 from pathlib import Path
 
-from tests.integration.demo.running import RunningEstate, ask, until_status
+from tests.integration.demo.running import PATIENCE_S, RunningEstate, ask, until_status
 
 WEB = "prod-web01"
 
@@ -50,17 +50,19 @@ async def nodes_answering(estate: RunningEstate) -> set[str]:
     return {json.loads(body)["node"] for _, body in answers}
 
 
+async def until_answering(estate: RunningEstate, nodes: set[str]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while await nodes_answering(estate) != nodes:
+            await asyncio.sleep(0.05)
+
+
 async def test_takes_turns_and_leaves_out_the_drained_member(estate: RunningEstate) -> None:
     both = {"moef-budget-prod-was01", "moef-budget-prod-was02"}
-    assert await nodes_answering(estate) == both
+    await until_answering(estate, both)
     await switch(estate, down="moef-budget-prod-was01")
-    async with asyncio.timeout(30):
-        while await nodes_answering(estate) != {"moef-budget-prod-was02"}:
-            await asyncio.sleep(0.05)
+    await until_answering(estate, {"moef-budget-prod-was02"})
     await switch(estate, down=None)
-    async with asyncio.timeout(30):
-        while await nodes_answering(estate) != both:
-            await asyncio.sleep(0.05)
+    await until_answering(estate, both)
 
 
 async def test_no_request_fails_while_both_members_restart_in_turn(estate: RunningEstate) -> None:
@@ -78,7 +80,7 @@ async def test_no_request_fails_while_both_members_restart_in_turn(estate: Runni
         task.cancel()
     await asyncio.gather(*polling, return_exceptions=True)
     assert poller.failed == []
-    assert poller.asked > 50
+    assert poller.asked > 10
 
 
 async def test_a_member_that_stops_undrained_is_stepped_over(estate: RunningEstate) -> None:

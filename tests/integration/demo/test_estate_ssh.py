@@ -11,7 +11,7 @@ import pytest
 
 from agent.operations.tree import free_bytes, writable
 from agent.transports.ssh import connect
-from tests.integration.demo.running import RunningEstate, running_estate
+from tests.integration.demo.running import PATIENCE_S, RunningEstate, running_estate
 
 WAS1 = "prod-was01"
 WEB = "prod-web01"
@@ -68,7 +68,7 @@ async def test_a_client_that_hangs_up_takes_its_command_along(estate: RunningEst
         process = await connection.create_process("echo $$; sleep 600")
         pid = int(await process.stdout.readline())
         connection.abort()
-    deadline = asyncio.get_running_loop().time() + 30
+    deadline = asyncio.get_running_loop().time() + PATIENCE_S
     while lives(pid) and asyncio.get_running_loop().time() < deadline:
         await asyncio.sleep(0.05)
     assert not lives(pid)

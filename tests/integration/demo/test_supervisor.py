@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,16 +13,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
+from tests.drivers.demo import reserve_ports
 from tests.integration.demo.running import until_status
+from tests.lab.ports import free_port
 
-UP_S = 150.0
+UP_S = 300.0
 
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+pytestmark = pytest.mark.timeout(1500)
 
 
 def command(folder: Path, port: int) -> list[str]:
@@ -34,6 +32,7 @@ def command(folder: Path, port: int) -> list[str]:
 @contextmanager
 def running_demo(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
     """A demo that has said that it is ready; stopped afterwards, whatever happens."""
+    reserve_ports(folder)
     output = folder.parent / f"{folder.name}.out"
     with output.open("wb") as said:
         demo = subprocess.Popen(command(folder, port), stdout=said, stderr=said)
@@ -47,7 +46,7 @@ def running_demo(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         if demo.poll() is None:
             demo.send_signal(signal.SIGTERM)
-        demo.wait(120)
+        demo.wait(UP_S)
 
 
 def pid_of(folder: Path, name: str) -> int:
@@ -67,6 +66,13 @@ def processes_of(folder: Path) -> list[str]:
     return found
 
 
+async def all_gone(folder: Path) -> None:
+    """The last of them may be on its way out when the demo's own process has ended."""
+    async with asyncio.timeout(UP_S):
+        while processes_of(folder):
+            await asyncio.sleep(0.1)
+
+
 async def agent_is_online(port: int) -> None:
     async with asyncio.timeout(UP_S):
         while True:
@@ -83,7 +89,7 @@ async def test_comes_up_stays_up_and_goes_down_without_a_trace(tmp_path: Path) -
         assert not (folder / "agent" / "enrol.token").exists()
 
         again = subprocess.run(
-            command(folder, port), capture_output=True, text=True, timeout=60, check=False
+            command(folder, port), capture_output=True, text=True, timeout=UP_S, check=False
         )
         assert again.returncode == 1
         assert "이미 실행 중" in again.stderr
@@ -97,8 +103,8 @@ async def test_comes_up_stays_up_and_goes_down_without_a_trace(tmp_path: Path) -
             await agent_is_online(port)
 
         demo.send_signal(signal.SIGINT)
-        assert demo.wait(120) == 0
-    assert processes_of(folder) == []
+        assert demo.wait(UP_S) == 0
+    await all_gone(folder)
 
 
 async def test_a_killed_demo_comes_back_on_the_same_folder(tmp_path: Path) -> None:
@@ -106,8 +112,8 @@ async def test_a_killed_demo_comes_back_on_the_same_folder(tmp_path: Path) -> No
     with running_demo(folder, port) as demo:
         targets = (folder / "cmdb" / "connections.csv").read_text()
         demo.kill()
-        demo.wait(60)
+        demo.wait(UP_S)
     with running_demo(folder, port):
         await agent_is_online(port)
         assert (folder / "cmdb" / "connections.csv").read_text() == targets
-    assert processes_of(folder) == []
+    await all_gone(folder)

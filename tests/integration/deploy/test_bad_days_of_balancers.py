@@ -11,7 +11,7 @@ from tests.integration.deploy.days import require_discreet, require_settled, req
 from tests.integration.deploy.site import QUICK, Site
 from tests.lab import Lab, LabNode, application
 
-SHORT = replace(QUICK, stop_s=12, start_s=10, health_s=8)
+SHORT = replace(QUICK, stop_s=60, start_s=60, health_s=12)
 
 
 async def free(site: Site, job: Job) -> None:

@@ -92,7 +92,7 @@ async def test_a_node_that_has_everything_already_is_left_alone(lab: Lab, tmp_pa
 async def test_a_past_deployment_is_taken_back_unless_something_newer_stands_on_it(
     lab: Lab, tmp_path: Path, tell: Tell
 ) -> None:
-    site = Site(fleet=lab.nodes(2), folder=tmp_path, rollout=replace(QUICK, health_s=8))
+    site = Site(fleet=lab.nodes(2), folder=tmp_path, rollout=replace(QUICK, health_s=12))
     before = site.digests()
     async with site.open():
         first = await site.deploy(application("2.0.0"))

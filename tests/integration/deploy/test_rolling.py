@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from bot.core.domain.job import JobState
 from tests.integration.deploy.site import Site
 from tests.lab import Lab, application
-
-pytestmark = pytest.mark.xdist_group("dbos")
 
 
 async def test_all_nodes_are_replaced_one_after_the_other(lab: Lab, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from tests.integration.deploy.days import new_digests, require_same, require_set
 from tests.integration.deploy.site import QUICK, Site
 from tests.lab import Lab, LabNode, Tomcat, digests_below, war, war_files
 
-PATIENCE_S = 60.0
+PATIENCE_S = 240.0
 FORGOTTEN = "ROOT/WEB-INF/classes/old.properties"
 
 
@@ -90,7 +90,7 @@ async def test_an_archive_replaces_its_folder_on_a_pair_without_a_lost_request(
 async def test_an_archive_whose_context_fails_is_taken_back_with_its_folder(
     lab: Lab, tmp_path: Path, tell: Tell
 ) -> None:
-    site = Site(fleet=lab.tomcat_nodes(2), folder=tmp_path, rollout=replace(QUICK, health_s=10))
+    site = Site(fleet=lab.tomcat_nodes(2), folder=tmp_path, rollout=replace(QUICK, health_s=20))
     before = site.digests()
     async with site.open():
         job = await site.deploy(war("2.0.0", mode="context-fails"), name="ROOT.war")

@@ -16,7 +16,6 @@ from tests.fakes.durable import Running
 from tests.fakes.engine import DEPLOY, Portions, World
 from tests.fakes.pool import Scripted
 
-pytestmark = pytest.mark.xdist_group("dbos")
 LOCK = "MOEF-BUDGET"
 NODES = [f"moef-budget-prod-was{number:02}" for number in range(1, 8)]
 CANARY, TWO, THREE, FOUR, *LAST = NODES

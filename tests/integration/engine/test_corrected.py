@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-import pytest
-
 from bot.core.domain.job import Job, JobState
 from tests.fakes.durable import Running
 from tests.fakes.engine import DEPLOY, words_of
 
-pytestmark = pytest.mark.xdist_group("dbos")
 TWO = "moef-budget-prod-was02"
 
 

@@ -6,8 +6,6 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from agent.wire.plan import Step
 from bot.core.domain.job import JobState, StepState
 from bot.core.domain.people import Role
@@ -15,7 +13,6 @@ from tests.fakes.durable import Running
 from tests.fakes.engine import LEADER, words_of
 from tests.fakes.pool import Scripted
 
-pytestmark = pytest.mark.xdist_group("dbos")
 LOCK = "MOEF-BUDGET"
 ONE, TWO = "moef-budget-prod-was01", "moef-budget-prod-was02"
 

@@ -23,7 +23,6 @@ from tests.fakes.room_server import RoomServer
 from tests.fakes.rooms import MemoryRooms
 from tests.fakes.talk import MemoryAdvice, MemoryRoomJobs, MemoryTalk
 
-pytestmark = pytest.mark.xdist_group("dbos")
 DOWN = "화면이 안 떠요"
 OPS = RoomRef(adapter="web", channel="ops")
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-
 from bot.core.domain.intent import Intent
 from bot.core.domain.job import Job, JobState
 from tests.fakes.durable import Running
 from tests.fakes.engine import DEPLOY
 from tests.fakes.pool import Scripted
 
-pytestmark = pytest.mark.xdist_group("dbos")
 LOCK = "MOEF-BUDGET"
 ROLLBACK = Intent(action="rollback", selector=DEPLOY.selector)
 

@@ -6,14 +6,11 @@ import asyncio
 from datetime import timedelta
 from pathlib import Path
 
-import pytest
 from dbos import DBOS
 
 from bot.core.domain.job import JobState
 from bot.engine.housekeeping import forget_ended
 from tests.fakes.durable import Running
-
-pytestmark = pytest.mark.xdist_group("dbos")
 
 
 async def test_a_request_waits_through_an_upgrade(tmp_path: Path):
@@ -60,7 +57,7 @@ async def test_what_ended_is_forgotten_and_what_waits_is_not(bot: Running):
     done, waiting = await bot.asked("헬스체크"), await bot.asked()
     await bot.ended(done)
     assert await forget_ended() == 0
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(240):
         while await forget_ended(keep=timedelta(seconds=-5)) == 0:
             await asyncio.sleep(0.1)
     left = {each.workflow_id for each in await DBOS.list_workflows_async()}

@@ -18,7 +18,6 @@ from tests.fakes.engine import DEPLOY, TEXTS, words_of
 from tests.fakes.planning import NOW
 from tests.fakes.pool import Scripted
 
-pytestmark = pytest.mark.xdist_group("dbos")
 LOCK = "MOEF-BUDGET"
 ONE = "moef-budget-prod-was01"
 WHY = "연말 결산 동결"

@@ -13,7 +13,7 @@ from agent.transports.transport import TransportError
 from tests.lab import Lab, SshdOptions, TcpCut, legacy_host_keys
 from tests.lab.sshd import Sshd
 
-SLOW_S = 30
+SLOW_S = 120
 
 
 def _say(sshd: Sshd, *command: str) -> subprocess.CompletedProcess[str]:

@@ -101,14 +101,14 @@ class Watched(Recorded):
         return replace(context_of(self.access, self), **changes)
 
 
-PATIENCE_S = 30.0
+PATIENCE_S = 180.0
 
 
 async def looked(site: Site, action: str, *, by: str = "operator", **more: Any) -> tuple[Job, str]:
     """A person asks for a look; the job in its end state, and the report that they read."""
     job = await site.ask(action=action, by=by, **more)
     world = site.world
-    await site.bot.until(lambda: world.job(job.job_id).state in TERMINAL, patience_s=120)
+    await site.bot.until(lambda: world.job(job.job_id).state in TERMINAL, patience_s=PATIENCE_S)
     texts = world.services.texts
     title = texts.say("cards.final.title.read", plan=texts.note(job.plan.title))
 

@@ -12,7 +12,7 @@ import asyncpg
 
 from tests.lab import Postgres
 
-_PATIENCE_S = 30.0
+_PATIENCE_S = 180.0
 
 
 @dataclass(kw_only=True)
@@ -60,6 +60,17 @@ async def blocked(pg: Postgres, *, waiters: int = 1, name: str = "was-pool") -> 
                 task.cancel()
             with suppress(Exception):
                 await asyncio.gather(*held.waiting, return_exceptions=True)
+
+
+async def alone(session: Any) -> None:
+    """Until this session is the only one: one that was closed just now may be on its way out."""
+    others = (
+        "select count(*) from pg_stat_activity where datid is not null and pid <> pg_backend_pid()"
+        " and coalesce(backend_type, 'client backend') = 'client backend'"
+    )
+    async with asyncio.timeout(_PATIENCE_S):
+        while await session.fetchval(others):
+            await asyncio.sleep(0.05)
 
 
 async def until_waiting(pg: Postgres, pid: int) -> None:

@@ -17,7 +17,7 @@ from agent.wire.readings import Reading, Threshold
 from tests.fakes.agent import FakeNode, a_context, a_target
 from tests.lab import Broker, Lab
 from tests.lab.broker import queue
-from tests.lab.processes import free_port
+from tests.lab.ports import free_port
 
 ORDER = ReadChannels(depth=Threshold(warning=500, critical=2000))
 

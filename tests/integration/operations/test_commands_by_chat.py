@@ -19,7 +19,6 @@ from tests.fakes.engine import TEXTS, words_of
 from tests.integration.deploy.site import Site
 from tests.lab import Fleet, Lab
 
-pytestmark = pytest.mark.xdist_group("dbos")
 KEEP = TEXTS.say("macro.save")
 HOSTILE = "$(touch /tmp/x); `reboot` 'a' \"b\" | cat /etc/passwd"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import tomllib
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -29,9 +30,9 @@ from tests.integration.operations.database_at import (
     pg,
     rows,
 )
-from tests.integration.operations.sessions_of import blocked, connected
+from tests.integration.operations.sessions_of import alone, blocked, connected
 from tests.lab import LabNode, Postgres
-from tests.lab.processes import free_port
+from tests.lab.ports import free_port
 
 __all__ = ["node", "pg"]
 
@@ -50,7 +51,8 @@ async def checked(node: LabNode, pg: Postgres, role: str = "guardia_signal") -> 
 async def test_a_quiet_database_is_normal_and_counts_its_connections(
     node: LabNode, pg: Postgres
 ) -> None:
-    async with connected(pg):
+    async with connected(pg) as session:
+        await alone(session)
         reading = await checked(node, pg)
     found = facts(reading)
     assert reading.level == "normal"
@@ -132,16 +134,15 @@ async def test_a_database_that_cannot_be_asked_says_why_and_no_password(
 
 
 async def test_a_database_without_a_connection_left_says_so(node: LabNode, pg: Postgres) -> None:
-    async with asyncio.timeout(60):
-        sessions = [connected(pg) for _ in range(17)]  # three are the superuser's
-        opened = [await session.__aenter__() for session in sessions]
-        try:
+    async with connected(pg) as first:
+        await alone(first)
+        async with AsyncExitStack() as others:
+            for _ in range(16):  # three are the superuser's
+                await others.enter_async_context(connected(pg))
             with pytest.raises(TransportError) as failed:
                 await checked(node, pg)
-        finally:
-            for session in sessions:
-                await session.__aexit__(None, None, None)
-    assert (len(opened), failed.value.code) == (17, "database_full")
+        await alone(first)
+    assert failed.value.code == "database_full"
 
 
 async def test_a_node_without_a_database_in_its_profile_is_not_asked(node: LabNode) -> None:
@@ -183,7 +184,7 @@ async def test_the_blocking_session_ends_and_the_waiting_one_goes_on(
         order = await seen(pg, held.holder)
         assert await databases.is_ended(at, order) is Verified.NOT_DONE
         reading = await databases.end(at, order)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             assert await held.waiting[0] == "UPDATE 1"
     assert not there(pg, held.holder)
     assert await databases.is_ended(at, order) is Verified.DONE

@@ -19,7 +19,7 @@ from bot.core.domain.job import JobState
 from tests.integration.deploy.site import Site
 from tests.integration.operations.at_node import Recorded, context_of, looked
 from tests.lab import Fleet, Lab, LabNode, SshdOptions, application
-from tests.lab.processes import free_port
+from tests.lab.ports import free_port
 
 CASES = Path(__file__).parents[2] / "cases" / "operations"
 HALF = Threshold(warning=80, critical=95)
@@ -130,7 +130,7 @@ async def test_a_health_page_that_fails_is_critical(node: LabNode) -> None:
     node.service.script("shutdown.sh")
     node.service.script("startup.sh")
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while "health_page" not in facts(reading := await checked(node)):
                 await asyncio.sleep(0.1)
         assert (reading.level, facts(reading)["health_page"]) == ("critical", 503)

@@ -185,13 +185,12 @@ async def test_any_other_exit_status_has_failed(
 
 async def test_a_script_that_takes_too_long_is_told_to_end(fleet: Fleet, tmp_path: Path) -> None:
     left = fleet.nodes[0].deploy_path / "still-here"
-    body = f"trap 'echo ended; exit' TERM; echo begun; sleep 5 & wait; touch {left}".encode()
-    registered = script(tmp_path, body, timeout_s=1)
+    body = f"trap 'echo ended; exit' TERM; echo begun; sleep 120 & wait; touch {left}".encode()
+    registered = script(tmp_path, body, timeout_s=6)
     with pytest.raises(OperationFailed) as failed:
         await run(fleet, registered)
     assert failed.value.code == "script_timeout"
     assert "begun" in failed.value.lines
-    await asyncio.sleep(0)
     assert not left.exists()
 
 
@@ -233,7 +232,7 @@ async def test_lines_come_while_it_runs(fleet: Fleet, tmp_path: Path) -> None:
         context_of(fleet.nodes[0].access()), scripts=ScriptShelf((registered,)), voices=(voice,)
     )
     running = asyncio.create_task(run_script(context, ordered(registered, ("until", str(go)))))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         await spoken.wait()
     assert voice.take() == (0, "first\n")
     assert not running.done()
@@ -378,7 +377,6 @@ async def test_a_hundred_megabytes_fill_neither_memory_nor_page(
 # --- from asking to reading ---------------------------------------------------------------------
 
 
-@pytest.mark.xdist_group("dbos")
 async def test_a_person_runs_a_look_and_reads_its_level(fleet: Fleet, tmp_path: Path) -> None:
     body = b'echo "queue $1 of $(uname -s)"; exit 1'
     parameters = (ScriptParameter(name="name", choices=("order", "pay")),)
@@ -400,7 +398,6 @@ async def test_a_person_runs_a_look_and_reads_its_level(fleet: Fleet, tmp_path: 
         assert "queue-length(대기열 길이)" in unknown.summary
 
 
-@pytest.mark.xdist_group("dbos")
 async def test_lines_are_in_the_room_while_it_runs_masked(fleet: Fleet, tmp_path: Path) -> None:
     go = fleet.nodes[0].deploy_path / "go-on"
     body = f"echo halfway password=hunter2; while [ ! -e {go} ]; do sleep 0.05; done; echo last"
@@ -417,11 +414,11 @@ async def test_lines_are_in_the_room_while_it_runs_masked(fleet: Fleet, tmp_path
         go.write_text("")
         await site.bot.until(lambda: "last" in words_of(site.world.messenger.at(place).now))
         shown = [words_of(report) for report in site.world.messenger.at(place).said]
+        await site.bot.ended(job)
     assert any("halfway" in each for each in shown)
     assert site.world.job(job.job_id).steps[0].code == "ok"
 
 
-@pytest.mark.xdist_group("dbos")
 async def test_a_change_waits_for_approval_and_stops_at_the_first_failure(
     fleet: Fleet, tmp_path: Path
 ) -> None:

@@ -57,10 +57,10 @@ async def test_a_site_s_own_programs_stop_start_and_tell(lab: Lab, fleet: Fleet)
     book = Recorded()
     context = context_of(node.access(service=spec), book)
     assert (await status(context, ServiceStatus())).running
-    assert (await stop(context, StopService(timeout_s=20))).note == ""
+    assert (await stop(context, StopService(timeout_s=120))).note == ""
     stopped = await status(context, ServiceStatus())
     assert (stopped.running, stopped.port_open) == (False, False)
-    assert (await start(context, StartService(timeout_s=20))).note == ""
+    assert (await start(context, StartService(timeout_s=120))).note == ""
     assert (await status(context, ServiceStatus())).port_open
     assert spec.commands is not None
     ran = [arguments for arguments in book.ran if arguments[0].startswith(str(node.service.home))]
@@ -75,7 +75,7 @@ async def test_a_service_that_says_it_still_runs_has_not_been_stopped(
     node = fleet.nodes[0]
     spec = own_commands(lab, node, name="liar", says="exit 0")
     with pytest.raises(OperationFailed) as failed:
-        await stop(context_of(node.access(service=spec)), StopService(timeout_s=3))
+        await stop(context_of(node.access(service=spec)), StopService(timeout_s=10))
     assert failed.value.code == "still_running"
 
 
@@ -86,13 +86,12 @@ async def test_a_program_that_is_not_there_is_told_with_its_words(lab: Lab, flee
     Path(spec.commands.start).unlink()
     node.service.script("shutdown.sh")
     with pytest.raises(OperationFailed) as failed:
-        await start(context_of(node.access(service=spec)), StartService(timeout_s=6))
+        await start(context_of(node.access(service=spec)), StartService(timeout_s=60))
     assert failed.value.code == "script_failed"
     assert failed.value.values["exit_status"] == "127"
     assert any(spec.commands.start in line for line in failed.value.lines)
 
 
-@pytest.mark.xdist_group("dbos")
 async def test_what_runs_already_is_not_started_again(fleet: Fleet, tmp_path: Path) -> None:
     site = Site(fleet=fleet, folder=tmp_path)
     async with site.open():
@@ -112,7 +111,6 @@ async def test_what_runs_already_is_not_started_again(fleet: Fleet, tmp_path: Pa
         assert fleet.nodes[1].service.version
 
 
-@pytest.mark.xdist_group("dbos")
 async def test_what_is_stopped_already_is_not_stopped_again(
     lab: Lab, fleet: Fleet, tmp_path: Path
 ) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("agent-alone")]
+pytestmark = pytest.mark.timeout(1200)
 
 
 def run(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -15,9 +15,10 @@ from bot.app.server import serve
 from bot.app.settings import GuardiaSettings, ServerSettings
 from bot.app.wiring import SystemClock
 from tests.fakes.block_kit import words_of
-from tests.fakes.slack_driver import free_port, settings_for
+from tests.fakes.slack_driver import settings_for
 from tests.fakes.slack_service import SlackService
 from tests.fakes.slack_workspace import BOT, CHANNEL
+from tests.lab.ports import free_port
 
 CMDB = Path(__file__).parents[3] / "bot/app/demo/data"
 
