@@ -198,8 +198,7 @@ def _section(section: Section, texts: Texts) -> list[Json]:
         case Notice():
             return [_notice(section)]
         case Facts():
-            rows = [(_run(label, isSubtle=True), _run(value)) for label, value in section.rows]
-            return _titled(section.title, _table(rows, widths=(2, 5), grid=False))
+            return _titled(section.title, [_fact(label, value) for label, value in section.rows])
         case Table():
             return _titled(section.title, _data_table(section, texts))
         case Checklist():
@@ -229,33 +228,33 @@ def _notice(section: Notice) -> Json:
     return box
 
 
+def _fact(label: str, value: str) -> Json:
+    """Beside each other. No table: Teams makes its first row a heading whatever it is told
+    (microsoft/AdaptiveCards#8599)."""
+    cells = ((2, _run(label, isSubtle=True)), (5, _run(value)))
+    columns = [{"type": "Column", "width": width, "items": [_block(run)]} for width, run in cells]
+    return {"type": "ColumnSet", "spacing": "small", "columns": columns}
+
+
 def _data_table(section: Table, texts: Texts) -> list[Json]:
     head = tuple(_run(column, weight="bolder") for column in section.columns)
     shown = section.rows[:MAX_TABLE_ROWS]
-    rows = [tuple(_run(cell) for cell in row) for row in shown]
-    blocks = _table([head, *rows], widths=(1,) * len(section.columns), grid=True)
+    rows = [head, *(tuple(_run(cell) for cell in row) for row in shown)]
+    table: Json = {
+        "type": "Table",
+        "columns": [{"width": 1} for _ in section.columns],
+        "rows": [_row(row) for row in rows],
+    }
     left = len(section.rows) - len(shown)
-    return [*blocks, _words(texts.say("teams.more", count=left), isSubtle=True)] if left else blocks
+    return [table, _words(texts.say("teams.more", count=left), isSubtle=True)] if left else [table]
 
 
-def _table(rows: Sequence[Sequence[Json]], *, widths: Sequence[int], grid: bool) -> list[Json]:
-    if not rows:
-        return []
-    return [
-        {
-            "type": "Table",
-            "firstRowAsHeader": grid,
-            "showGridLines": grid,
-            "columns": [{"width": width} for width in widths],
-            "rows": [
-                {
-                    "type": "TableRow",
-                    "cells": [{"type": "TableCell", "items": [_block(run)]} for run in row],
-                }
-                for row in rows
-            ],
-        }
-    ]
+def _row(cells: Sequence[Json]) -> Json:
+    """The first one of a table is its heading: so it is where nothing is said of it."""
+    return {
+        "type": "TableRow",
+        "cells": [{"type": "TableCell", "items": [_block(run)]} for run in cells],
+    }
 
 
 def _check(row: ChecklistRow) -> Json:

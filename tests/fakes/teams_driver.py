@@ -22,6 +22,7 @@ from bot.core.domain.conversation import ConversationRef
 from bot.core.domain.people import ExternalId
 from bot.core.domain.report import Button
 from bot.core.ports import Receiver
+from tests.fakes.adaptive_cards import actions_of, card_in, words_of
 from tests.fakes.console import ConsoleParts, ConsoleServer, form_of
 from tests.fakes.engine import two_behind_one
 from tests.fakes.messenger_driver import STRANGER, Drop, Heard, Parts, Seen
@@ -32,9 +33,6 @@ from tests.fakes.teams_service import (
     TENANT,
     Stored,
     TeamsService,
-    actions_of,
-    card_in,
-    words_of,
 )
 from tests.lab.ports import free_port
 

@@ -7,11 +7,8 @@ activities to the bot as Teams does, signed. What people see is read back from i
 
 from __future__ import annotations
 
-import datetime as dt
-import ipaddress
 import itertools
 import json
-import ssl
 import tempfile
 import time
 import uuid
@@ -24,12 +21,11 @@ from typing import Any
 import aiohttp
 import jwt
 from aiohttp import web
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
 
 from bot.core.ports import Clock
+from tests.fakes.adaptive_cards import CARD, card_in, fault_of
+from tests.fakes.loopback_tls import certificate
 
 APP_ID = "6f0b3c1e-0d5a-4f43-9f2e-2b7a3d1c9e10"
 TENANT = "0a1b2c3d-1111-4222-8333-944455556666"
@@ -41,9 +37,8 @@ MAX_MESSAGE_BYTES = 80 * 1024  # of UTF-16: what is documented as safe; 100 KB a
 # in one chat or channel, of sending and of opening a thread.
 LIMITS = ((1, 7), (2, 8), (30, 60))
 UPLOAD_UNIT = 320 * 1024
-_CARD = "application/vnd.microsoft.card.adaptive"
 _KNOWN_CARDS = (
-    _CARD,
+    CARD,
     "application/vnd.microsoft.teams.card.file.consent",
     "application/vnd.microsoft.teams.card.file.info",
 )
@@ -85,7 +80,7 @@ class TeamsService:
         self._clock = clock
         self._folder = tempfile.TemporaryDirectory()
         self.ca_file = Path(self._folder.name) / "ca.pem"
-        self._tls = _certificate(self.ca_file)
+        self._tls = certificate(self.ca_file)
         self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self.key_id = "key-1"
         self.keys_down = False
@@ -411,36 +406,6 @@ class TeamsService:
         return web.json_response({}, status=201 if whole else 202)
 
 
-def words_of(card: object) -> list[str]:
-    """Every word of a card, in order, that a person can read."""
-    if isinstance(card, list):
-        return [word for each in card for word in words_of(each)]
-    if not isinstance(card, dict):
-        return []
-    own = [str(card["text"])] if card.get("type") in ("TextRun", "TextBlock") else []
-    kept = ("body", "items", "inlines", "rows", "cells", "columns")
-    return own + [word for name in kept for word in words_of(card.get(name))]
-
-
-def actions_of(card: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """What can be pressed, by the label that leads there: a card that unfolds is looked into."""
-    found: dict[str, dict[str, Any]] = {}
-    for action in card.get("actions", ()):
-        if action["type"] == "Action.ShowCard":
-            found[action["title"]] = next(iter(actions_of(action["card"]).values()))
-        else:
-            found[action["title"]] = action
-    return found
-
-
-def card_in(activity: Mapping[str, Any]) -> dict[str, Any]:
-    """The Adaptive Card of a message; empty where it has none."""
-    for each in activity.get("attachments", ()):
-        if each["contentType"] == _CARD:
-            return dict(each["content"])
-    return {}
-
-
 def _refused(activity: Mapping[str, Any]) -> web.Response | None:
     """What the service does not take."""
     if activity.get("type") != "message":
@@ -449,7 +414,7 @@ def _refused(activity: Mapping[str, Any]) -> web.Response | None:
         if each.get("contentType") not in _KNOWN_CARDS:
             return _error(400, "BadArgument")
     card = card_in(activity)
-    if card and (card.get("type") != "AdaptiveCard" or card.get("version") not in _VERSIONS):
+    if card and (card.get("version") not in _VERSIONS or fault_of(card)):
         return _error(400, "BadArgument")
     primary = [a for a in card.get("actions", ()) if a.get("mode", "primary") == "primary"]
     return _error(400, "TooManyActions") if len(primary) > 6 else None
@@ -466,36 +431,3 @@ def _error(status: int, code: str, headers: Mapping[str, str] | None = None) -> 
 def _no_token(error: str, code: int) -> web.Response:
     told = {"error": error, "error_description": f"AADSTS{code}: (fake)", "error_codes": [code]}
     return web.json_response(told, status=400 if error == "unauthorized_client" else 401)
-
-
-def _certificate(ca_file: Path) -> ssl.SSLContext:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "teams fake")])
-    today = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(today - dt.timedelta(days=1))
-        .not_valid_after(today + dt.timedelta(days=2))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
-            critical=False,
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    ca_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    key_file = ca_file.with_name("key.pem")
-    key_file.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(ca_file, key_file)
-    return context

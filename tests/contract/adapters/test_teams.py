@@ -14,15 +14,13 @@ import pytest
 from bot.core.domain.conversation import Chat, Click, Command, ConversationRef, Inbound, Mention
 from bot.core.domain.report import Attachment, Button, ButtonStyle, Lines, Paragraph, Report, Tone
 from bot.core.errors import OperationError
+from tests.fakes.adaptive_cards import actions_of, card_in, words_of
 from tests.fakes.sample_reports import plan_report
 from tests.fakes.teams_service import (
     BOT,
     TEAM_CHANNEL,
     TENANT,
     Delivered,
-    actions_of,
-    card_in,
-    words_of,
 )
 from tests.fakes.teams_world import TeamsWorld
 

@@ -31,7 +31,7 @@ from bot.core.domain.report import (
     Tone,
 )
 from bot.core.texts import load_texts
-from tests.fakes.teams_service import actions_of, words_of
+from tests.fakes.adaptive_cards import actions_of, fault_of, words_of
 
 TEXTS = load_texts("ko")
 WORDS = st.text(max_size=400) | st.sampled_from(["가" * 9000, "[a](https://evil.test)", "\n\n"])
@@ -82,12 +82,22 @@ def made(report: Report, limit: int = MAX_CARD_BYTES) -> tuple[dict[str, Any], b
 def test_every_report_fits_into_a_message_with_its_buttons(report: Report, limit: int) -> None:
     card, whole = made(report, limit)
     assert size_of(card) <= limit
+    assert fault_of(card) is None
     assert len(actions_of(card)) == len(report.buttons) + 1
     primary = [a for a in card["actions"] if a.get("mode") != "secondary"]
     assert len(primary) <= 6
     assert json.loads(json.dumps(activity_of(report, TEXTS)))["type"] == "message"
     if not whole:
         assert report.title.strip() in plain_text(report)
+
+
+def test_facts_are_no_table_whose_first_row_teams_would_make_a_heading() -> None:
+    facts = Facts(rows=(("대상", "was01"), ("환경", "운영")), title="대상")
+    card, whole = made(Report(title="t", summary="s", sections=(facts,)))
+    rows = [element for element in card["body"] if element["type"] == "ColumnSet"]
+    assert whole
+    assert [words_of(row) for row in rows] == [["대상", "was01"], ["환경", "운영"]]
+    assert '"Table"' not in json.dumps(card)
 
 
 def test_only_text_runs_carry_words() -> None:
