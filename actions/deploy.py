@@ -229,7 +229,7 @@ def _run(node: Node, backup_id: str, *, prefix: str, draft: Draft) -> NodeRun:
     steps.await_health()
     steps.scan_log()
     steps.join()
-    steps.watch()
+    steps.watch(judges_log=True)
     steps.probe()
     return run_of(steps, _undo(steps, backup_id, files, restart=True))
 

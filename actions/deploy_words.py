@@ -60,7 +60,7 @@ def outline_of(draft: Drafted) -> tuple[Note, ...]:
         lines += [note("outline.leave", helpers=helpers)] if helpers else []
         lines += [note("outline.restart_replace"), *health_notes(draft.nodes)]
         lines += [note("outline.join", helpers=helpers)] if helpers else []
-        lines += watch_notes(draft.nodes)
+        lines += watch_notes(draft.nodes, judges_log=True)
     else:
         lines += [note("outline.replace"), note("outline.health")]
     return tuple(lines)

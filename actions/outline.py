@@ -41,7 +41,8 @@ def health_notes(nodes: Sequence[Node]) -> list[Note]:
     ]
 
 
-def watch_notes(nodes: Sequence[Node]) -> list[Note]:
-    """How long a node is watched after it is back."""
+def watch_notes(nodes: Sequence[Node], *, judges_log: bool = False) -> list[Note]:
+    """How long a node is watched after it is back, and whether its log may turn it back."""
     seconds = max((wire_of(node).service.watch_s for node in nodes), default=0)
-    return [note("outline.watch", seconds=seconds)] if seconds else []
+    key = "outline.watch_log" if judges_log else "outline.watch"
+    return [note(key, seconds=seconds)] if seconds else []

@@ -142,11 +142,12 @@ class Steps:
         operation = AwaitHealth(path=self.node.service.health_path, timeout_s=limit)
         self.add("health", operation, timeout_s=limit + _GRACE_S)
 
-    def watch(self) -> None:
+    def watch(self, *, judges_log: bool = False) -> None:
         """A while after it has come back, where the service asks for it."""
         seconds = self.node.service.watch_s
         if seconds:
-            operation = WatchNode(path=self.node.service.health_path, seconds=seconds)
+            path = self.node.service.health_path
+            operation = WatchNode(path=path, seconds=seconds, judges_log=judges_log)
             self.add("watch", operation, timeout_s=seconds + _GRACE_S)
 
     def probe(self) -> None:

@@ -83,7 +83,8 @@ async def _unwell(
 
 async def watch(context: StepContext, operation: WatchNode) -> Health:
     """Ask every second, and end only on a good answer: a node that dies in the last second has
-    not been stable. The log is read on meanwhile, from the mark before the restart.
+    not been stable. The log is read on meanwhile, from the mark before the restart, and judged
+    where that is asked for.
 
     Raises:
         OperationFailed: ``not_stable``, with the log's tail: ``misses`` answers in a row were not
@@ -101,7 +102,7 @@ async def _watch(context: StepContext, operation: WatchNode, server: Transport |
     loop = asyncio.get_running_loop()
     began = loop.time()
     pid = None if server is None else await living_pid(server, target.service)
-    log = None if server is None else ServingLog(server, context)
+    log = None if server is None else ServingLog(server, context, judges=operation.judges_log)
     answers = _Answers()
     while True:
         elapsed = loop.time() - began
@@ -124,7 +125,7 @@ def _watched(answers: _Answers, log: ServingLog | None) -> Health:
     health = answers.health(healthy=True)
     if log is None:
         return health
-    return health.model_copy(update={"exceptions": log.exceptions, "lost": log.lost})
+    return health.model_copy(update={"troubles": log.troubles, "lost": log.lost})
 
 
 async def probe(context: StepContext, operation: ProbeNode) -> NodeProbe:

@@ -6,7 +6,8 @@ was written between the two checks as well.
 
 With the users back a mere exception is everyday life in many an application, and must not turn a
 fleet back: it is counted and told. The other signs of a failed start, and the node's own words,
-turn it back as before.
+turn back what brings something new. What cures (a rollback, a restart) they do not stop halfway:
+there they are counted and told as well.
 """
 
 from __future__ import annotations
@@ -26,11 +27,12 @@ _LINES = 20
 class ServingLog:
     """The log of one node, from the mark before its restart. Without a mark nothing is judged."""
 
-    def __init__(self, server: Transport, context: StepContext) -> None:
+    def __init__(self, server: Transport, context: StepContext, *, judges: bool) -> None:
         since = latest_mark(context)
         self._context = context
         self._log = None if since is None else log_file(server, context, since)
-        self.exceptions = 0
+        self._judges = judges
+        self.troubles = 0
 
     @property
     def lost(self) -> LogLost:
@@ -48,12 +50,12 @@ class ServingLog:
         service = self._context.target.service
         lines = await self._log.lines()
         lines += self._log.rest() if last else []
-        if any(is_grave(line, service) for line in lines):
+        if self._judges and any(is_grave(line, service) for line in lines):
             await asyncio.sleep(_TRACE_S)
             lines += await self._log.lines() + self._log.rest()
             raise self._failed(lines)
         signs = [number for number, line in enumerate(lines) if is_failure(line, service)]
-        self.exceptions += len(signs)
+        self.troubles += len(signs)
         self._context.output.extend(excerpt(lines, signs, _LINES))
 
     def _failed(self, lines: list[str]) -> OperationFailed:

@@ -204,14 +204,16 @@ class WatchNode(WireModel):
     """Ask the health page every second for that long, and read the log on from the node's mark:
     what dies soon after its start shows here.
 
-    Fails with the log's tail when ``misses`` answers in a row were not good, and with the log's
-    lines when they say what means a failed start; a mere exception is counted.
+    Fails with the log's tail when ``misses`` answers in a row were not good; where it
+    ``judges_log``, also with the log's lines when they say what means a failed start, but for mere
+    exceptions. What does not fail it is counted.
     """
 
     kind: Literal["watch_node"] = "watch_node"
     path: UrlPath
     seconds: Annotated[int, Field(ge=1, le=600)]
     misses: Annotated[int, Field(ge=1, le=20)] = 3
+    judges_log: bool = False
 
 
 Operation = Annotated[
@@ -383,7 +385,8 @@ class Settled(WireModel):
 class Health(WireModel):
     """The good answers in a row at the end, and the last status seen.
 
-    Of a watch: ``exceptions`` that the log has told meanwhile, and why not all of it was judged.
+    Of a watch: how many lines of the log (``troubles``) told of something that stopped nothing,
+    and why not all of it was read.
     """
 
     kind: Literal["health"] = "health"
@@ -391,7 +394,7 @@ class Health(WireModel):
     good: int
     asked: int
     last_status: int | None
-    exceptions: int = 0
+    troubles: int = 0
     lost: LogLost = ""
 
 

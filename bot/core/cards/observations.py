@@ -29,7 +29,7 @@ def observation_sections(job: Job, texts: Texts) -> list[Section]:
     open_at: dict[str, str] = {}
     legacy: dict[str, str] = {}
     clocks: dict[str, str] = {}
-    exceptions: dict[str, str] = {}
+    troubles: dict[str, str] = {}
     lost: dict[str, str] = {}
     for step, record in _records(job):
         if isinstance(record.result, Settled) and record.result.still_open:
@@ -40,16 +40,16 @@ def observation_sections(job: Job, texts: Texts) -> list[Section]:
             ahead = record.result.clock_ahead_s
             if ahead is not None and abs(ahead) > _CLOCK_MAX_S:
                 clocks[step.node_id] = _clock_words(ahead, texts)
-        if isinstance(record.result, Health) and record.result.exceptions:
-            times = texts.say("cards.observed.times", count=record.result.exceptions)
-            exceptions[step.node_id] = times
+        if isinstance(record.result, Health) and record.result.troubles:
+            times = texts.say("cards.observed.times", count=record.result.troubles)
+            troubles[step.node_id] = times
         if isinstance(record.result, LogFindings | Health) and record.result.lost:
             lost[step.node_id] = texts.say(f"cards.observed.lost_{record.result.lost}")
     found = {
         "still_open": open_at,
         "legacy": legacy,
         "clock": clocks,
-        "exceptions": exceptions,
+        "troubles": troubles,
         "log_lost": lost,
     }
     return [

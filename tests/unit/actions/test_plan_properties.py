@@ -23,6 +23,7 @@ from agent.wire.operations import (
     ScanLog,
     StartService,
     StopService,
+    WatchNode,
 )
 from bot.core.domain.artifact import Artifact, ArtifactEntry
 from bot.core.domain.plan import Handling, Novelty, Plan, Risk
@@ -320,3 +321,24 @@ def test_files_that_stay_as_they_are_keep_their_owner() -> None:
         if isinstance(fact, Digests)
     }
     assert Deploy().plan(replace(request, facts=facts)).warnings == ()
+
+
+def test_the_log_turns_back_what_is_new_and_stops_nothing_that_cures() -> None:
+    target = target_of([node_of(1, watch_s=20), node_of(2, watch_s=20)])
+    past = deployment_of("J260401-AAAAAA", target.nodes)
+    plans = {
+        "deploy": Deploy().plan(deploy_request(DYNAMIC, target)),
+        "rollback": Rollback().plan(request_for(target, history=[past])),
+        "restart": ManageService().plan(request_for(target, params={"operation": "restart"})),
+    }
+    judges = {
+        name: {
+            step.operation.judges_log
+            for step in plan.wire.steps()
+            if isinstance(step.operation, WatchNode)
+        }
+        for name, plan in plans.items()
+    }
+    assert judges == {"deploy": {True}, "rollback": {False}, "restart": {False}}
+    assert "outline.watch_log" in [line.key for line in plans["deploy"].outline]
+    assert "outline.watch" in [line.key for line in plans["rollback"].outline]

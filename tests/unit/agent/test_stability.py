@@ -142,7 +142,7 @@ async def test_a_grave_line_after_the_start_turns_a_node_back_however_well_it_an
     service = context.target.service.model_copy(update=words)
     context = replace(context, target=context.target.model_copy(update={"service": service}))
     watching = asyncio.create_task(
-        health.watch(context, wire.WatchNode(path="/h", seconds=600, misses=3))
+        health.watch(context, wire.WatchNode(path="/h", seconds=600, judges_log=True))
     )
     await page.asked.wait()
     log_line(tmp_path, f"{line}\n\tat kr.go.lab.Main")
@@ -159,9 +159,18 @@ async def test_a_mere_exception_after_the_start_is_counted_once_and_told(
 ) -> None:
     context = at(tmp_path, page)
     log_line(tmp_path, "java.net.SocketTimeoutException: a user went away")  # before the watch
-    found = await health.watch(context, wire.WatchNode(path="/h", seconds=2, misses=3))
-    assert (found.healthy, found.exceptions, found.lost) == (True, 1, "")
+    found = await health.watch(context, wire.WatchNode(path="/h", seconds=2, judges_log=True))
+    assert (found.healthy, found.troubles, found.lost) == (True, 1, "")
     assert context.output == ["java.net.SocketTimeoutException: a user went away"]
+
+
+async def test_what_cures_is_told_of_a_grave_line_and_not_stopped_by_it(
+    tmp_path: Path, page: Page
+) -> None:
+    context = at(tmp_path, page)
+    log_line(tmp_path, "SEVERE the old version has always said this")
+    found = await health.watch(context, wire.WatchNode(path="/h", seconds=1))
+    assert (found.healthy, found.troubles) == (True, 1)
 
 
 async def test_a_watch_says_when_the_log_was_taken_away_meanwhile(
