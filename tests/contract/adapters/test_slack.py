@@ -76,7 +76,7 @@ class Desk:
 
 
 async def until(done: Callable[[], object]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while not done():
             await asyncio.sleep(0.02)
 

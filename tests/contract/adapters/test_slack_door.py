@@ -75,7 +75,7 @@ async def house() -> AsyncIterator[House]:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         service.http_url = f"http://127.0.0.1:{runner.addresses[0][1]}{PATH}"
         running = asyncio.create_task(house.adapter.run(house.receive))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while not await service.verify_url():
                 await asyncio.sleep(0.02)
         yield house

@@ -42,7 +42,7 @@ async def history(client: aiohttp.ClientSession, since: int = 0) -> list[dict[st
 
 
 async def next_message(stream: aiohttp.ClientWebSocketResponse) -> dict[str, Any]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while True:
             frame: dict[str, Any] = await stream.receive_json()
             if frame["type"] == "message":
@@ -130,7 +130,7 @@ async def test_a_private_message_exists_for_nobody_else(server: RoomServer) -> N
     assert (await send(other, POST, reply))[0] == 404
     async with other.ws_connect("/api/stream") as stream:
         await stream.send_json({"type": "hello", "positions": {}})
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             assert (await stream.receive_json())["type"] == "ready"
 
 
