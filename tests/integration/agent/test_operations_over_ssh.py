@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import os
 import shutil
 import signal
@@ -75,7 +76,10 @@ async def test_hundreds_of_connections_are_counted_over_sftp(
     assert found.still_open == 0
 
 
-async def test_a_rotated_log_in_euc_kr_is_read_on(sshd: Sshd, tmp_path: Path) -> None:
+@pytest.mark.parametrize("packed", [False, True], ids=["as it is", "packed"])
+async def test_a_rotated_log_in_euc_kr_is_read_on(
+    sshd: Sshd, tmp_path: Path, *, packed: bool
+) -> None:
     path = tmp_path / "home/logs/catalina.out"
     path.parent.mkdir(parents=True)
     path.write_bytes("SEVERE 지난 기동\n".encode("euc-kr"))
@@ -84,12 +88,16 @@ async def test_a_rotated_log_in_euc_kr_is_read_on(sshd: Sshd, tmp_path: Path) ->
     assert (marked.size, marked.inode) == (path.stat().st_size, path.stat().st_ino)
     with path.open("ab") as file:
         file.write("SEVERE 회전 전\n".encode("euc-kr"))
-    path.rename(path.with_name("catalina.out.2026-04-01"))
+    rotated = path.rename(path.with_name("catalina.out.2026-04-01"))
+    if packed:
+        rotated.with_name(f"{rotated.name}.gz").write_bytes(gzip.compress(rotated.read_bytes()))
+        rotated.unlink()
     path.write_bytes("INFO 기동\nSEVERE 회전 후\n".encode("euc-kr") * 5)
     with pytest.raises(OperationFailed) as failed:
         await log.scan(replace(context, earlier={"m": marked}), wire.ScanLog(since="m"))
     assert isinstance(failed.value.result, wire.LogFindings)
     assert failed.value.result.suspicious == ("SEVERE 회전 전", *["SEVERE 회전 후"] * 5)
+    assert failed.value.result.lost == ""
 
 
 async def test_an_exploded_folder_of_odd_names_is_kept_cleared_and_put_back(
