@@ -27,10 +27,10 @@ from tests.fakes.console import ConsoleParts, ConsoleServer, form_of
 from tests.fakes.engine import two_behind_one
 from tests.fakes.messenger_driver import STRANGER, Drop, Heard, Parts, Seen
 from tests.fakes.planning import SYSTEM
+from tests.fakes.teams_login import TENANT
 from tests.fakes.teams_service import (
     BOT,
     TEAM_CHANNEL,
-    TENANT,
     Stored,
     TeamsService,
 )

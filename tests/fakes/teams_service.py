@@ -1,7 +1,7 @@
-"""A stand-in for what Microsoft runs: login, OpenID keys, Bot Framework connector, file store.
+"""A stand-in for what Microsoft runs: logins (``teams_login``), the bots' connector, a file store.
 
 Owns: one https server on loopback that the real client libraries talk to. It enforces what the
-service documents: tokens, message size, rates, rosters, card versions, upload ranges; and it sends
+service documents: tokens, message size, rates, rosters, cards, upload ranges; and it sends
 activities to the bot as Teams does, signed. What people see is read back from it.
 """
 
@@ -21,15 +21,12 @@ from typing import Any
 import aiohttp
 import jwt
 from aiohttp import web
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from bot.core.ports import Clock
 from tests.fakes.adaptive_cards import CARD, card_in, fault_of
 from tests.fakes.loopback_tls import certificate
+from tests.fakes.teams_login import APP_ID, SECRET, TENANT, TeamsLogin
 
-APP_ID = "6f0b3c1e-0d5a-4f43-9f2e-2b7a3d1c9e10"
-TENANT = "0a1b2c3d-1111-4222-8333-944455556666"
-SECRET = "teams-client-secret"
 BOT = f"28:{APP_ID}"
 TEAM_CHANNEL = "19:ops@thread.tacv2"
 MAX_MESSAGE_BYTES = 80 * 1024  # of UTF-16: what is documented as safe; 100 KB are refused
@@ -73,31 +70,25 @@ class _Trouble:
     code: str = "ServiceError"
 
 
-class TeamsService:
+class TeamsService(TeamsLogin):
     """The service. ``origin`` is its https address once it runs."""
 
     def __init__(self, clock: Clock, *, port: int = 0) -> None:
+        super().__init__()
         self._clock = clock
         self._folder = tempfile.TemporaryDirectory()
         self.ca_file = Path(self._folder.name) / "ca.pem"
         self._tls = certificate(self.ca_file)
-        self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        self.key_id = "key-1"
-        self.keys_down = False
-        self.secret_expired = False
-        self.endorsements = ["msteams", "webchat"]
         self.messages: dict[str, Stored] = {}
         self.max_message_bytes = MAX_MESSAGE_BYTES
         self.roster: set[str] = {TEAM_CHANNEL}
         self.bot_url = ""
-        self.counts: dict[str, int] = defaultdict(int)
         self.seen_tokens: list[str] = []  # of every call to the connector
         self.trouble: deque[_Trouble] = deque()
         self.files: dict[str, bytes] = {}
         self.uploads: dict[str, bytearray] = {}
         self.lapsed: set[str] = set()  # upload sessions that are over
         self.agree = True
-        self._issued: set[str] = set()
         self._recent: dict[str, deque[float]] = defaultdict(deque)
         self._numbers = itertools.count(1_760_000_000_001)
         self._runner: web.AppRunner | None = None
@@ -107,10 +98,7 @@ class TeamsService:
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app.add_routes(
             [
-                web.get("/openid", self._openid),
-                web.get("/keys", self._keys),
-                web.get("/{tenant}/v2.0/.well-known/openid-configuration", self._login_document),
-                web.post("/{tenant}/oauth2/v2.0/token", self._token),
+                *self.login_routes,
                 web.post("/v3/conversations", self._create),
                 web.post("/v3/conversations/{conversation}/activities", self._send),
                 web.post("/v3/conversations/{conversation}/activities/{id}", self._send),
@@ -229,62 +217,6 @@ class TeamsService:
         told = {name.replace("_", "-"): value for name, value in headers.items()}
         self.trouble.extend(_Trouble(status=status, headers=told) for _ in range(times))
 
-    # --- login and keys ----------------------------------------------------------------------
-
-    async def _openid(self, _: web.Request) -> web.Response:
-        self.counts["openid"] += 1
-        return web.json_response(
-            {
-                "issuer": "https://api.botframework.com",
-                "jwks_uri": f"{self.origin}/keys",
-                "id_token_signing_alg_values_supported": ["RS256"],
-            }
-        )
-
-    async def _keys(self, _: web.Request) -> web.Response:
-        self.counts["keys"] += 1
-        if self.keys_down:
-            return web.Response(status=503)
-        row = jwt.algorithms.RSAAlgorithm.to_jwk(self.key.public_key(), as_dict=True)
-        row |= {"kid": self.key_id, "use": "sig", "endorsements": self.endorsements}
-        return web.json_response({"keys": [row]})
-
-    async def _login_document(self, request: web.Request) -> web.Response:
-        tenant = request.match_info["tenant"]
-        if tenant != TENANT:
-            return web.json_response(
-                {"error": "invalid_tenant", "error_codes": [90002]}, status=400
-            )
-        base = f"{self.origin}/{tenant}"
-        return web.json_response(
-            {
-                "issuer": f"{base}/v2.0",
-                "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
-                "token_endpoint": f"{base}/oauth2/v2.0/token",
-            }
-        )
-
-    async def _token(self, request: web.Request) -> web.Response:
-        self.counts["token"] += 1
-        form = await request.post()
-        wanted = {
-            "grant_type": "client_credentials",
-            "scope": "https://api.botframework.com/.default",
-        }
-        if form.get("client_id") != APP_ID:
-            return _no_token("unauthorized_client", 700016)
-        if form.get("client_secret") != SECRET:
-            return _no_token("invalid_client", 7000215)
-        if self.secret_expired:
-            return _no_token("invalid_client", 7000222)
-        if any(form.get(name) != value for name, value in wanted.items()):
-            return _no_token("invalid_request", 900144)
-        token = uuid.uuid4().hex
-        self._issued.add(token)
-        return web.json_response(
-            {"token_type": "Bearer", "expires_in": 3599, "access_token": token}
-        )
-
     # --- connector ---------------------------------------------------------------------------
 
     async def _create(self, request: web.Request) -> web.Response:
@@ -340,7 +272,7 @@ class TeamsService:
         self.counts["connector"] += 1
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
         self.seen_tokens.append(token)
-        if token not in self._issued:
+        if token not in self.issued:
             return _error(401, "BotNotRegistered")
         if self.trouble:
             trouble = self.trouble.popleft()
@@ -426,8 +358,3 @@ _VERSIONS = ("1.0", "1.1", "1.2", "1.3", "1.4", "1.5")
 def _error(status: int, code: str, headers: Mapping[str, str] | None = None) -> web.Response:
     body = {"error": {"code": code, "message": f"{code} (fake)"}}
     return web.json_response(body, status=status, headers=headers)
-
-
-def _no_token(error: str, code: int) -> web.Response:
-    told = {"error": error, "error_description": f"AADSTS{code}: (fake)", "error_codes": [code]}
-    return web.json_response(told, status=400 if error == "unauthorized_client" else 401)

@@ -16,10 +16,10 @@ from bot.core.domain.report import Attachment, Button, ButtonStyle, Lines, Parag
 from bot.core.errors import OperationError
 from tests.fakes.adaptive_cards import actions_of, card_in, words_of
 from tests.fakes.sample_reports import plan_report
+from tests.fakes.teams_login import TENANT
 from tests.fakes.teams_service import (
     BOT,
     TEAM_CHANNEL,
-    TENANT,
     Delivered,
 )
 from tests.fakes.teams_world import TeamsWorld

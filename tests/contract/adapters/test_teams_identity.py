@@ -23,7 +23,8 @@ from bot.core.domain.report import Report
 from bot.core.errors import ConfigurationError, OperationError
 from tests.fakes.engine import FakeClock
 from tests.fakes.messenger_driver import Parts
-from tests.fakes.teams_service import APP_ID, BOT, TEAM_CHANNEL, TENANT, Delivered
+from tests.fakes.teams_login import APP_ID, TENANT
+from tests.fakes.teams_service import BOT, TEAM_CHANNEL, Delivered
 from tests.fakes.teams_world import TeamsWorld
 
 LEE = "aaaaaaaa-0000-4000-8000-000000000001"
