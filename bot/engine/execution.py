@@ -16,10 +16,13 @@ from typing import Any, TypeVar
 import structlog
 
 from agent.wire.messages import StepOutcome, StepOutput
+from agent.wire.operations import LogFindings, Result
 from agent.wire.plan import ApprovalRecord, Grant, Step
+from agent.wire.readings import Reading
 from agent.wire.seal import sign_grant
 from bot.core.cards import progress_card
 from bot.core.cards.output import with_last_lines
+from bot.core.cards.wording import masked_line
 from bot.core.domain.audit import AuditKind
 from bot.core.domain.decision import Verdict
 from bot.core.domain.job import Job, StepRecord, StepState
@@ -269,8 +272,8 @@ class Execution:
             state=StepState(outcome.state),
             code=outcome.code,
             values=tuple(sorted(outcome.values.items())),
-            lines=outcome.lines,
-            result=outcome.result,
+            lines=_masked(outcome.lines),
+            result=_without_secrets(outcome.result),
             attempt=outcome.attempt,
             verified=outcome.verified,
             elapsed_ms=outcome.elapsed_ms,
@@ -314,6 +317,20 @@ class Execution:
 
     def _now(self) -> datetime:
         return self._services.clock.now()
+
+
+def _masked(lines: Sequence[str]) -> tuple[str, ...]:
+    """Whatever servers say is masked before it is kept: a database is copied, too."""
+    return tuple(masked_line(line) for line in lines)
+
+
+def _without_secrets(result: Result | None) -> Result | None:
+    if isinstance(result, LogFindings):
+        return result.model_copy(update={"suspicious": _masked(result.suspicious)})
+    if isinstance(result, Reading):
+        told = [each.model_copy(update={"lines": _masked(each.lines)}) for each in result.excerpts]
+        return result.model_copy(update={"excerpts": tuple(told)})
+    return result
 
 
 def records_of(job: Job) -> dict[str, StepRecord]:

@@ -8,7 +8,9 @@ from datetime import timedelta
 
 import pytest
 
+from agent.wire.operations import LogFindings, Result
 from agent.wire.plan import Step
+from agent.wire.readings import Excerpt, Reading
 from agent.wire.seal import open_grant
 from bot.core.domain.decision import Effect, Stage
 from bot.core.domain.job import Job, JobState, StepState
@@ -454,3 +456,29 @@ async def test_the_way_back_is_newest_first_and_empty_when_nothing_was_touched()
     assert back["changed"]
     nodes = [job.plan.wire.step(way[-1]).step_id.split(".")[0] for (way,) in back["ways"]]
     assert nodes == [run.steps[0].step_id.split(".")[0] for run in reversed(job.plan.wire.runs())]
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        None,
+        LogFindings(started=False, suspicious=("SEVERE password=hunter2 at 10.20.30.40",)),
+        Reading(
+            level="normal",
+            excerpts=(Excerpt(name="script_output", lines=("password=hunter2 10.20.30.40",)),),
+        ),
+    ],
+    ids=["lines", "findings", "excerpt"],
+)
+async def test_what_servers_say_is_kept_without_secrets_and_addresses(result: Result | None):
+    world = World()
+    job = await world.an_approved()
+    await world.conductor.begin(job.job_id)
+    step = steps_of(job)[0]
+    lines = ("db at 10.20.30.40", "password=hunter2")
+    world.agents.script(step.step_id, Scripted(lines=lines, result=result))
+    await world.conductor.execute(job.job_id, step.step_id)
+    kept = repr(world.job(job.job_id).steps)
+    assert "password=●●●" in kept
+    assert "hunter2" not in kept
+    assert "30.40" not in kept
