@@ -15,9 +15,10 @@ from dataclasses import dataclass
 
 from agent.operations.context import COMMAND_TIMEOUT_S, StepContext
 from agent.operations.digests import batches
-from agent.transports.transport import Entry, Transport
+from agent.transports.transport import Entry, Transport, TransportError
 
 _COMMAND_S = 10.0
+_NAME_MAX = 100
 _TOLD = 500  # files, of thousands that mostly are alike
 _USER = re.compile(r"\buid=(\d+)")
 _GROUPS = re.compile(r"\bgroups=(\S+)")
@@ -36,7 +37,7 @@ async def login_at(server: Transport) -> Login | None:
     """Who we are there; None: the server cannot be asked, or answers something else."""
     if not server.shell:
         return None
-    said = (await server.run(["id"], timeout_s=_COMMAND_S)).stdout
+    said = await _said(server, ["id"])
     user, groups = _USER.search(said), _GROUPS.search(said)
     if user is None or groups is None:
         return None
@@ -71,9 +72,21 @@ async def not_kept(
 
 async def _named(server: Transport, path: str, entry: Entry, *, lost: bool) -> str:
     form = "%U:%G" if lost else "%U"
-    said = await server.run(["stat", "-c", form, "--", path], timeout_s=_COMMAND_S)
-    numbers = f"{entry.uid}:{entry.gid}" if lost else f"{entry.uid}"
-    return said.stdout.strip() if said.status == 0 else numbers
+    names = (await _said(server, ["stat", "-c", form, "--", path])).strip()
+    if names and "UNKNOWN" not in names:
+        return names[:_NAME_MAX]
+    return f"{entry.uid}:{entry.gid}" if lost else f"{entry.uid}"
+
+
+async def _said(server: Transport, command: Sequence[str]) -> str:
+    """What it prints; nothing where it fails, or not in time: no plan waits for a name."""
+    try:
+        output = await server.run(command, timeout_s=_COMMAND_S)
+    except TransportError as error:
+        if error.code not in {"timeout", "silence"}:
+            raise
+        return ""
+    return output.stdout if output.status == 0 else ""
 
 
 async def keep_groups(

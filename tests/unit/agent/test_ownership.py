@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.operations import ownership
-from agent.transports.transport import Entry, Output
+from agent.transports.transport import Entry, Output, TransportError
 from agent.wire.plan import NodeTarget
 from tests.fakes.agent import FakeNode, LocalTransport, a_context, a_target
 
@@ -55,6 +55,22 @@ async def test_asks_once_for_each_owner_however_many_files() -> None:
     entries = {f"{number}.jsp": entry(33, 33) for number in range(3000)}
     assert 0 < len(await ownership.not_kept(server, "/app", entries)) < 3000
     assert [arguments[0] for arguments in server.ran] == ["id", "stat"]
+
+
+async def test_an_owner_without_a_name_is_told_by_number() -> None:
+    server = Told()
+    server.answer = lambda arguments: Output(
+        status=0, stdout=US if arguments[0] == "id" else "UNKNOWN:UNKNOWN\n", stderr=""
+    )
+    assert await ownership.not_kept(server, "/app", {"a": entry(33, 34)}) == {"a": "33:34"}
+
+
+async def test_a_server_that_answers_too_late_says_nothing() -> None:
+    class Late(LocalTransport):
+        async def run(self, arguments: Sequence[str], **more: object) -> Output:
+            raise TransportError("timeout")
+
+    assert await ownership.not_kept(Late(), "/app", {"a": entry(33, 34)}) == {}
 
 
 async def test_a_server_that_cannot_be_asked_says_nothing() -> None:
