@@ -18,6 +18,7 @@ from bot.core.domain.report import (
     ChecklistRow,
     Facts,
     Lines,
+    Link,
     Notice,
     Paragraph,
     Report,
@@ -270,3 +271,10 @@ async def _say(
     post = {"text": text, "client_id": digest_of(text)[:16], "files": files, "thread": thread}
     async with client.post(f"/api/rooms/{ROOM}/messages", json=post) as answer:
         return str((await answer.json())["message"]["id"])
+
+
+def long_log_report(lines: int) -> Report:
+    """A log of so many lines, and where one goes on."""
+    told = tuple(f"{number:05d} {'가' * 60}" for number in range(lines))
+    link = Link(url="https://guardia.example/jobs/J260401-AAAAAA", label="작업 페이지")
+    return Report(title="점검", summary="점검", sections=(Lines(lines=told),), link=link)

@@ -1,12 +1,15 @@
 """The Teams adapter behind a server of its own, with Microsoft's side faked.
 
-Owns: starting and stopping both; what the adapter is made from. Tests speak to ``service``.
+Owns: starting and stopping both; what the adapter is made from; who and what its tests speak of.
+Tests speak to ``service``.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 from aiohttp import web
@@ -14,11 +17,43 @@ from aiohttp import web
 from adapters.teams.adapter import TeamsAdapter
 from adapters.teams.door import PATH
 from adapters.teams.settings import TeamsSettings
-from bot.core.domain.conversation import Inbound
+from bot.core.domain.conversation import ConversationRef, Inbound
+from bot.core.domain.report import Button, ButtonStyle, Report, Tone
 from bot.core.messenger_ports import ConsoleLinks
 from bot.core.ports import Receiver
+from tests.fakes.adaptive_cards import card_in
 from tests.fakes.messenger_driver import Parts
-from tests.fakes.teams_service import TeamsService
+from tests.fakes.teams_service import BOT, TEAM_CHANNEL, TeamsService
+
+LEE = "aaaaaaaa-0000-4000-8000-000000000001"
+PERSONAL = "a:1lee"
+AT_BOT: dict[str, Any] = {
+    "text": "<at>GUARDiA</at> 기재부 예산시스템 점검해 줘",
+    "entities": [{"type": "mention", "mentioned": {"id": BOT}, "text": "<at>GUARDiA</at>"}],
+}
+CHANNEL = ConversationRef(adapter="teams", channel=TEAM_CHANNEL)
+ASK = Report(
+    title="어느 노드입니까?",
+    summary="노드를 골라 주십시오.",
+    tone=Tone.ASK,
+    buttons=(
+        Button(button="choose", value="1", label="1번", style=ButtonStyle.PRIMARY),
+        Button(button="cancel", value="J1", label="취소", confirm="정말 취소합니까?"),
+    ),
+)
+
+
+class Links:
+    """ConsoleLinks whose addresses say what they are for."""
+
+    def action(self, button: Button, message: ConversationRef, *, life: timedelta) -> str:
+        return f"https://console.test/act/{button.button}"
+
+    def upload(self, conversation: ConversationRef, *, life: timedelta) -> str:
+        return f"https://console.test/upload/{conversation.thread}"
+
+    def file(self, digest: str, name: str, conversation: ConversationRef) -> str:
+        return f"https://console.test/file/{digest}"
 
 
 class TeamsWorld:
@@ -77,3 +112,15 @@ class TeamsWorld:
 
     async def _keep(self, event: Inbound) -> None:
         self.received.append(event)
+
+    def card_of_only_message(self) -> dict[str, Any]:
+        """The card of the one message that there is."""
+        (stored,) = self.service.messages.values()
+        return card_in(stored.activity)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for what is on its way."""
+    async with asyncio.timeout(120):
+        while not condition():
+            await asyncio.sleep(0.02)
