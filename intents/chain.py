@@ -55,19 +55,22 @@ class Chain:
         if isinstance(answer, Intent) and answer == Intent(action=NONE, source=answer.source):
             # Whoever calls the bot by ``/sm`` is answered, even where nothing was understood.
             return self._commands.unheard(utterance) or answer
-        if isinstance(answer, Intent) and utterance.pending is None:
-            return self._unknown_system(answer, utterance) or answer
         return answer
 
     def _unknown_system(self, intent: Intent, utterance: Utterance) -> Clarification | None:
-        """Of a name that no system of theirs has nobody is asked whose it is."""
-        if intent.open_target or "system" not in intent.missing:
+        """Of a name that no system of theirs has nobody is asked whose it is; and it is not taken
+        for the system of an open question."""
+        if intent.open_target or ("system" not in intent.missing and utterance.pending is None):
             return None
         said = unknown_system(utterance.text, utterance.vocabulary)
         if said is None:
             return None
-        question = self._texts.say("intents.unknown_system", said=said)
-        return Clarification(question=question, partial=intent)
+        selector = replace(intent.selector, institution=None, system=None)
+        missing = dict.fromkeys(("institution", "system", *intent.missing))
+        return Clarification(
+            question=self._texts.say("intents.unknown_system", said=said),
+            partial=replace(intent, selector=selector, missing=tuple(missing)),
+        )
 
     async def _understood(self, utterance: Utterance) -> Intent | Clarification | None:
         """What is said in words."""
@@ -84,7 +87,10 @@ class Chain:
         if self._model is not None and wants_model(heard, guess):
             opinion = await self._model.propose(utterance)
         decision = decide(heard, guess, opinion)
-        return self._carried_out(decision, heard, utterance)
+        answer = self._carried_out(decision, heard, utterance)
+        if isinstance(answer, Intent) and answer.action != NONE:
+            return self._unknown_system(answer, utterance) or answer
+        return answer
 
     def _carried_out(
         self, decision: Decision, heard: Heard, utterance: Utterance

@@ -194,7 +194,7 @@ class CommandGrammar:
     ) -> Clarification:
         others = [_written(each) for each in line.named if each is not word]
         way = " ".join([line.spec.command, *line.target, *others, f"{parameter.name}={{0}}"])
-        return self._say(
+        asked = self._say(
             "value",
             parameter.choices,
             way,
@@ -203,6 +203,17 @@ class CommandGrammar:
             said=word.text[:_SAID],
             expected=expected(parameter, self._texts),
         )
+        if line.spec.script:
+            return asked
+        named = (
+            replace(choice, label=self._meaning(value))
+            for choice, value in zip(asked.choices, parameter.choices, strict=False)
+        )
+        return replace(asked, choices=tuple(named))
+
+    def _meaning(self, value: str) -> str:
+        key = f"command.choice.{value}"
+        return f"{self._texts.say(key)} · {value}" if self._texts.has(key) else value
 
     def _absent(self, spec: CommandSpec, params: Mapping[str, Param]) -> Clarification | None:
         """Of a script nobody can be asked in words: its parameters are given with it."""

@@ -23,7 +23,8 @@ _PARTICLE = re.compile(r"(?:에서는|에서|의|은|는|이|가|을|를|쪽)$")
 _NAME = re.compile(r"(?=.*[가-힣])[가-힣a-z0-9]{2,}|[a-z][a-z0-9]{2,}")
 # Ways in which verbs and adverbs end: "느린데", "급하게", "어제부터", "고장난", "느려지는".
 _NO_NAME = re.compile(
-    r".*(?:데|서|고|며|면|요|다|니|까|게|히|네|줘|려|때|후|뒤|중|부터|까지|마다|처럼|보다|라도"
+    r"그냥|일단|우선|혹시|제발|먼저|당장|즉시|이번|저번|다음|기존|신규|새로운|해당|문제|장애|실제|메인|옆팀"
+    r"|.*(?:데|서|고|며|면|요|다|니|까|게|히|네|줘|려|때|후|뒤|중|부터|까지|마다|처럼|보다|라도"
     r"|[지하되나있없가오]는|[죽뻗많같작높낮]은|린|운|쁜|춘|한|된|난|던)"
 )
 
@@ -31,7 +32,10 @@ _NO_NAME = re.compile(
 def unknown_system(text: str, vocabulary: Vocabulary) -> str | None:
     """The word that names a system which the vocabulary does not have; None: there is none."""
     live = requests_in(read_phrase(text[:LONGEST]).text)
-    words = re.sub(r"[,.!?~]", " ", read_slots(live, vocabulary).masked).split()
+    slots = read_slots(live, vocabulary)
+    if slots.selector.system is not None or slots.offers or slots.rivals:
+        return None
+    words = re.sub(r"[,.!?~]", " ", slots.masked).split()
     strange = [place for place, word in enumerate(words) if _is_strange(word)]
     for place in strange:
         bare = _PARTICLE.sub("", words[place])

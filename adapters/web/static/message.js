@@ -3,6 +3,7 @@
 import { Card } from "./card.js";
 import { el, icon } from "./dom.js";
 import { bytes, clockTime, fullTime, rich } from "./format.js";
+import { waits } from "./model.js";
 import { t } from "./texts.js";
 
 const BOT = "bot";
@@ -104,7 +105,7 @@ export class MessageView {
 // The newest card speaks for the thread; one that waits for an answer comes first.
 function threadDigest(replies) {
   const cards = replies.filter((one) => one.body.kind === "report");
-  const card = cards.findLast((one) => one.body.tone === "ask" && one.body.buttons.length > 0) ?? cards.findLast((one) => !one.private) ?? cards.at(-1);
+  const card = cards.findLast((one) => waits(one, replies)) ?? cards.findLast((one) => !one.private) ?? cards.at(-1);
   if (!card) return null;
   const { tone, title, summary, footer } = card.body;
   // A question or a refusal belongs to no job yet: its title is the same each time, its sentence is not.

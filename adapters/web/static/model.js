@@ -57,8 +57,17 @@ export class Model {
 
   // Cards that still wait for somebody's answer, newest first.
   waiting(room) {
-    return this.select((m) => m.room === room && m.body.tone === "ask" && m.body.buttons?.length > 0).reverse();
+    return this.select((m) => m.room === room && waits(m, m.thread ? this.replies(m.thread) : [m])).reverse();
   }
+}
+
+// Whether a card waits for an answer. A question does so until its thread has gone on; a request
+// for approval until it is decided, and then it has no buttons any more.
+export function waits(card, replies) {
+  const buttons = card.body.buttons ?? [];
+  if (card.body.tone !== "ask" || buttons.length === 0) return false;
+  const newest = replies.findLast((one) => one.author === card.author && !one.private);
+  return buttons.some((one) => one.button !== "choose") || !newest || newest.id === card.id;
 }
 
 function readPositions(person) {

@@ -43,7 +43,7 @@ function paragraph(data) {
 }
 
 function notice(data) {
-  const mark = data.tone === "good" ? "check" : "alert";
+  const mark = { good: "check", neutral: "info" }[data.tone] ?? "alert";
   return el("div", { class: "notice", "data-tone": data.tone, role: "note" }, icon(mark), el("p", {}, rich(data.text)));
 }
 

@@ -67,6 +67,7 @@ class CheckPages:
             spec=spec,
             title=_title(spec, texts),
             about=_about(spec, texts),
+            called=lambda value: _called(spec, value, texts),
             words={one.name: _label(spec, one, texts) for one in spec.parameters},
             rooms=await self._room.rooms_of(person),
             target=request.query.get("target", "")[:200],
@@ -127,6 +128,12 @@ def _label(spec: CommandSpec, one: CommandParameter, texts: Texts) -> str:
     key = f"command.parameter.{one.name}"
     about = texts.say(key) if texts.has(key) and not spec.script else one.help
     return f"{about} ({one.name})" if about else one.name
+
+
+def _called(spec: CommandSpec, value: str, texts: Texts) -> str:
+    """What a value means, and how a command has it; a script's own stay as they are."""
+    key = f"command.choice.{value}"
+    return f"{texts.say(key)} ({value})" if texts.has(key) and not spec.script else value
 
 
 def _title(spec: CommandSpec, texts: Texts) -> str:

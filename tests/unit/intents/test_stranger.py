@@ -66,6 +66,7 @@ def test_a_name_that_is_none_of_theirs_is_found(text: str, name: str) -> None:
         "예산시스템 운영 WAS 1번 재기동해줘",
         "국고 디스크 확인해줘",
         "급하게 재기동해줘",
+        "일단 운영 WAS 재기동해줘",
         "느려지는 WAS 재기동해줘",
         "고장난 서버 재기동해줘",
         "",
@@ -88,3 +89,17 @@ async def test_the_answer_says_the_name_back_and_is_still_a_question() -> None:
     assert isinstance(named, Intent)
     assert (named.action, named.selector.system) == ("manage_service", "예산시스템")
     assert named.selector.nodes == (1,)
+
+
+async def test_a_name_that_is_none_of_theirs_does_not_slip_into_an_open_question() -> None:
+    asked = await PARSER.parse(
+        Utterance(text="예산시스템 WAS 1번 재기동해줘", now=NOW, vocabulary=ESTATE)
+    )
+    assert isinstance(asked, Intent)
+    other = await PARSER.parse(
+        Utterance(text="홈택스 WAS 재기동해줘", now=NOW, vocabulary=ESTATE, pending=asked)
+    )
+    assert isinstance(other, Clarification)
+    assert "‘홈택스’" in other.question
+    assert other.partial is not None
+    assert other.partial.selector.system is None
