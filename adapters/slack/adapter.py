@@ -222,6 +222,8 @@ class SlackAdapter:
     # --- hearing -----------------------------------------------------------------------------
 
     async def _take(self, body: Mapping[str, object], bot: Bot) -> bool:
+        if body.get("type") == "app_rate_limited":  # instead of events that are lost
+            log.warning("slack_withholds_events", minute=body.get("minute_rate_limited"))
         heard = read(body, bot)
         return heard is None or await self._doorman.take(heard)
 

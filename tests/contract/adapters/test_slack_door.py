@@ -138,6 +138,17 @@ async def test_what_is_signed_but_no_payload_is_refused_without_an_error(
     assert house.received == []
 
 
+async def test_events_that_slack_withholds_are_in_the_log(house: House) -> None:
+    told = {"type": "app_rate_limited", "team_id": "T0TEAM", "minute_rate_limited": 1518467820}
+    body = json.dumps(told).encode()
+    with capture_logs() as logs:
+        media = {"Content-Type": "application/json"}
+        assert await house.knock(body, media | house.service.sign(body)) == 200
+    assert [line["minute"] for line in logs if line["event"] == "slack_withholds_events"] == [
+        1518467820
+    ]
+
+
 async def test_what_is_not_compressed_as_it_says_is_refused(house: House) -> None:
     assert await house.knock(b"no gzip", {"Content-Encoding": "gzip"}) == 401
 
