@@ -40,7 +40,10 @@ class Scene:
 
 
 _ASKED = r"(?=줘|주|라|달|봐|요|놔|놓|$|▒)"
-_PUT = r"올려|올리고|적용|교체|업데이트|덮어써|덮어|넣어|바꿔|갈아|깔아"
+_PUT = (
+    r"올려|올리고|(?:밀어|쏴)(?:넣어)?(?=줘|주|라|봐|달|요)"
+    r"|적용|교체|업데이트|덮어써|덮어|넣어|바꿔|갈아|깔아"
+)
 _STOP = (
     rf"중지|정지|stop|스톱|셧다운|중단|shut□*down|take□*down|turn□*off|(?:내려|꺼|죽여){_ASKED}|내리고|끄고"
     r"|내려놔|꺼놔"
@@ -51,7 +54,7 @@ _START = (
 )
 _AGAIN = rf"다시(?:올려|켜|살려){_ASKED}|다시(?:시작|기동|구동)"
 _CLEAN = (
-    r"압축(?!파일|본|률)|정리|삭제|지워|지우|비워|비우|확보|청소|날려|치워|치우|제거|묶어|아카이브"
+    r"밀어(?=줘|주|버|라)|압축(?!파일|본|률)|정리|삭제|지워|지우|비워|비우|확보|청소|날려|치워|치우|제거|묶어|아카이브"
     r"|clean□*up|clear|purge|delete|gzip|compress"
 )
 _ALONE = r"자동(?:으로)?|auto(?:로)?|알아서|스스로"
@@ -111,7 +114,10 @@ def _healing(scene: Scene) -> Verdict | None:
     if (
         found is None
         or not thing
-        or re.match(r"(?:하)?(?:지(?:마|말)|했|됐|되나)", text[found.end() :])
+        or re.match(
+            r"(?:하|되|시키)?(?:지(?:마|말|는|도)|[었았했]|했|됐|되나|면|려고|려다|는게|는편|까)",
+            text[found.end() :],
+        )
     ):
         return None
     return Verdict(action="self_healing_defense")

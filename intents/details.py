@@ -59,6 +59,7 @@ class Reading:
     flat: str
     now: dt.datetime
     operation: str | None = None
+    told: str = ""  # news beside the request, where the target is named there
 
 
 def service_in(text: str) -> str | None:
@@ -100,6 +101,7 @@ def _rollback(reading: Reading) -> _Found:
 
 def _service(reading: Reading) -> _Found:
     service = service_in(reading.masked) or _unknown_service(reading.masked)
+    service = service or service_in(reading.told)
     return {"service": service, "operation": reading.operation or "status"}
 
 
@@ -153,28 +155,41 @@ def _database(reading: Reading) -> _Found:
     return {"operation": "kill" if kill else "check", "pid": _pid(reading) if kill else None}
 
 
+_PID = re.compile(
+    r"(?:pid|세션|프로세스)\s*(?:번호|pid)?\s*[:=#은는이가]?\s*(\d{1,7})(?!\d|\s*(?:번\s*기|호기|개|건))"
+    r"|(?<!\d)(\d{2,7})\s*번?\s*(?:pid|세션|프로세스)(?!\s*(?:pid|번호)?\s*[:=#은는이가]?\s*\d)",
+    re.ASCII,
+)
+_ANOTHER_PID = re.compile(r"\s*번?\s*(?:,|와|과|이랑|랑|하고|및|and|&)\s*(?:pid\s*)?\d{2,7}(?!\d)")
+
+
 def _pid(reading: Reading) -> int | None:
-    match = re.search(
-        r"(?:pid|세션|프로세스)\s*(?:번호)?\s*[:=#]?\s*(\d{1,7})|(\d{2,7})\s*번?\s*(?:pid|세션|프로세스)",
-        reading.masked,
-        re.ASCII,
-    )
-    return int(match[1] or match[2]) if match else None
+    """The one process that is named; of two a person says which."""
+    found = list(_PID.finditer(reading.masked))
+    numbers = {int(match[1] or match[2]) for match in found}
+    several = any(_ANOTHER_PID.match(reading.masked, match.end()) for match in found)
+    return numbers.pop() if len(numbers) == 1 and not several else None
 
 
 def _cleaning(reading: Reading) -> _Found:
-    days = r"(?<!\d)(-?\d{1,4})\s*일.{0,14}?"
-    packed = re.search(days + r"압축", reading.masked)
-    deleted = re.search(r".*?" + days + r"(?:삭제|지워|지우|제거)", _behind(packed, reading.masked))
+    span = rf"({times.SPAN}).{{0,14}}?"
+    packed = re.search(span + r"압축", reading.masked)
+    deleted = re.search(span + r"(?:삭제|지워|지우|제거)", _behind(packed, reading.masked))
     older = r"(?:older than|over|past|beyond)\s*(\d{1,4})\s*days?"
-    packed = packed or re.search(r"(?:compress|gzip|archive)\b.{0,20}?" + older, reading.masked)
-    deleted = deleted or re.search(
+    compress = re.search(r"(?:compress|gzip|archive)\b.{0,20}?" + older, reading.masked)
+    delete = re.search(
         r"(?:delete|remove|purge|clear|clean\s*up)\b.{0,20}?" + older, reading.masked
     )
     return {
-        "compress_days": int(packed[1]) if packed else None,
-        "delete_days": int(deleted[1]) if deleted else None,
+        "compress_days": _days(packed, compress),
+        "delete_days": _days(deleted, delete),
     }
+
+
+def _days(korean: re.Match[str] | None, english: re.Match[str] | None) -> int | None:
+    if korean is not None:
+        return times.span_days(korean[1])
+    return int(english[1]) if english else None
 
 
 def _behind(match: re.Match[str] | None, text: str) -> str:
@@ -197,7 +212,10 @@ def _healing(reading: Reading) -> _Found:
 
 
 def _pipeline(reading: Reading) -> _Found:
-    match = re.search(r"(?<![\w-])([a-z0-9]+(?:[-_][a-z0-9]+)+)(?![\w-])", reading.masked)
+    name = re.compile(r"(?<![\w-])([a-z0-9]+(?:[-_][a-z0-9]+)+)(?![\w-])")
+    quoted = [quote.strip() for quote in reading.phrase.quotes]
+    match = next(filter(None, (name.fullmatch(quote.lower()) for quote in quoted)), None)
+    match = match or name.search(reading.masked)
     return {"pipeline": match[1] if match else None}
 
 
@@ -225,7 +243,7 @@ def _rule(reading: Reading) -> _Found:
     text = reading.masked
     role = next((role for pattern, role in _ROLES.items() if re.search(pattern, text)), None)
     stages = re.search(r"(\d)\s*단계", text)
-    quorum = re.search(r"(\d|두|세)\s*(?:명|인)\b", text)
+    quorum = re.search(r"(\d|두|세)\s*(?:명|인(?!증|터|프|사|트))", text)
     action = next((verb for pattern, verb in _VERBS.items() if re.search(pattern, text)), None)
     return {
         "target_action": action,
@@ -261,9 +279,14 @@ def _schedule(reading: Reading) -> _Found:
     return {"cron": times.cron_of(reading.masked), "target_action": reading.operation}
 
 
+_TASK = re.compile(
+    r"\b(j\d{6}-[a-z0-9]{6})\b|(?:작업|요청|잡|job|task)\s*(?:번호|id)?\s*[:#=]?\s*([a-z]{1,4}-?\d{2,}(?:-[a-z0-9]+)?)(?![a-z0-9-])"
+)
+
+
 def _task(reading: Reading) -> _Found:
-    job = re.search(r"\bj\d{6}-[a-z0-9]{6}\b", reading.masked)
-    return {"task": job.group().upper() if job else None}
+    job = _TASK.search(reading.masked)
+    return {"task": (job[1] or job[2]).upper() if job else None}
 
 
 _READERS: Mapping[str, Callable[[Reading], _Found]] = {

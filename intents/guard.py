@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from intents.bypass import is_bypass
+from intents.news import ends_as_news, tells
 from intents.phrase import sentences
 
 _ATTACK = re.compile(
@@ -34,6 +35,11 @@ _ATTACK = re.compile(
     r"|생략|건너|스킵|비활성|무시|면제|해제|빼고|우회|안\s*받)"
     r"|라고\s*(?:하면|말하면|치면).{0,20}(?:알아들|실행|처리|이해)|번역해|관리자\s*모드"
     r"|developer\s*mode"
+    r"|\bsystemctl\b|\bjournalctl\b|\bservice\s+[\w-]+\s+(?:start|stop|restart)\b"
+    r"|[#@*>]\s*(?:system|assistant|시스템)\s*[:：]"
+    r"|^\s*\[?(?:관리자|시스템|슈퍼유저|root|admin)\]?\s*(?:의\s*)?(?:명령|지시|공지|메시지)\s*[:：]"
+    r"|(?:당신|너|네|봇|챗봇)(?:의)?\s*(?:정책|규칙|규정|지침)(?:상|에\s*따르면|\s*제?\d+\s*조|에\s*의하면)"
+    r"|되묻지\s*(?:말|마)|확인(?:은|을|도)?\s*(?:묻지|받지|하지)\s*말고|묻지도\s*따지지도"
     r"|\.\.[/\\]|<\s*/?\s*(?:system|assistant|user|instructions?|prompt)\b|<!--"
     r"|승인[은이가도을]?\s*(?:필요\s*없|불필요)|(?:내가|제가)\s*(?:이미|벌써|대신|방금)?\s*승인\s*(?:했|하였|해\s*뒀)",
     re.MULTILINE,
@@ -52,30 +58,7 @@ _ASKS = re.compile(
 )
 
 
-def _syllables(tail: int, *, but: str = "") -> str:
-    """A character class of every syllable with that final consonant."""
-    found = (chr(code) for code in range(0xAC00 + tail, 0xD7A4, 28))
-    return "[" + "".join(character for character in found if character not in but) + "]"
-
-
-_PAST = _syllables(20, but="있겠")  # ㅆ: "했", "봤", "지웠"
-_WILL = _syllables(8)  # ㄹ: "할", "볼", "지울"
-_REPORT_ENDS = re.compile(
-    rf"{_PAST}(?:습니다|어요|음|다|네요|네|어|죠"
-    r"|지요|답니다|대요|대|구요|고요|는데요?|더라|더라고요?|던데요?)?[\s~^ㅎㅋ!.ㅠㅜ]*$"
-    rf"|{_WILL}(?:게|께|래)(?:요)?[\s~^ㅎㅋ!.]*$|{_WILL}\s*(?:거예요|거에요|겁니다|예정)(?:이에요|입니다|임)?[\s~!.]*$"
-    r"|고\s*있(?:어요|습니다|네요|대요|답니다|음)[\s~!.]*$|(?:더라|더라고요?|더군요|다네요?|대요?|래요|랍니다|답니다)[\s~!.ㅠㅜ]*$"
-    r"|(?:느립니다|느려요|느려졌|이상해요|이상합니다|안\s*됩니다|안\s*돼요|안\s*되네요|심해요|많아요|많습니다)[\s~!.ㅠㅜ]*$"
-    r"|(?:로|은|는)\s*(?:연기|보류|미정)[\s~!.]*$|라고.{0,12}(?:나옴|찍혀|찍힘|뜸|적혀)"
-    r"|(?:되겠네요?|했으면\s*좋겠네요?|기로\s*(?:하시죠|합시다|했))[\s~!.]*$"
-    r"|(?:완료|(?<!강제)(?<!세션)(?<!세션 )(?<!\d )(?<!\d번 )종료|성공|실패)(?:입니다|함"
-    r"|요|임|했음)?[\s~!.]*$"
-    r"|(?:할게요?|할께요?|하겠습니다|하겠음|할\s*예정|할\s*예정입니다|예정이에요|하시죠"
-    r"|하시지요|합시다|중입니다|중이에요|중임|중이야|할\s*겁니다"
-    r"|할\s*거예요|하려고\s*(?:합니다|해요|함)|해야겠|하라고\s*(?:합니다|하네요|했"
-    r"|하셨).*|한대요?|한다고\s*.*"
-    r"|하래요?)[\s~!.]*$"
-)
+_LOOKS = re.compile(r"확인|점검|체크|조회|파악|살펴")
 _TO_THE_ROOM = re.compile(r"(?:아시는|계신|있으신|하실|가실|드실)\s*분(?:들)?[가-힣\s]*[?~!.\s]*$")
 _COMPLAINS = re.compile(
     r"(?:보입니다|깨집니다|안\s*됩니다|증상입니다|원하시네요|원하십니다|원하세요|원합니다"
@@ -83,7 +66,7 @@ _COMPLAINS = re.compile(
     r"|공유드립니다|알려드립니다)[\s~!.ㅠㅜ]*$"
 )
 _QUESTION_ENDS = re.compile(
-    r"(?:나요|까요?|가요|니까|냐|죠|지요|는지요?|을지|(?<![가-힣])왜|[가-힣](?:니|나"
+    r"(?:나요|려나|려나요|까요?|가요|니까|냐|죠|지요|는지요?|을지|(?<![가-힣])왜|[가-힣](?:니|나"
     r"|지)(?=\s*\?)|\?)[\s?!~.ㅠㅜㅋㅎ]*$"
 )
 _REQUESTS = re.compile(
@@ -131,6 +114,11 @@ def requests_in(text: str) -> str:
     return " \n ".join(part for part in sentences(text) if not is_report(part))
 
 
+def asks_something(text: str) -> bool:
+    """Whether words of asking stand in a text."""
+    return bool(_ASKS.search(text) or _LOOKS.search(text))
+
+
 def only_asks(sentence: str) -> bool:
     """Whether a sentence asks something and requests nothing: "하나요?", but not "해 주실래요?"."""
     return bool(_QUESTION_ENDS.search(sentence)) and not _REQUESTS.search(sentence)
@@ -140,10 +128,10 @@ def is_report(sentence: str) -> bool:
     """Whether a sentence tells what was or will be done rather than asking for it."""
     if _THANKS.match(sentence) and not _ASKS.search(sentence):
         return True
-    if _COMPLAINS.search(sentence) or _TO_THE_ROOM.search(sentence):
+    if _COMPLAINS.search(sentence) or _TO_THE_ROOM.search(sentence) or tells(sentence):
         return True
     if _PAPERS.search(sentence) or (_AFTERMATH.search(sentence) and not _ASKS.search(sentence)):
         return True
     if _DEFINES.search(sentence) or _FORWARDED.match(sentence):
         return True
-    return bool(_REPORT_ENDS.search(sentence)) and not _ASKS.search(sentence)
+    return ends_as_news(sentence) and not _ASKS.search(sentence)

@@ -45,7 +45,7 @@ _DEEDS = """
 등록|추가|올려|올리|register
 반출|내려받|다운로드|가져가|꺼내|추출|빼내
 파기|삭제|폐기|지워
-연락|전화|누구한테|누구에게|담당자|보고
+연락|전화|비상 연락|누구한테|누구에게|담당자|책임자|당직자|보고|연결|넘어가|에스컬레이션|안 받|안받
 """
 
 # What asks, and says nothing of what about. Longest first where one holds another.
@@ -70,6 +70,10 @@ PARTICLE = re.compile(
     r"(?<=[가-힣a-z0-9]{2})(?:에서는|에서|에는|에게|한테|으로|로|은|는|이|가|을|를|의|와|과|도|만|까지|부터|라도|이라도|하고|랑)$"
 )
 
+# What is left of a known word that is inflected: "휴일인데", "장애났는데".
+SUFFIX = re.compile(
+    r"(?:인데|이라|이라서|이고|이며|이면|이나|자|자가|자는|자의|자들|들|중|중에|중인데|때|때문|때문에|시|날|나서|났는데|난|나는|째)"
+)
 # A verb or adjective by its ending: mostly filler, since deeds are listed above.
 PREDICATE = re.compile(
     r"(?:니다|니까|는데|은데|던데|아야|어야|려고|거나|해서|하고|이고|하면|으면|네요|어요|아요|세요|까요"

@@ -19,7 +19,7 @@ from bot.core.domain.estate import Vocabulary
 from bot.core.domain.guide import Guide, GuideAnswer, Passage
 from bot.core.domain.intent import Selector
 from bot.core.guide_ports import GuideEmbedding
-from intents.guide_words import IDLE, PARTICLE, PLACE, PREDICATE, deeds, things
+from intents.guide_words import IDLE, PARTICLE, PLACE, PREDICATE, SUFFIX, deeds, things
 from intents.names import Kind, Name, find_names
 from intents.phrase import LONGEST, read_phrase
 
@@ -155,7 +155,7 @@ def _topics(text: str) -> list[_Term]:
     for match in _SAME_WORDS.finditer(text):
         term = _MEANT[_flat(match.group())]
         terms += [] if term in terms else [term]
-    text = _SAME_WORDS.sub(" ", text)
+    text = _SUFFIXED.sub(" ", text)
     for word in _WORD.findall(IDLE.sub(" ", text)):
         bare = PARTICLE.sub("", word)
         if len(bare) > 1:
@@ -201,6 +201,7 @@ def _pairs(run: str) -> Grams:
 
 _MEANT = _meanings()
 _SAME_WORDS = _pattern(_MEANT)
+_SUFFIXED = re.compile(rf"(?:{_SAME_WORDS.pattern})(?:{SUFFIX.pattern}(?![가-힣]))?")
 
 # --- the guides ------------------------------------------------------------------------------
 

@@ -25,7 +25,8 @@ class Kind(StrEnum):
 
 @dataclass(slots=True)
 class Word:
-    """One spelling. ``official``: no mere alias; ``code``: short enough to be something else."""
+    """One spelling. ``official``: no mere alias; ``code``: it may be something else, and
+    counts only beside what it belongs to."""
 
     kind: Kind
     value: str = ""
@@ -52,6 +53,7 @@ _FIXED: Mapping[Kind, Mapping[str, str]] = {
 _KEPT = 16  # vocabularies: people with different rights who write at the same time
 _SHORTEST_CODE = 3  # "ME" and "EX" are codes of institutions, and English words
 _SHORT_CODE = 3
+_SHORTEST_OF_SYSTEM = 5  # letters; shorter ends of codes are English words too often
 _SHORTEST_NEAR = 3  # syllables; a shorter name has ordinary words for neighbours
 # Syllables of a name that one of them may drop out of; bodies of the state are named too alike.
 _SHORTEST_SLIPPED = {Kind.SYSTEM: 5, Kind.INSTITUTION: 6}
@@ -157,7 +159,23 @@ def _spellings(vocabulary: Vocabulary) -> dict[tuple[str, Kind], Word]:
     for kind, table in _FIXED.items():
         for value, spellings in table.items():
             words |= {(spelling, kind): Word(kind, value) for spelling in spellings.split()}
-    return _codes(vocabulary, frozenset(spelling for spelling, _ in words)) | words
+    taken = frozenset(spelling for spelling, _ in words)
+    return _codes(vocabulary, taken) | _short_codes(vocabulary, taken) | words
+
+
+def _short_codes(vocabulary: Vocabulary, taken: frozenset[str]) -> dict[tuple[str, Kind], Word]:
+    """What people who write English call a system: "hometax" of the code NTS-HOMETAX."""
+    systems: dict[str, list[SystemEntry]] = defaultdict(list)
+    for system in vocabulary.systems:
+        systems[_flat(system.code).rpartition("-")[2]].append(system)
+    return {
+        (short, Kind.SYSTEM): Word(Kind.SYSTEM, systems=rows, official=True, code=True)
+        for short, rows in systems.items()
+        if len(rows) == 1
+        and len(short) >= _SHORTEST_OF_SYSTEM
+        and short.isalpha()
+        and short not in taken
+    }
 
 
 def _codes(vocabulary: Vocabulary, taken: frozenset[str]) -> dict[tuple[str, Kind], Word]:

@@ -103,7 +103,7 @@ def find_names(text: str, vocabulary: Vocabulary) -> list[Name]:
         else:
             found.append(name)
             at = name.to
-    named = [name for name in found if not name.code or _names_a_system_next(text, name, found)]
+    named = [name for name in found if not name.code or _is_in_its_place(text, name, found)]
     return [replace(name, excluded=_is_left_out(flat, name)) for name in named]
 
 
@@ -128,7 +128,15 @@ def ends_name(flat: Squeezed, to: int) -> bool:
     return flat.gap_before(to) or bool(_TAIL.fullmatch(token))
 
 
-def _names_a_system_next(text: str, code: Name, found: list[Name]) -> bool:
+def _is_in_its_place(text: str, code: Name, found: list[Name]) -> bool:
+    """Whether a code stands where it is no ordinary word: an institution's before its system, a
+    system's beside an environment or a layer ("hometax stage was")."""
+    if code.kind is Kind.SYSTEM:
+        return any(
+            name.kind in (Kind.ENV, Kind.LAYER)
+            and (gap_is_empty(text, code, name) or gap_is_empty(text, name, code))
+            for name in found
+        )
     return any(
         name.kind is Kind.SYSTEM and name.start >= code.end and gap_is_empty(text, code, name)
         for name in found

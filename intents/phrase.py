@@ -30,6 +30,21 @@ _ADDRESS = re.compile(r"<@[A-Z0-9]+>|@?\b(?:guardia|가디아)\b(?:야|님)?[,:]
 _SENTENCE_END = re.compile(r"(?<=[가-힣ㄱ-ㅎa-z)])[.]+(?=\s|$)|(?<=[?!])\s+|\n+")
 
 
+def syllables(tail: int, *, but: str = "") -> str:
+    """A character class of every syllable with that final consonant."""
+    found = (chr(code) for code in range(0xAC00 + tail, 0xD7A4, 28))
+    return "[" + "".join(character for character in found if character not in but) + "]"
+
+
+PAST = syllables(20, but="있겠")  # ㅆ: "했", "봤", "지웠"
+WILL = syllables(8)  # ㄹ: "할", "볼", "지울"
+# People who chat leave the full stop out: "백업 받아놨어요 걱정마세요" is two sentences.
+_UNMARKED_END = re.compile(
+    rf"((?:니다|{PAST}(?:어요|음|죠|지요|구요|고요|거든요|답니다)|네요|군요|[가-힣](?:대|래|랍니|답니)요"
+    rf"|거[예에]요|것\s?같아요|{WILL}[게께]요)[ㅋㅎㅠㅜ~^,]*)\s+"
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phrase:
     """``text`` in NFKC and lower case, its common words put right and quoted parts replaced by
@@ -65,7 +80,8 @@ def _is_seen(character: str) -> bool:
 
 def sentences(text: str) -> list[str]:
     """The sentences of a text, without the empty ones."""
-    return [part.strip() for part in _SENTENCE_END.split(text) if part and part.strip()]
+    marked = _UNMARKED_END.sub(r"\1\n", text)
+    return [part.strip() for part in _SENTENCE_END.split(marked) if part and part.strip()]
 
 
 @dataclass(frozen=True, slots=True)

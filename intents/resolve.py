@@ -17,6 +17,7 @@ from intents.lexicon import Kind, lexicon_of
 from intents.names import Name, find_hosts, find_names, gap_is_empty
 from intents.near import find_near
 from intents.nodes import Numbers, find_numbers
+from intents.sr_numbers import with_numbers_spelled
 
 _SR = re.compile(r"(?<![a-z0-9-])sr[- ]?([0-9]{4})-([0-9]{1,6})(?![0-9a-z]|-[0-9a-z])", re.ASCII)
 _NOT_SR = re.compile(r"\s*(?:번|건)?\s*(?:은|는|이|가)?\s*(?:말고|빼고|제외|아니)")
@@ -54,6 +55,7 @@ class Slots:
 
 def read_slots(text: str, vocabulary: Vocabulary) -> Slots:
     """The slots of one text (in the form ``phrase`` gives)."""
+    text = with_numbers_spelled(text)
     hosts = find_hosts(text, vocabulary)
     more_follow = any(re.match(r"\s*[~,/]\s*\d", text[match.end() :]) for _, match in hosts)
     for _, match in hosts:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bot.core.domain.intent import NONE, Choice, Clarification, Intent, Param, Selector, Utterance
 from bot.core.texts import Texts
@@ -17,15 +17,17 @@ from intents.agreement import Heard, Stance
 from intents.aim import leaves_target_open
 from intents.details import Reading, details
 from intents.english import in_korean
-from intents.guard import is_attack, is_report, requests_in
+from intents.guard import is_attack, is_report
 from intents.lexicon import Kind
 from intents.merge import completed
-from intents.phrase import LONGEST, Phrase, read_phrase, squeeze
-from intents.resolve import Slots, read_slots, settle_nodes
+from intents.phrase import LONGEST, read_phrase, squeeze
+from intents.resolve import Slots, settle_nodes
+from intents.said import Said, read_said
 from intents.scenes import called_by_id, scene_of
 from intents.schema import CATALOGUE, missing, spec_of, validated
 from intents.several import choice_key, two_wishes
-from intents.verbs import Verdict, decide, operation_for
+from intents.sr_numbers import with_numbers_spelled
+from intents.verbs import Verdict, operation_for
 
 _CANCEL = re.compile(
     r"^(?:아니(?:야|요|오)?[,.\s]*|(?:아|앗|어)?[,\s]*(?:잠깐|잠시)(?:만)?(?:요)?[,.!\s]*)?(?:그냥\s*)?(?:이거\s*|그거\s*|요청\s*)?"
@@ -54,17 +56,6 @@ _ALL = re.compile(
     r"^\s*(?:전부|모두|다|전체|둘\s*다|all)\s*(?:다|요|로|로요|해\s*줘|해\s*주세요)?[\s.!]*$"
 )
 _ALL_OF_THEM = re.compile(r"전부|모두|전체|둘\s*다|(?:한|두|세|네|\d)\s*대\s*(?:다|모두|전부)")
-_BARE_NUMBERS = re.compile(r"^\s*\d{1,2}(?:\s*[,~]\s*\d{1,2})*\s*$", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Reading:
-    """One message, read: what it says, names, and asks for."""
-
-    phrase: Phrase
-    live: str
-    slots: Slots
-    verdict: Verdict
 
 
 class RuleParser:
@@ -95,7 +86,7 @@ class RuleParser:
         if is_attack(phrase.full.lower()):
             refused = Intent(action=NONE, params={"refused": True})
             return Heard(answer=refused, stance=Stance.FINAL)
-        reading = _read(phrase, utterance)
+        reading = read_said(phrase, utterance)
         answer = self._offered(self._judge(reading, utterance), reading.slots)
         stance = _stance(reading, answer, utterance)
         return Heard(answer=answer, stance=stance, begs=bool(_ASKING.search(reading.live)))
@@ -109,14 +100,14 @@ class RuleParser:
         """
         if action not in CATALOGUE:
             raise ValueError(f"no action {action!r}")
-        reading = _read(read_phrase(utterance.text[:LONGEST]), utterance)
+        reading = read_said(read_phrase(utterance.text[:LONGEST]), utterance)
         if reading.verdict.action != action:
-            scene = scene_of(reading.slots, reading.live, utterance)
+            scene = scene_of(reading.slots, reading.live, utterance, told=reading.told)
             verdict = Verdict(action=action, operation=operation_for(action, scene))
             reading = replace(reading, verdict=verdict)
         return self._fresh(reading, utterance)
 
-    def _judge(self, reading: _Reading, utterance: Utterance) -> Intent | Clarification:
+    def _judge(self, reading: Said, utterance: Utterance) -> Intent | Clarification:
         chosen = _chosen(reading, utterance)
         if chosen is not None:
             return chosen
@@ -127,7 +118,7 @@ class RuleParser:
         answer = self._answer(reading, utterance) or _follow_up(reading, utterance)
         return answer or self._unclear(reading, utterance)
 
-    def _which_first(self, reading: _Reading, utterance: Utterance) -> Clarification | None:
+    def _which_first(self, reading: Said, utterance: Utterance) -> Clarification | None:
         """Of two wishes in one message a person says which is done first; neither is dropped
         unsaid, and nothing is done in an order that nobody chose."""
         two = two_wishes(reading.slots, reading.live, utterance)
@@ -144,7 +135,7 @@ class RuleParser:
             partial=self._fresh(reading, utterance),
         )
 
-    def _fresh(self, reading: _Reading, utterance: Utterance) -> Intent:
+    def _fresh(self, reading: Said, utterance: Utterance) -> Intent:
         intent, doubtful = _intent(reading, utterance)
         earlier = utterance.pending or _earlier(utterance)
         if earlier is not None and intent.action not in _WITHOUT_TARGET:
@@ -160,7 +151,7 @@ class RuleParser:
                 doubtful |= _unnumbered(earlier, intent, reading)
         return _finished(intent, utterance, doubtful, reading.slots)
 
-    def _answer(self, reading: _Reading, utterance: Utterance) -> Intent | Clarification | None:
+    def _answer(self, reading: Said, utterance: Utterance) -> Intent | Clarification | None:
         """The open question's intent, filled with what this message adds."""
         pending = utterance.pending
         if pending is None or pending.action == NONE:
@@ -188,7 +179,7 @@ class RuleParser:
             partial=answer,
         )
 
-    def _ask_again(self, reading: _Reading, utterance: Utterance) -> Clarification:
+    def _ask_again(self, reading: Said, utterance: Utterance) -> Clarification:
         """Yes and no in one message: only a clear sentence helps."""
         intent, doubtful = _intent(reading, utterance)
         return Clarification(
@@ -197,7 +188,7 @@ class RuleParser:
             partial=replace(_finished(intent, utterance, doubtful, reading.slots), action=NONE),
         )
 
-    def _unclear(self, reading: _Reading, utterance: Utterance) -> Intent | Clarification:
+    def _unclear(self, reading: Said, utterance: Utterance) -> Intent | Clarification:
         selector = reading.slots.selector
         named = selector.institution or selector.system or selector.layer or selector.nodes
         told = bool(named or reading.slots.sr or utterance.files)
@@ -224,7 +215,7 @@ class RuleParser:
         )
 
 
-def _stance(reading: _Reading, answer: Intent | Clarification, utterance: Utterance) -> Stance:
+def _stance(reading: Said, answer: Intent | Clarification, utterance: Utterance) -> Stance:
     if not reading.live.strip() or reading.verdict.doubtful:
         return Stance.FINAL
     if reading.verdict.action is not None:
@@ -242,20 +233,7 @@ def _stance(reading: _Reading, answer: Intent | Clarification, utterance: Uttera
     return Stance.SILENT if known or isinstance(answer, Intent) else Stance.OPEN
 
 
-def _read(phrase: Phrase, utterance: Utterance) -> _Reading:
-    live = requests_in(phrase.text)
-    slots = read_slots(live, utterance.vocabulary)
-    whole = slots if live == phrase.text else read_slots(phrase.text, utterance.vocabulary)
-    if not any(name.systems or name.kind == "institution" for name in slots.names):
-        slots = replace(whole, masked=slots.masked)
-    pending = utterance.pending
-    if pending is not None and _BARE_NUMBERS.match(live) and "pid" not in pending.missing:
-        slots = read_slots(f"{live}번", utterance.vocabulary)
-    verdict = called_by_id(slots.masked) or decide(scene_of(slots, live, utterance))
-    return _Reading(phrase=phrase, live=live, slots=slots, verdict=verdict)
-
-
-def _intent(reading: _Reading, utterance: Utterance) -> tuple[Intent, frozenset[str]]:
+def _intent(reading: Said, utterance: Utterance) -> tuple[Intent, frozenset[str]]:
     action = reading.verdict.action or NONE
     slots = reading.slots
     selector = Selector() if action in _WITHOUT_TARGET else slots.selector
@@ -271,13 +249,15 @@ def _intent(reading: _Reading, utterance: Utterance) -> tuple[Intent, frozenset[
         selector=selector,
         sr=None if action in _WITHOUT_TARGET else slots.sr,
         params=params,
-        open_target=leaves_target_open(squeeze(_SR.sub("", reading.live)).text),
+        open_target=leaves_target_open(
+            squeeze(_SR.sub("", with_numbers_spelled(reading.live))).text
+        ),
     )
     return intent, doubtful
 
 
 def _params(
-    action: str, reading: _Reading, utterance: Utterance
+    action: str, reading: Said, utterance: Utterance
 ) -> tuple[Mapping[str, Param], frozenset[str]]:
     """The parameters that the text gives, and the names of those that it gives in vain."""
     found = details(
@@ -285,6 +265,7 @@ def _params(
         Reading(
             phrase=reading.phrase,
             masked=reading.slots.masked,
+            told=reading.told,
             flat=squeeze(in_korean(reading.slots.masked)).text,
             now=utterance.now,
             operation=reading.verdict.operation,
@@ -318,7 +299,7 @@ def _finished(
     return replace(intent, missing=absent)
 
 
-def _filled(pending: Intent, reading: _Reading, utterance: Utterance) -> Intent | None:
+def _filled(pending: Intent, reading: Said, utterance: Utterance) -> Intent | None:
     """The pending intent with this message's slots; None where it adds nothing."""
     slots = reading.slots
     fresh = Intent(action=pending.action, selector=slots.selector, sr=slots.sr)
@@ -344,14 +325,14 @@ def _filled(pending: Intent, reading: _Reading, utterance: Utterance) -> Intent 
     return _finished(intent, utterance, doubtful, slots)
 
 
-def _unnumbered(earlier: Intent, intent: Intent, reading: _Reading) -> frozenset[str]:
+def _unnumbered(earlier: Intent, intent: Intent, reading: Said) -> frozenset[str]:
     """Servers that were asked for stay asked for, whatever else an answer says."""
     numbers = intent.selector.nodes or reading.slots.numbers.excluded
     told = numbers or _ALL.match(reading.live) or _ALL_OF_THEM.search(reading.live)
     return frozenset({"nodes"}) if "nodes" in earlier.missing and not told else frozenset()
 
 
-def _chosen(reading: _Reading, utterance: Utterance) -> Intent | None:
+def _chosen(reading: Said, utterance: Utterance) -> Intent | None:
     """The open question's intent where a short answer names the very parameter it lacks."""
     pending, names = utterance.pending, reading.slots.names
     if pending is None or not _CHOSEN & set(pending.missing):
@@ -365,7 +346,7 @@ def _chosen(reading: _Reading, utterance: Utterance) -> Intent | None:
     return _filled(pending, reading, utterance)
 
 
-def _for_answer(reading: _Reading, pending: Intent) -> _Reading:
+def _for_answer(reading: Said, pending: Intent) -> Said:
     operation = pending.params.get("operation", pending.params.get("target_action"))
     if operation is None and pending.action == "schedule_action":
         operation = reading.verdict.action
@@ -373,7 +354,7 @@ def _for_answer(reading: _Reading, pending: Intent) -> _Reading:
     return replace(reading, verdict=verdict)
 
 
-def _follow_up(reading: _Reading, utterance: Utterance) -> Intent | None:
+def _follow_up(reading: Said, utterance: Utterance) -> Intent | None:
     """The thread's last request, if something was missing and this message gives it."""
     earlier = _earlier(utterance)
     if earlier is None or earlier.action == NONE or not earlier.missing or not reading.live:
@@ -389,7 +370,7 @@ def _earlier(utterance: Utterance) -> Intent | None:
         if is_attack(phrase.full.lower()):
             continue
         alone = replace(utterance, text=text, thread=(), pending=None, files=())
-        reading = _read(phrase, alone)
+        reading = read_said(phrase, alone)
         if reading.verdict.action is not None and not reading.verdict.doubtful:
             intent, doubtful = _intent(reading, alone)
             known = _finished(intent, alone, doubtful, reading.slots)

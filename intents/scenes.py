@@ -12,7 +12,7 @@ from bot.core.domain.intent import NONE, Utterance
 from intents.changes import Scene, Verdict
 from intents.details import service_in
 from intents.english import english_action, in_korean
-from intents.guard import only_asks
+from intents.guard import is_report, only_asks
 from intents.phrase import sentences, squeeze
 from intents.resolve import Slots
 from intents.schema import CATALOGUE
@@ -25,15 +25,17 @@ _NOT_THAT = re.compile(
 )
 
 
-def scene_of(slots: Slots, live: str, utterance: Utterance) -> Scene:
-    """What the rules for verbs are to look at."""
+def scene_of(slots: Slots, live: str, utterance: Utterance, *, told: str = "") -> Scene:
+    """What the rules for verbs are to look at. ``told``: news that say what it is about."""
     korean = _NOT_THAT.sub(" ", in_korean(slots.masked))
-    wishes = ". ".join(part for part in sentences(korean) if not only_asks(part))
+    wishes = ". ".join(
+        part for part in sentences(korean) if not only_asks(part) and not is_report(part)
+    )
     return Scene(
         text=squeeze(korean).text,
         wishes=squeeze(wishes).text,
         files=bool(utterance.files),
-        service=service_in(slots.masked) is not None,
+        service=(service_in(slots.masked) or service_in(told)) is not None,
         mes=_is_factory(slots, live),
         english=english_action(slots.masked),
         layer=slots.selector.layer,

@@ -23,6 +23,46 @@ _CLOCK = re.compile(
     r"(새벽|아침|오전|오후|저녁|밤|낮|점심)?\s*(\d{1,2})\s*(?:시(?!간)|:(?=\d\d))\s*(?:(\d{1,2})\s*분?|(반))?"
 )
 
+_HOURS = ("한", "두", "세", "네", "다섯", "여섯", "일곱", "여덟", "아홉", "열", "열한", "열두")
+_HOUR = re.compile(
+    r"(?:(?<![가-힣])|(?<=새벽|아침|오전|오후|저녁|점심)|(?<=[밤낮])|(?<=[월화수목금토일]요일))(\s*)"
+    rf"({'|'.join(sorted(_HOURS, key=len, reverse=True))})(?=\s*시(?![작스기도점험적절])|\s*시간)"
+)
+_TENS = {"": 0, "십": 10, "이십": 20, "삼십": 30, "사십": 40, "오십": 50}
+_ONES = {"": 0, "오": 5}
+_MINUTE = re.compile(
+    r"(?<![가-힣])([이삼사오]?십)(오?)(?=\s*분(?:[^가-힣]|마다|간격|에|정도|쯤|부터|$))|(?<=시)(\s*)([이삼사오]?십)(오?)(?=\s*분)"
+)
+_SPANS = {"일": 1, "주": 7, "주일": 7, "달": 30, "개월": 30, "년": 365}
+_COUNTED = {"한": 1, "두": 2, "세": 3, "석": 3, "네": 4, "넉": 4, "다섯": 5, "여섯": 6}
+_WHOLE = {"하루": 1, "이틀": 2, "사흘": 3, "일주일": 7, "열흘": 10, "보름": 15, "반년": 180}
+SPAN = (
+    rf"(?<!\d)(?:-?\d{{1,4}}|(?<![가-힣])(?:{'|'.join(_COUNTED)}))\s*(?:주일|개월|일|주|달|년)(?!요)"
+    rf"|(?<![가-힣])(?:{'|'.join(_WHOLE)})"
+)
+_SPAN_PARTS = re.compile(rf"(-?\d+|{'|'.join(_COUNTED)})\s*(주일|개월|일|주|달|년)")
+
+
+def with_digits(text: str) -> str:
+    """The text with spoken hours and minutes in digits: "새벽 네 시 삼십분", "두 시간마다"."""
+    text = _HOUR.sub(lambda match: f"{match[1]}{_HOURS.index(match[2]) + 1}", text)
+    return _MINUTE.sub(_minutes, text)
+
+
+def _minutes(match: re.Match[str]) -> str:
+    tens, ones = match[1] or match[4], match[2] or match[5] or ""
+    return f"{match[3] or ''}{_TENS[tens] + _ONES[ones]}"
+
+
+def span_days(said: str) -> int:
+    """How many days such a ``SPAN`` is long."""
+    whole = _WHOLE.get(said.strip())
+    match = _SPAN_PARTS.search(said)
+    if whole is not None or match is None:
+        return whole or 0
+    number, unit = match.groups()
+    return (_COUNTED[number] if number in _COUNTED else int(number)) * _SPANS[unit]
+
 
 def recurs(text: str) -> bool:
     """Whether the text asks for something again and again."""
@@ -31,6 +71,7 @@ def recurs(text: str) -> bool:
 
 def cron_of(text: str) -> str | None:
     """The five cron fields a text means, or None where it does not say them all."""
+    text = with_digits(text)
     literal = re.search(r"(?<![\w*/])((?:[0-9*/,-]+\s+){4}[0-9*/,-]+)(?![\w*/])", text)
     if literal and "*" in literal[1]:
         return " ".join(literal[1].split())
@@ -127,7 +168,8 @@ def month_of(text: str, now: dt.datetime) -> str | None:
         return f"{now:%Y-%m}"
     if re.search(r"지난\s*달|저번\s*달|전월|전달|last month", text):
         return f"{now.replace(day=1) - dt.timedelta(days=1):%Y-%m}"
-    return _month_by_name(text, now) or _month_by_number(text, now)
+    iso = re.search(r"(?<![\d-])(20\d\d)-(0[1-9]|1[0-2])(?![\d-])", text)
+    return iso[0] if iso else _month_by_name(text, now) or _month_by_number(text, now)
 
 
 def _month_by_name(text: str, now: dt.datetime) -> str | None:

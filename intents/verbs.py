@@ -11,8 +11,8 @@ import re
 
 from intents.changes import Scene, Verdict, changing
 from intents.rulebook import BOT, HEALTH, INTERNAL, MANAGING, READING
-from intents.times import recurs
-from intents.wishes import DEPLOY, RESTART, ROLLBACK, Wish, wish_for
+from intents.times import recurs, with_digits
+from intents.wishes import DEPLOY, RESTART, ROLLBACK, Wish, is_refused, was_done, wish_for
 
 __all__ = ["Scene", "Verdict", "decide", "operation_for"]
 
@@ -29,8 +29,13 @@ _REASON = re.compile(
 )
 # "what happens to those who are logged in when it is restarted?"
 _WHAT_IF = re.compile(
-    r"(?:재기동|재시작|배포|반영|롤백|중지|내리|끄|백업)(?:을|를)?(?:하|시키|되)?(?:면|게되면)(?!.{0,12}(?:알려|보내|올려))"
-    r".{0,24}(?:나요|까요?|가요|돼요?|되죠|돼|지요?|니까|어요|해요)\??$"
+    r"(?:재기동|재시작|배포|반영|롤백|중지|중단|내리|끄|백업|삭제|정리|종료|지우|끊|죽이|올리|켜|멈추|멈춰)(?:을|를)?(?:하|시키|되|해|어|아)?"
+    r"(?:놓으|두|버리|보)?(?:면|게되면)(?!.{0,12}(?:알려|보내|올려))"
+    r".{0,24}(?:나요|까요?|가요|돼요?|되죠|돼|지요?|니까|어요|해요)(?:[?.!~]|$)"
+)
+# "if it is taken down, there will be trouble": what a change would do, and no wish for a look.
+_SUPPOSED = re.compile(
+    r"(?:내리|끄|끊|지우|죽이|올리|켜|삭제하|정리하|중지하|종료하|백업하|내려버리|꺼버리|끊어버리|지워버리|죽여버리)(?:면|다간|다가는)(?!안될까|안되나|안돼요\?)"
 )
 _SENDS = re.compile(r"보내|올려|공유|알려|돌려|전송|예약|스케줄")
 
@@ -40,7 +45,10 @@ def decide(scene: Scene) -> Verdict:
     text = scene.text
     for action, pattern in MANAGING:
         # What is of the bot only (rules, tickets, runs) needs a wish, too.
-        if re.search(pattern, text if action not in BOT else scene.wishes):
+        wished = action in BOT
+        found = re.search(pattern, scene.wishes if wished else text)
+        rest = scene.wishes[found.end() :] if found and wished else ""
+        if found and not (was_done(rest) or is_refused(rest)):
             return Verdict(action=action)
     inner = _inner(scene)
     if inner is not None and inner.action and (recurs(text) or _later(inner, text)):
@@ -76,7 +84,11 @@ def _recurring(inner: Verdict, text: str) -> Verdict:
 def _later(inner: Verdict, text: str) -> bool:
     """Whether a change is wanted at another time: it must not happen now."""
     changes = inner.action in ("deploy", "rollback", "manage_service", "backup_db")
-    return changes and inner.operation != "status" and bool(_LATER.search(_REASON.sub("", text)))
+    return (
+        changes
+        and inner.operation != "status"
+        and bool(_LATER.search(_REASON.sub("", with_digits(text))))
+    )
 
 
 def _reading(scene: Scene) -> Verdict | None:
@@ -118,4 +130,5 @@ def _asks_service(scene: Scene) -> bool:
 
 def _mentions_change(text: str) -> bool:
     verbs = (RESTART, DEPLOY, ROLLBACK)
-    return any(wish_for(verb, text) in (Wish.MENTIONED, Wish.DENIED) for verb in verbs)
+    talk = any(wish_for(verb, text) in (Wish.MENTIONED, Wish.DENIED) for verb in verbs)
+    return talk or bool(_SUPPOSED.search(text))
