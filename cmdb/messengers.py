@@ -73,16 +73,22 @@ class SqlIdentityLinks:
         async with writing(self._engine) as session:
             said = await _wrong_codes(session, external, at=now)
             wrong = still_count(map(datetime.fromisoformat, said.value["at"]), now=now)
-            if len(wrong) >= MOST_WRONG:
-                raise UserError("link_paused", minutes=int(PAUSE.total_seconds() // 60))
-            person_id = await _spent(session, code_digest, external, now=now)
+            paused = len(wrong) >= MOST_WRONG
+            person_id = None if paused else await _linked(session, code_digest, external, now=now)
+            await _spend(session, code_digest)
             # Who is known already has nothing to find out.
             if person_id is not None or await _owners(session, external):
                 await session.delete(said)
-            else:
+            elif not paused:
                 said.value = {"at": [at.isoformat() for at in (*wrong, now)]}
                 said.at = now
-            return person_id
+        if paused:
+            raise UserError("link_paused", minutes=int(PAUSE.total_seconds() // 60))
+        return person_id
+
+    async def void(self, code_digest: str) -> None:
+        async with writing(self._engine) as session:
+            await _spend(session, code_digest)
 
 
 async def _wrong_codes(
@@ -96,7 +102,13 @@ async def _wrong_codes(
     return await session.get_one(MessengerMemoryRow, key, with_for_update=True)
 
 
-async def _spent(
+async def _spend(session: AsyncSession, code_digest: str) -> None:
+    await session.execute(
+        delete(IdentityCodeRow).where(col(IdentityCodeRow.code_digest) == code_digest)
+    )
+
+
+async def _linked(
     session: AsyncSession, code_digest: str, external: ExternalId, *, now: datetime
 ) -> str | None:
     code = await session.scalar(
@@ -109,10 +121,8 @@ async def _spent(
     person = await session.get(PersonRow, code.person_id)
     if person is None or person.locked or not person.active:
         return None
-    if not await _map(session, external, code.person_id, at=now):
-        return None  # and the code stays good: it has not done what it is for
-    await session.delete(code)
-    return code.person_id
+    mapped = await _map(session, external, code.person_id, at=now)
+    return code.person_id if mapped else None
 
 
 async def _owners(session: AsyncSession, external: ExternalId) -> frozenset[str]:

@@ -71,10 +71,13 @@ class IdentityLinks(Protocol):
 
     async def redeem(self, code_digest: str, external: ExternalId, *, now: datetime) -> str | None:
         """Spend the code and map the identity to its person, whose id is returned. None: the code
-        is unknown, spent or lapsed, or the identity is somebody else's.
+        is unknown, spent or lapsed, or the identity is somebody else's. Whatever comes of it, that
+        code is good for nobody any more: a room may have read it.
 
         Raises:
             UserError: that identity, unknown as yet, has said too many wrong codes lately
-                (``link_paused``); counted over restarts and replicas, and before the code is
-                looked at.
+                (``link_paused``); counted over restarts and replicas, whatever the code.
         """
+
+    async def void(self, code_digest: str) -> None:
+        """That code has been said where it does nothing: it is good for nobody any more."""

@@ -54,6 +54,7 @@ class Identities:
         self, sender: ExternalId, actor: Actor | None, code: str, *, key: str
     ) -> Report:
         if actor is not None:  # or the very message that has linked them, handled again
+            await self._services.stores.identities.void(code_digest(code))
             return self._told("identity.already", actor, sender)
         who = f"{sender.adapter}:{sender.user_id}"
         # Before the code is spent: nobody comes in unrecorded.

@@ -57,30 +57,36 @@ class MemoryIdentityLinks:
 
     async def redeem(self, code_digest: str, external: ExternalId, *, now: datetime) -> str | None:
         wrong = still_count(self._wrong.get(external, ()), now=now)
-        if len(wrong) >= MOST_WRONG:
+        paused = len(wrong) >= MOST_WRONG
+        person_id = None if paused else self._linked(code_digest, external, now=now)
+        await self.void(code_digest)
+        if person_id is not None or self._owners(external):
+            self._wrong[external] = []
+        elif not paused:
+            self._wrong[external] = [*wrong, now]
+        if paused:
             raise UserError("link_paused", minutes=int(PAUSE.total_seconds() // 60))
-        person_id = self._spent(code_digest, external, now=now)
-        known = person_id is not None or self._owners(external)
-        self._wrong[external] = [] if known else [*wrong, now]
         return person_id
 
-    def _spent(self, code_digest: str, external: ExternalId, *, now: datetime) -> str | None:
+    async def void(self, code_digest: str) -> None:
+        kept = {who: code for who, code in self._codes.items() if code[0] != code_digest}
+        self._codes = kept
+
+    def _linked(self, code_digest: str, external: ExternalId, *, now: datetime) -> str | None:
         for person_id, (digest, until) in self._codes.items():
-            if digest == code_digest:
-                return self._take(person_id, external) if now < until else None
+            if digest == code_digest and now < until:
+                return self._take(person_id, external)
         return None
 
     def _owners(self, external: ExternalId) -> set[str]:
         listed = [replace(external, tenant=tenant) for tenant in external.tenants]
-        return {
-            self._directory.externals[one] for one in listed if one in self._directory.externals
-        }
+        known = self._directory.externals
+        return {known[one] for one in listed if one in known}
 
     def _take(self, person_id: str, external: ExternalId) -> str | None:
         if not external.tenants or self._owners(external) - {person_id}:
             return None
         if person_id not in self._directory.everybody:
             return None
-        del self._codes[person_id]
         self._directory.externals[external] = person_id
         return person_id

@@ -116,6 +116,17 @@ async def test_a_lapsed_unknown_or_voided_code_maps_nothing(kept) -> None:
     assert await kept.links.redeem(OTHER, U1, now=NOW) == "u1"
 
 
+async def test_a_code_that_was_said_is_good_for_nobody_whatever_came_of_it(kept) -> None:
+    await kept.links.issue("u1", DIGEST, until=UNTIL)
+    assert await kept.links.redeem(DIGEST, BENS, now=NOW) is None
+    assert await kept.links.redeem(DIGEST, U1, now=NOW) is None
+    await kept.links.issue("u1", OTHER, until=UNTIL)
+    await kept.links.void(OTHER)
+    await kept.links.void(OTHER)
+    assert await kept.links.redeem(OTHER, U1, now=NOW) is None
+    assert await kept.directory.find(U1) is None
+
+
 async def test_somebody_elses_identity_is_not_taken_over(kept) -> None:
     await kept.links.issue("u1", DIGEST, until=UNTIL)
     await kept.links.issue("u2", OTHER, until=UNTIL)
@@ -140,6 +151,7 @@ async def test_the_same_id_in_another_organisation_is_somebody_else(kept) -> Non
     assert await kept.directory.find(nobodys) is None
     await kept.links.issue("u1", DIGEST, until=UNTIL)
     assert await kept.links.redeem(DIGEST, nobodys, now=NOW) is None
+    await kept.links.issue("u1", DIGEST, until=UNTIL)
     assert await kept.links.redeem(DIGEST, partner, now=NOW) == "u1"
     assert await kept.directory.find(partner) == ANA
     assert await kept.directory.find(colleague) == BEN
@@ -159,6 +171,7 @@ async def test_an_identity_that_guesses_waits_and_others_do_not(kept) -> None:
     with pytest.raises(UserError) as paused:
         await kept.links.redeem(DIGEST, U1, now=NOW)
     assert (paused.value.code, paused.value.values["minutes"]) == ("link_paused", "10")
+    await kept.links.issue("u1", DIGEST, until=UNTIL)
     assert await kept.links.redeem(DIGEST, ELSEWHERE, now=NOW) == "u1"
 
 

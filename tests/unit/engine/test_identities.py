@@ -63,11 +63,21 @@ async def test_the_same_message_handled_twice_still_says_that_it_is_linked(world
     assert len(world.messenger.all(":identity")) == 1
 
 
-async def test_somebody_who_is_known_spends_no_code(world: World):
-    code = await code_for(world, "pm")
+async def test_a_code_that_somebody_known_says_in_a_room_links_nobody_who_read_it(world: World):
+    code = await code_for(world, "dev")
     await world.pipeline.handle(world.mention(f"연결 {code}", by="dev"))
     assert TEXTS.say("identity.already", name="dev씨") in world.said()
-    assert TEXTS.say("identity.linked", name="pm씨") in await said(world, f"연결 {code}")
+    assert TEXTS.say("errors.link_refused.summary") in await said(world, f"연결 {code}")
+
+
+async def test_a_code_that_was_said_during_the_pause_links_nobody_who_read_it(world: World):
+    for _ in range(5):
+        await said(world, "연결 AAAA-AAAA")
+    code = await code_for(world, "operator")
+    assert TEXTS.say("errors.link_paused.summary") in await said(world, f"연결 {code}")
+    other = replace(SLACK, user_id="U2")
+    told = await said(world, f"연결 {code}", sender=other)
+    assert TEXTS.say("errors.link_refused.summary") in told
 
 
 async def test_a_wrong_code_is_refused_and_five_of_them_pause_the_identity(world: World):
