@@ -21,6 +21,7 @@ from actions.nodes import (
     target_of,
     wire_of,
     wire_targets,
+    with_database,
 )
 from actions.plans import plan_of, wire_plan
 from actions.reading import reading_plan
@@ -64,9 +65,7 @@ class CheckDbStatus:
         operation = str(request.params.get("operation", "check"))
         if operation not in OPERATIONS:
             raise UserError("db_operation_unknown", operation=operation)
-        nodes = profiled(
-            request, lambda profile: profile.database is not None, "no_database", sought_on=Layer.DB
-        )
+        nodes = with_database(request)
         if operation == "kill":
             return _end_plan(request, nodes)
         limits = target_of(request).limits_of

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from actions.nodes import profiled, target_of
+from actions.nodes import profiled, target_of, with_database
 from actions.reading import ReadingVerb, reading_plan
 from agent.wire.checks import ReadChannels, ReadQuality, ReadTransactions
 from bot.core.domain.estate import Layer
@@ -28,9 +28,7 @@ class FetchMesQc(ReadingVerb):
         Raises:
             UserError: ``date_malformed``, ``no_database``, ``node_not_connected``.
         """
-        nodes = profiled(
-            request, lambda profile: profile.database is not None, "no_database", sought_on=Layer.DB
-        )
+        nodes = with_database(request)
         look = ReadQuality(date=_date(request))
         return reading_plan(request, self.action_id, lambda node: [look], nodes=nodes)
 
@@ -47,9 +45,7 @@ class LinkTxTracker(ReadingVerb):
             UserError: ``no_database``, ``node_not_connected``.
         """
         limits = target_of(request).limits_of
-        nodes = profiled(
-            request, lambda profile: profile.database is not None, "no_database", sought_on=Layer.DB
-        )
+        nodes = with_database(request)
         return reading_plan(
             request,
             self.action_id,

@@ -131,6 +131,17 @@ def profiled(
     raise UserError(code, nodes=listed([node.node_id for node in nodes]))
 
 
+def with_database(request: ActionRequest) -> tuple[Node, ...]:
+    """The target's connected nodes that have a database to ask.
+
+    Raises:
+        UserError: there is none (``no_database``), or nobody can tell (``node_not_connected``).
+    """
+    return profiled(
+        request, lambda profile: profile.database is not None, "no_database", sought_on=Layer.DB
+    )
+
+
 def listed(names: Sequence[str]) -> str:
     """Names for one sentence, the tail as a count."""
     shown = ", ".join(names[:_NAMED_MAX])
