@@ -87,6 +87,7 @@ class Identity:
                 issuer=ISSUER,
                 options={
                     "require": ["exp", "nbf", "iss", "aud"],
+                    "strict_aud": True,  # for this bot, and for nobody else beside it
                     "verify_exp": False,  # the times are looked at below, by our own clock
                     "verify_nbf": False,
                     "verify_iat": False,

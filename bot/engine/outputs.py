@@ -39,6 +39,8 @@ _SECRETIVE = tuple(
         *("비밀번호", "비번", "패스워드", "암호"),
     )
 )
+# What moves a terminal's cursor or rings its bell; honest agents send none of it.
+_CONTROLS = bytes(byte for byte in range(32) if byte not in b"\t\n") + b"\x7f"
 # Resident and telephone numbers; each begins with a literal, which is looked for quickly.
 _PERSONAL = (
     re.compile(rb"-\s?[0-9]{7}"),
@@ -192,7 +194,7 @@ class _Place:
             return None
         whole = self._file.stat().st_size
         if not state.beyond and whole <= 2 * most:
-            text = self._file.read_bytes().decode(errors="replace")
+            text = _text(self._file.read_bytes())
             return OutputPart(head=text, tail="", left_out=state.lost, size=state.size)
         with self._file.open("rb") as file:
             head = _whole_lines(file.read(most), at_end=True)
@@ -200,8 +202,8 @@ class _Place:
         tail = _whole_lines(self._last(most_of_tail, state), at_end=False)
         between = whole + state.beyond - len(head) - len(tail)
         return OutputPart(
-            head=head.decode(errors="replace"),
-            tail=tail.decode(errors="replace"),
+            head=_text(head),
+            tail=_text(tail),
             left_out=state.lost + max(0, between),
             size=state.size,
         )
@@ -246,12 +248,17 @@ async def _read(place: _Place) -> AsyncIterator[bytes]:
 def _masked(block: bytes) -> bytes:
     """Masking all that is masked in chat takes a second a megabyte; and those who may have the
     file may read addresses. So only what looks like holding a secret is masked, line by line."""
+    block = block.translate(None, _CONTROLS)
     if not _suspect(block):
         return block
     if b"PRIVATE KEY" in block:  # goes over lines
         return _redacted(block)
     lines = block.splitlines(keepends=True)
     return b"".join(_redacted(line) if _suspect(line) else line for line in lines)
+
+
+def _text(data: bytes) -> str:
+    return data.translate(None, _CONTROLS).decode(errors="replace")
 
 
 def _suspect(data: bytes) -> bool:

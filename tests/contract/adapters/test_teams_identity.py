@@ -88,6 +88,7 @@ async def test_001_a_token_signed_with_the_public_key_as_a_password_is_refused(
 async def test_003_a_token_for_another_bot_is_refused(world: TeamsWorld) -> None:
     other = "11111111-2222-4333-8444-555555555555"
     assert await status_of(world, world.service.bearer(aud=other)) == 403
+    assert await status_of(world, world.service.bearer(aud=[other, APP_ID])) == 403
 
 
 @pytest.mark.parametrize("missing", ["aud", "iss", "exp", "nbf", "serviceurl"])

@@ -144,6 +144,15 @@ async def test_no_secret_is_in_the_file(tmp_path: Path, line: str, secret: str) 
     assert whole.endswith("last\n")
 
 
+async def test_what_moves_a_terminal_is_left_out(tmp_path: Path) -> None:
+    store = _on_disk(tmp_path)
+    await store.append(JOB, STEP, offset=0, text="\x1b]0;승인됨\x07one\x7f\x08\ttwo\n")
+    assert (await saved(store)).decode() == "]0;승인됨one\ttwo\n"
+    part = await store.part(JOB, STEP, most=100)
+    assert part is not None
+    assert part.head == "]0;승인됨one\ttwo\n"
+
+
 async def test_a_key_that_goes_over_two_blocks_is_in_no_file(tmp_path: Path) -> None:
     store = _on_disk(tmp_path)
     lines = [f"{number:04}{'Ab+/' * 15}" for number in range(50)]
