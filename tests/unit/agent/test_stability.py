@@ -146,7 +146,7 @@ async def test_a_grave_line_after_the_start_turns_a_node_back_however_well_it_an
     )
     await page.asked.wait()
     log_line(tmp_path, f"{line}\n\tat kr.go.lab.Main")
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(240):
         with pytest.raises(OperationFailed) as failed:
             await watching
     assert failed.value.code == "log_errors_later"
