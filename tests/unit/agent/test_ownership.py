@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from agent.operations import ownership
+from agent.operations import ownership, staging
 from agent.transports.transport import Entry, Output, TransportError
+from agent.wire.operations import ReplaceFiles, StageFiles
 from agent.wire.plan import NodeTarget
-from tests.fakes.agent import FakeNode, LocalTransport, a_context, a_target
+from tests.fakes.agent import FakeBlobs, FakeNode, LocalTransport, a_context, a_target, specs
 
 US = "uid=1001(deploy) gid=1001(deploy) groups=1001(deploy),27(www),2000(a b)\n"
 
@@ -97,3 +99,26 @@ async def test_where_nothing_can_be_run_no_group_is_kept(target: NodeTarget) -> 
     staged = {"one": entry(1001, 1001)}
     await ownership.keep_groups(context, server, places, staged=staged, folder="/app/.g")
     assert server.ran == []
+
+
+async def test_a_replaced_file_keeps_its_group_and_mode_by_the_servers_own_chgrp(
+    target: NodeTarget,
+) -> None:
+    others = [group for group in os.getgroups() if group != os.getegid()]
+    if os.geteuid() != 0 and not others:
+        pytest.skip("this account is in one group only")
+    group = others[0] if others else 12_345
+    bodies = {"a.jsp": b"new", "sub/-n b.jsp": b"also new"}
+    for path in bodies:
+        file = Path(target.deploy_path, path)
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(b"old")
+        os.chown(file, -1, group)
+        file.chmod(0o640)
+    context = a_context(target, FakeNode(), blobs=FakeBlobs(list(bodies.values())))
+    await staging.stage(context, StageFiles(files=specs(bodies)))
+    await staging.replace(context, ReplaceFiles(files=specs(bodies)))
+    for path, body in bodies.items():
+        file = Path(target.deploy_path, path)
+        found = file.stat()
+        assert (found.st_gid, found.st_mode & 0o777, file.read_bytes()) == (group, 0o640, body)
