@@ -124,7 +124,7 @@ def _row(fleet: _Fleet, story: NodeStory) -> tuple[str, ...]:
     cells = [
         story.run.node_id,
         fate_words(fleet.job, story.fate, texts),
-        texts.say("cards.final.proved" if story.proved else "cards.final.not_proved"),
+        _proof(story, texts),
         took(total, texts) if total else "-",
     ]
     if not checks_health(fleet.job):
@@ -133,6 +133,13 @@ def _row(fleet: _Fleet, story: NodeStory) -> tuple[str, ...]:
         change = fleet.changes[story.run.node_id]
         cells.insert(2, version_words(fleet.job, story, change, texts))
     return tuple(cells)
+
+
+def _proof(story: NodeStory, texts: Texts) -> str:
+    """Whether its health was asked at the end; of a node that was let be nobody had to."""
+    if story.fate is Fate.UNTOUCHED and not story.proved:
+        return "-"
+    return texts.say("cards.final.proved" if story.proved else "cards.final.not_proved")
 
 
 def version_words(job: Job, story: NodeStory, change: VersionChange, texts: Texts) -> str:

@@ -247,7 +247,8 @@ def _told(story: NodeStory, texts: Texts) -> list[Section]:
             step=step_label(step, texts),
             what=outcome_words(record, texts, node=step.node_id),
         )
-        sections.append(Notice(text=said, tone=Tone.BAD))
+        asked_to = record.code == "cancelled"
+        sections.append(Notice(text=said, tone=Tone.NEUTRAL if asked_to else Tone.BAD))
     lines = _lines(story)
     if lines:
         heading = texts.say("cards.final.log", node=story.run.node_id)

@@ -114,9 +114,20 @@ def _sections(job: Job, records: Records, *, texts: Texts, now: datetime) -> lis
     view = _View(records=records, texts=texts, now=now)
     if all(len(run.steps) == 1 for run in runs) or len(runs) > _NODES_IN_FULL:
         return [*sections, *_fleet(runs, view)]
+    shown = _told_off(job, records) if job.state in TERMINAL else records
     for number, run in enumerate(runs, start=1):
-        sections += _node(run, records, texts=texts, now=now, place=f"{number}/{len(runs)}")
+        sections += _node(run, shown, texts=texts, now=now, place=f"{number}/{len(runs)}")
     return sections
+
+
+def _told_off(job: Job, records: Records) -> Records:
+    """Of a job that has ended: what has not been done is not waited for any more."""
+    steps = [step for run in job.plan.wire.runs() for step in (*run.steps, *run.undo)]
+    known = {name: one for name, one in records.items() if one.state is not StepState.PENDING}
+    spared = {
+        step.step_id: StepRecord(step_id=step.step_id, state=StepState.SKIPPED) for step in steps
+    }
+    return {**spared, **known}
 
 
 def _fleet(runs: Sequence[NodeRun], view: _View) -> list[Section]:
