@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.operations import backup, staging
-from agent.operations.context import OperationFailed, StepContext, Verified
+from agent.operations.context import StepContext, Verified
 from agent.transports.transport import Output, TransportError
 from agent.wire import operations as wire
 from tests.fakes.agent import (
@@ -23,6 +23,7 @@ from tests.fakes.agent import (
     a_target,
     specs,
 )
+from tests.unit.agent.local_node import code
 
 OLD = {
     "shop.war": b"old war",
@@ -133,12 +134,6 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     return World(tmp_path)
-
-
-async def code(awaitable: Awaitable[object]) -> str:
-    with pytest.raises(OperationFailed) as failed:
-        await awaitable
-    return failed.value.code
 
 
 async def test_a_war_clears_its_folder_and_both_come_back(world: World) -> None:
