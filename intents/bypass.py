@@ -21,7 +21,13 @@ _BYPASS = re.compile(
     rf"|구두(?:로)?\s*(?:{_APPROVAL}|허락|허가)|{_APPROVAL}\S{{0,8}}\s*구두"
     r"|--?(?:no|skip)-?(?:approval|approve|otp|audit|confirm)|--?force\b|--?yes\b"
     r"|\b(?:approved?|force|confirm(?:ed)?|bypass)\s*[:=]\s*(?:true|yes|on|1|y)\b"
+    rf"|{_APPROVAL}[은는]?\s*(?:됐고|되었고|됐으니|제쳐|알아서|차치)|사후\s*{_APPROVAL}|선\s*조치\s*후\s*(?:보고|승인|결재)"
+    rf"|(?:승인자|결재자)\s*(?:가|는)?\s*(?:없|부재)\S*\s.{{0,30}}(?:그냥|바로|먼저)"
+    r"|(?:확인|검토)\s*(?:절차|과정)?\s*(?:도\s*)?없이\s.{0,30}(?:재기동|재시작|중지|배포|반영|실행|내려|꺼|종료|롤백)"
+    r"|\b(?:approvals?|approver|otp|mfa)\s+(?:is\s+|are\s+)?(?:not\s+(?:required|needed)|optional|waived)"
+    r"|\bno\s+approval\b|\balready\s+approved\b|\boverride\s+(?:the\s+)?(?:safety|policy|rules?|lock)"
     # more rights than one's own
+    r"|\bact(?:ing)?\s+as\s+(?:an?\s+|the\s+)?(?:admin\w*|root|approver|manager|pm)\b|(?:너|넌|당신)\s*(?:는|은)?\s*(?:관리자|승인자)"
     r"|(?:관리자|운영자|root|루트|admin|슈퍼\s*유저)\s*권한(?:으로|을\s*(?:줘|부여)|\s*부여)"
     r"|\bdan\s*(?:모드|mode)|(?:제한|필터|안전\s*장치|보안\s*검사)[을를은]?\s*(?:풀|해제|꺼|끄|무시)"
     # leaving no trace

@@ -33,8 +33,15 @@ _TAKEN_BACK = re.compile(
 )
 
 
+_CALLED_OFF = re.compile(
+    r"\b(?:cancel|abort|call\s+off|hold\s+off(?:\s+on)?)\s+(?:the\s+|that\s+|any\s+)?"
+    r"(?=(?:re)?(?:start|boot|deploy|stop|roll)|shut)",
+    re.IGNORECASE,
+)
+
+
 def without_shown(text: str) -> str:
     """The message without what is only shown in it; a wish that is taken back is one no more."""
     said = _BELOW.sub(r"\1", _SHOWN.sub(" ", text))
     said = _ABOUT_WORDS.sub(" ", _LETTER.sub(" ", said))
-    return _TAKEN_BACK.sub(" 하지마", said)
+    return _TAKEN_BACK.sub(" 하지마", _CALLED_OFF.sub("do not ", said))
