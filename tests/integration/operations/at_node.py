@@ -15,6 +15,7 @@ from agent.operations.context import StepContext
 from agent.transports.reach import connect
 from agent.transports.transport import Files, Output, Transport, TransportError
 from agent.wire.plan import NodeAccess
+from agent.wire.readings import Reading
 from bot.core.domain.job import TERMINAL, Job
 from bot.core.domain.report import Report
 from tests.fakes.agent import FakeNode, a_context
@@ -118,3 +119,9 @@ async def looked(site: Site, action: str, *, by: str = "operator", **more: Any) 
 
     await site.bot.until(told, patience_s=PATIENCE_S)
     return world.job(job.job_id), words_of(told()[0])
+
+
+def fact(reading: Reading, name: str) -> Any:
+    """The value that a reading gives for that name; None where it gives none."""
+    known = reading.fact(name)
+    return known.value if known else None

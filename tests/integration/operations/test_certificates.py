@@ -15,9 +15,6 @@ from agent.wire.profile import CertificateSpec, NodeProfile
 from agent.wire.readings import Reading, Remark, Threshold
 from tests.integration.operations.at_node import Recorded, context_of
 from tests.lab import Lab, LabNode, TlsNginx, issue
-from tests.lab.fixtures import module_lab
-
-__all__ = ["module_lab"]
 
 LIMITS = Threshold(warning=30, critical=7, falling=True)
 NAME = "www.example.go.kr"

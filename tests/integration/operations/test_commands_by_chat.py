@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -24,14 +24,8 @@ HOSTILE = "$(touch /tmp/x); `reboot` 'a' \"b\" | cat /etc/passwd"
 
 
 @pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    with Lab() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def fleet(lab: Lab) -> Fleet:
-    return lab.nodes(1, web=False)
+def fleet(module_lab: Lab) -> Fleet:
+    return module_lab.nodes(1, web=False)
 
 
 def echoing(folder: Path) -> SiteScript:

@@ -17,9 +17,6 @@ from agent.wire.profile import CronJobSpec, NodeProfile
 from agent.wire.readings import Reading
 from tests.integration.operations.at_node import Recorded, context_of
 from tests.lab import CronSpool, Lab, LabNode, SshdOptions
-from tests.lab.fixtures import module_lab
-
-__all__ = ["module_lab"]
 
 ODD = 'it\'s 100% "backup" $(touch /tmp/never) ;x.sh'
 

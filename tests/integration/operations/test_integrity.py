@@ -18,9 +18,6 @@ from agent.wire.readings import Reading
 from tests.fakes.agent import digest
 from tests.integration.operations.at_node import Recorded, context_of
 from tests.lab import Lab, LabNode
-from tests.lab.fixtures import module_lab
-
-__all__ = ["module_lab"]
 
 SERVER_XML = """<Server port="8005">
   <Connector port="8080" maxThreads="200"/>

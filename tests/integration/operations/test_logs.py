@@ -21,7 +21,7 @@ from agent.transports.transport import TransportError
 from agent.wire.checks import SearchLog
 from agent.wire.profile import LogSpec, NodeProfile
 from agent.wire.readings import Reading
-from tests.integration.operations.at_node import Watched
+from tests.integration.operations.at_node import Watched, fact
 from tests.lab import Lab, LabNode, SshdOptions
 
 PATTERNS = tomllib.loads(
@@ -64,11 +64,6 @@ async def found(
 
 def lines_of(reading: Reading) -> tuple[str, ...]:
     return reading.excerpts[0].lines if reading.excerpts else ()
-
-
-def fact(reading: Reading, name: str) -> Any:
-    known = reading.fact(name)
-    return known.value if known else None
 
 
 def seoul(at: datetime, form: str) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import time
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,20 +20,13 @@ from tests.fakes.engine import MOEF, SYSTEM
 from tests.fakes.planning import NOW
 from tests.integration.deploy.site import Site
 from tests.integration.operations.at_node import looked
+from tests.integration.operations.old_logs import old
 from tests.lab import Fleet, Lab
 
-DAY_S = 86_400
-
 
 @pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    with Lab() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def fleet(lab: Lab) -> Fleet:
-    return lab.nodes(2, web=False)
+def fleet(module_lab: Lab) -> Fleet:
+    return module_lab.nodes(2, web=False)
 
 
 def logs_of(lab: Lab, fleet: Fleet, name: str) -> list[Path]:
@@ -61,13 +52,6 @@ def at(minutes: float) -> datetime:
     return (NOW + timedelta(minutes=minutes)).astimezone()
 
 
-def old(lab: Lab, path: Path, days: float, body: bytes = b"the same line again\n" * 5000) -> Path:
-    lab.ground.write(path, body)
-    moment = time.time() - days * DAY_S
-    os.utime(path, (moment, moment))
-    return path
-
-
 def write_logs(lab: Lab, logs: list[Path]) -> None:
     """The first node's log tells of a failure, the second's of nothing."""
     failed = (
@@ -89,9 +73,9 @@ async def attached(site: Site, job: Job) -> list[Attachment]:
     return list(site.world.messenger.all(key)[0].now.files)
 
 
-async def test_logs_are_asked_for_and_read(lab: Lab, fleet: Fleet, tmp_path: Path) -> None:
-    logs = logs_of(lab, fleet, "text")
-    write_logs(lab, logs)
+async def test_logs_are_asked_for_and_read(module_lab: Lab, fleet: Fleet, tmp_path: Path) -> None:
+    logs = logs_of(module_lab, fleet, "text")
+    write_logs(module_lab, logs)
     site = site_of(fleet, tmp_path, logs)
     async with site.open():
         job, said = await looked(site, "collect_target_logs")
@@ -106,10 +90,10 @@ async def test_logs_are_asked_for_and_read(lab: Lab, fleet: Fleet, tmp_path: Pat
 
 
 async def test_a_pattern_is_found_and_sent_as_a_workbook(
-    lab: Lab, fleet: Fleet, tmp_path: Path
+    module_lab: Lab, fleet: Fleet, tmp_path: Path
 ) -> None:
-    logs = logs_of(lab, fleet, "book")
-    write_logs(lab, logs)
+    logs = logs_of(module_lab, fleet, "book")
+    write_logs(module_lab, logs)
     site = site_of(fleet, tmp_path, logs)
     params = {"pattern": "연동 실패", "format": "xlsx"}
     async with site.open():
@@ -126,21 +110,21 @@ async def test_a_pattern_is_found_and_sent_as_a_workbook(
 
 
 async def test_a_clearing_shows_its_files_and_clears_these_and_no_others(
-    lab: Lab, fleet: Fleet, tmp_path: Path
+    module_lab: Lab, fleet: Fleet, tmp_path: Path
 ) -> None:
-    logs = logs_of(lab, fleet, "clear")
+    logs = logs_of(module_lab, fleet, "clear")
     for place in logs:
-        old(lab, place / "catalina.out", 200)  # the service's own
-        old(lab, place / "old $(x).log", 100)
-        old(lab, place / "app.log.1", 40)
-        old(lab, place / "changes.log.2", 40)
+        old(module_lab, place / "catalina.out", 200)  # the service's own
+        old(module_lab, place / "old $(x).log", 100)
+        old(module_lab, place / "app.log.1", 40)
+        old(module_lab, place / "changes.log.2", 40)
     site = site_of(fleet, tmp_path, logs)
     async with site.open():
         job = await site.ask(action="backup_and_clear", by="operator")
         assert job.state is JobState.AWAITING_APPROVAL
         card = site.world.said()
         (logs[0] / "changes.log.2").write_bytes(b"written after the plan was made\n")
-        old(lab, logs[1] / "came later.log", 100)
+        old(module_lab, logs[1] / "came later.log", 100)
         job = await site.approve(job)
         said = site.report(job)
     assert "오래된 로그 정리" in card
@@ -164,9 +148,9 @@ async def test_a_clearing_shows_its_files_and_clears_these_and_no_others(
 
 
 async def test_nothing_to_clear_is_said_and_needs_no_approval(
-    lab: Lab, fleet: Fleet, tmp_path: Path
+    module_lab: Lab, fleet: Fleet, tmp_path: Path
 ) -> None:
-    logs = logs_of(lab, fleet, "none")
+    logs = logs_of(module_lab, fleet, "none")
     site = site_of(fleet, tmp_path, logs)
     async with site.open():
         selector = Selector(
@@ -182,11 +166,11 @@ async def test_nothing_to_clear_is_said_and_needs_no_approval(
     assert not site.world.jobs.jobs
 
 
-async def test_a_full_disk_heals_itself(lab: Lab, fleet: Fleet, tmp_path: Path) -> None:
-    logs = logs_of(lab, fleet, "heal")
-    lab.disk(str(logs[0].relative_to(lab.root)), size=4 << 20)
-    old(lab, logs[0] / "dump.log", 100, os.urandom(3_600_000))
-    old(lab, logs[1] / "small.log", 100)
+async def test_a_full_disk_heals_itself(module_lab: Lab, fleet: Fleet, tmp_path: Path) -> None:
+    logs = logs_of(module_lab, fleet, "heal")
+    module_lab.disk(str(logs[0].relative_to(module_lab.root)), size=4 << 20)
+    old(module_lab, logs[0] / "dump.log", 100, os.urandom(3_600_000))
+    old(module_lab, logs[1] / "small.log", 100)
     site = site_of(fleet, tmp_path, logs)
     async with site.open():
         job = await site.ask(action="self_healing_defense", by="operator", params={"threshold": 85})
@@ -200,11 +184,11 @@ async def test_a_full_disk_heals_itself(lab: Lab, fleet: Fleet, tmp_path: Path) 
 
 
 async def test_a_third_healing_within_the_hour_is_refused_in_words(
-    lab: Lab, fleet: Fleet, tmp_path: Path
+    module_lab: Lab, fleet: Fleet, tmp_path: Path
 ) -> None:
-    logs = logs_of(lab, fleet, "capped")
-    lab.disk(str(logs[0].relative_to(lab.root)), size=4 << 20)
-    kept = old(lab, logs[0] / "dump.log", 100, os.urandom(3_600_000))
+    logs = logs_of(module_lab, fleet, "capped")
+    module_lab.disk(str(logs[0].relative_to(module_lab.root)), size=4 << 20)
+    kept = old(module_lab, logs[0] / "dump.log", 100, os.urandom(3_600_000))
     site = site_of(fleet, tmp_path, logs)
     async with site.open():
         ledger = site.pool.executor.ledger

@@ -7,7 +7,7 @@ import hashlib
 import resource
 import shutil
 import tomllib
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -51,14 +51,8 @@ SHOWS_ARGUMENTS = {
 
 
 @pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    with Lab() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def fleet(lab: Lab) -> Fleet:
-    return lab.nodes(2, web=False)
+def fleet(module_lab: Lab) -> Fleet:
+    return module_lab.nodes(2, web=False)
 
 
 def script(folder: Path, body: bytes, **fields: object) -> SiteScript:

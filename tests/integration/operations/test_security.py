@@ -20,9 +20,6 @@ from agent.wire.readings import Reading
 from tests.fakes.agent import JOB, NOW
 from tests.integration.operations.at_node import Recorded, context_of
 from tests.lab import Lab, LabNode, SshdOptions
-from tests.lab.fixtures import module_lab
-
-__all__ = ["module_lab"]
 
 HOST_KEYS = ("ed25519",)
 

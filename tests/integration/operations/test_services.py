@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,14 +17,8 @@ from tests.lab import Fleet, Lab, LabNode
 
 
 @pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    with Lab() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def fleet(lab: Lab) -> Fleet:
-    return lab.nodes(2, web=False)
+def fleet(module_lab: Lab) -> Fleet:
+    return module_lab.nodes(2, web=False)
 
 
 @pytest.fixture(autouse=True)
@@ -51,9 +44,9 @@ def own_commands(lab: Lab, node: LabNode, *, name: str, says: str = "") -> Servi
     return node.service.spec.model_copy(update={"kind": "commands", "commands": commands})
 
 
-async def test_a_site_s_own_programs_stop_start_and_tell(lab: Lab, fleet: Fleet) -> None:
+async def test_a_site_s_own_programs_stop_start_and_tell(module_lab: Lab, fleet: Fleet) -> None:
     node = fleet.nodes[0]
-    spec = own_commands(lab, node, name="plain")
+    spec = own_commands(module_lab, node, name="plain")
     book = Recorded()
     context = context_of(node.access(service=spec), book)
     assert (await status(context, ServiceStatus())).running
@@ -70,18 +63,20 @@ async def test_a_site_s_own_programs_stop_start_and_tell(lab: Lab, fleet: Fleet)
 
 
 async def test_a_service_that_says_it_still_runs_has_not_been_stopped(
-    lab: Lab, fleet: Fleet
+    module_lab: Lab, fleet: Fleet
 ) -> None:
     node = fleet.nodes[0]
-    spec = own_commands(lab, node, name="liar", says="exit 0")
+    spec = own_commands(module_lab, node, name="liar", says="exit 0")
     with pytest.raises(OperationFailed) as failed:
         await stop(context_of(node.access(service=spec)), StopService(timeout_s=10))
     assert failed.value.code == "still_running"
 
 
-async def test_a_program_that_is_not_there_is_told_with_its_words(lab: Lab, fleet: Fleet) -> None:
+async def test_a_program_that_is_not_there_is_told_with_its_words(
+    module_lab: Lab, fleet: Fleet
+) -> None:
     node = fleet.nodes[1]
-    spec = own_commands(lab, node, name="missing")
+    spec = own_commands(module_lab, node, name="missing")
     assert spec.commands is not None
     Path(spec.commands.start).unlink()
     node.service.script("shutdown.sh")
@@ -112,11 +107,12 @@ async def test_what_runs_already_is_not_started_again(fleet: Fleet, tmp_path: Pa
 
 
 async def test_what_is_stopped_already_is_not_stopped_again(
-    lab: Lab, fleet: Fleet, tmp_path: Path
+    module_lab: Lab, fleet: Fleet, tmp_path: Path
 ) -> None:
     """By the site's own programs, and the last one that serves goes with a warning."""
     targets = {
-        node.node_id: {"service": own_commands(lab, node, name="site")} for node in fleet.nodes
+        node.node_id: {"service": own_commands(module_lab, node, name="site")}
+        for node in fleet.nodes
     }
     site = Site(fleet=fleet, folder=tmp_path, targets=targets)
     fleet.nodes[0].service.script("shutdown.sh")
