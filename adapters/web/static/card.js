@@ -2,7 +2,7 @@
 
 import { call, newId } from "./api.js";
 import { el, icon, patch } from "./dom.js";
-import { bytes, rich } from "./format.js";
+import { bytes, plain, rich } from "./format.js";
 import { section } from "./sections.js";
 import { t } from "./texts.js";
 
@@ -32,7 +32,7 @@ export class Card {
     this.message = message;
     this.root.dataset.tone = body.tone;
     this.root.setAttribute("aria-label", body.title);
-    this.title.textContent = body.title;
+    this.title.textContent = plain(body.title);
     this.badge.textContent = t(`tone.${body.tone}`);
     this.badge.dataset.tone = body.tone;
     this.badge.hidden = body.tone === "neutral";

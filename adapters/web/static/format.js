@@ -4,7 +4,7 @@ import { el } from "./dom.js";
 import { language, t } from "./texts.js";
 
 const ZONE = "Asia/Seoul";
-const SPECIAL = /\b([0-9a-f]{64})\b|\b[A-Za-z0-9]+(?:-[A-Za-z0-9]+)+\b/g;
+const SPECIAL = /\b([0-9a-f]{64})\b|\b[A-Za-z0-9]+(?:-[A-Za-z0-9]+)+\b|`([^`\n]{1,200})`/g;
 const WHOLE_CHARACTERS = 32; // a longer name may not fit on a phone
 
 function formatter(options) {
@@ -53,17 +53,23 @@ export function elapsed(ms) {
 }
 
 // Text nodes; every SHA-256 becomes a button that shows it whole, and names with hyphens (hosts,
-// job ids, SRs) stay on one line where they fit.
+// job ids, SRs) stay on one line where they fit, and what is to be typed looks so.
 export function rich(text) {
   const nodes = [];
   let from = 0;
   for (const match of text.matchAll(SPECIAL)) {
-    const special = match[1] ? digest(match[0]) : match[0].length > WHOLE_CHARACTERS ? match[0] : el("span", { class: "whole" }, match[0]);
-    nodes.push(text.slice(from, match.index), special);
+    const command = match[2];
+    const whole = match[0].length > WHOLE_CHARACTERS ? match[0] : el("span", { class: "whole" }, match[0]);
+    nodes.push(text.slice(from, match.index), match[1] ? digest(match[0]) : command ? el("code", {}, command) : whole);
     from = match.index + match[0].length;
   }
   nodes.push(text.slice(from));
   return nodes.filter((node) => node !== "");
+}
+
+// The same where there is room for plain words only.
+export function plain(text) {
+  return text.replaceAll("`", "");
 }
 
 function digest(value) {

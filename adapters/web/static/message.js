@@ -2,7 +2,7 @@
 
 import { Card } from "./card.js";
 import { el, icon } from "./dom.js";
-import { bytes, clockTime, fullTime, rich } from "./format.js";
+import { bytes, clockTime, fullTime, plain, rich } from "./format.js";
 import { waits } from "./model.js";
 import { t } from "./texts.js";
 
@@ -111,7 +111,7 @@ function threadDigest(replies) {
   // A question or a refusal belongs to no job yet: its title is the same each time, its sentence is not.
   const said = footer || !["ask", "bad", "warning"].includes(tone) ? title : summary || title;
   return el("span", { class: "thread-digest" },
-    el("span", { class: "badge", "data-tone": tone }, t(`tone.${tone}`)), el("span", { class: "thread-title" }, said));
+    el("span", { class: "badge", "data-tone": tone }, t(`tone.${tone}`)), el("span", { class: "thread-title" }, plain(said)));
 }
 
 function textParts(body) {

@@ -55,9 +55,17 @@ export class Model {
     }
   }
 
-  // Cards that still wait for somebody's answer, newest first.
+  // Cards that still wait for an answer, newest first: requests for approval, and questions to
+  // this person.
   waiting(room) {
-    return this.select((m) => m.room === room && waits(m, m.thread ? this.replies(m.thread) : [m])).reverse();
+    return this.select((m) => m.room === room && waits(m, m.thread ? this.replies(m.thread) : [m])
+      && (!isQuestion(m) || this.askedOf(m) === this.person.id)).reverse();
+  }
+
+  // Whom a question in a thread answers: whoever spoke last before it.
+  askedOf(question) {
+    const before = this.select((m) => (m.id === question.thread || m.thread === question.thread) && m.author !== question.author && later(m, question) < 0);
+    return before.at(-1)?.author ?? this.person.id;
   }
 }
 
@@ -67,7 +75,11 @@ export function waits(card, replies) {
   const buttons = card.body.buttons ?? [];
   if (card.body.tone !== "ask" || buttons.length === 0) return false;
   const newest = replies.findLast((one) => one.author === card.author && !one.private);
-  return buttons.some((one) => one.button !== "choose") || !newest || newest.id === card.id;
+  return !isQuestion(card) || !newest || newest.id === card.id;
+}
+
+function isQuestion(card) {
+  return card.body.buttons.every((one) => one.button === "choose");
 }
 
 function readPositions(person) {

@@ -1,7 +1,7 @@
 // Rooms, what waits for an answer, and who one is.
 
 import { el, icon, patch } from "./dom.js";
-import { clockTime } from "./format.js";
+import { clockTime, plain } from "./format.js";
 import { avatar } from "./message.js";
 import { t } from "./texts.js";
 
@@ -37,6 +37,6 @@ export class Sidebar {
 
   wait(one) {
     return el("li", {}, el("button", { type: "button", class: "waiting-item", onclick: () => this.onWaiting(one.root) },
-      el("span", { class: "waiting-title" }, one.title), el("span", { class: "waiting-time" }, clockTime(one.at))));
+      el("span", { class: "waiting-title" }, plain(one.title)), el("span", { class: "waiting-time" }, clockTime(one.at))));
   }
 }
