@@ -59,14 +59,17 @@ class Chain:
 
     def _unknown_system(self, intent: Intent, utterance: Utterance) -> Clarification | None:
         """Of a name that no system of theirs has nobody is asked whose it is; and it is not taken
-        for the system of an open question."""
+        for the system of an open question. An institution stays where this message names it."""
         if intent.open_target or ("system" not in intent.missing and utterance.pending is None):
             return None
         said = unknown_system(utterance.text, utterance.vocabulary)
         if said is None:
             return None
-        selector = replace(intent.selector, institution=None, system=None)
-        missing = dict.fromkeys(("institution", "system", *intent.missing))
+        alone = utterance.pending is None and not utterance.thread
+        institution = intent.selector.institution if alone else None
+        selector = replace(intent.selector, institution=institution, system=None)
+        open_slots = ("system",) if institution else ("institution", "system")
+        missing = dict.fromkeys((*open_slots, *intent.missing))
         return Clarification(
             question=self._texts.say("intents.unknown_system", said=said),
             partial=replace(intent, selector=selector, missing=tuple(missing)),

@@ -19,10 +19,10 @@ _VERBS = (
 _NEVER = (
     r"(?:do\s?n[o']?t|do\s+not|never|no\s+need\s+to|without|should\s?n[o']?t|should\s+not"
     r"|must\s+not"
-    r"|not\s+to|no|instead\s+of|rather\s+than)"
+    r"|not\s+to|nobody|no\s+one|no|instead\s+of|rather\s+than)"
 )
 _ONLY_ASKED = (
-    r"(?:can|may|should|could|shall)\s+(?:i|we|they|he|she)|what\s+(?:happens|if)"
+    r"(?:i|we|they|you)\s+(?:might|may|could)|(?:can|may|should|could|shall)\s+(?:i|we|they|he|she)|what\s+(?:happens|if)"
     r"|is\s+it\s+(?:ok|okay|safe)"
     r"|how\s+(?:do|can|to|long)|if\s+(?:i|we|they|you)|(?:i|we|they|he|she)\s*(?:will|'ll"
     r"|is\s+going\s+to|are\s+going\s+to"

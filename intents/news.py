@@ -30,7 +30,7 @@ _REPORT_ENDS = re.compile(
 _END = r"[\s~^ㅎㅋ!.ㅠㅜ]*$"
 # Nominal forms that stand for a sentence: "받아둠", "교체해드림"; "다음" and "이름" are none.
 _DONE = re.compile(
-    rf"{PAST}(?:음요|거든요?|다구요?|는걸요?|다더라구?요?|으니\s*(?:참고|안심|걱정)\S*(?:\s*\S{{1,6}})?){_END}"
+    rf"{PAST}(?:음요|잖아요?|거든요?|다구요?|는걸요?|다더라구?요?|으니\s*(?:참고|안심|걱정)\S*(?:\s*\S{{1,6}})?){_END}"
     rf"|(?:[해돼와둬뒀놔워져려켜써]|[가-힣]아|[가-힣]어)?(?:둠|드림|놓음|버림){_END}"
     rf"|(?:[가-힣](?:함|됨)|[가-힣]\s*(?:다시|도로|새로)\s*(?:올림|내림|켬|끔|띄움)|내려감|올라감|올라옴|나감|끝남|없음|않음|살아남){_END}"
     rf"|(?<![가-힣])끝(?:요|임|이에요|이요|입니다|났[가-힣]{{1,4}}|냈[가-힣]{{1,4}}|남)?{_END}"
@@ -71,14 +71,17 @@ _GO_ON = re.compile(
     rf".*(?:보세요|보셔요|보시죠|하세요|쓰세요|보십시오|하시면\s*(?:됩니다|돼요)|보시면\s*(?:됩니다|돼요)){_END}"
 )
 _LOG_LINE = re.compile(
-    r"^\s*(?:caused by:|exception in thread|at [\w.$]+\(|\d\d:\d\d:\d\d[.,]\d"
+    r"^\s*(?:(?:[a-z]\w*\.)+\w*(?:exception|error)\b"
+    r"|(?:tail|nohup|bash|grep|java|ls):\s|caused by:|exception in thread|at [\w.$]+\("
+    r"|\d\d:\d\d:\d\d[.,]\d"
     r"|\[?(?:error|warn|info|debug|fatal|trace)\b)[^가-힣]*$"
 )
 # "배포하면 끊긴다며?": what others say.
 _HEARSAY = re.compile(rf"[가-힣]다(?:며|면서)(?:요)?\??{_END}|[가-힣](?:다|라)던데요?\??{_END}")
+_MUSES = re.compile(rf"야\s*(?:하|되)지\s*않(?:을까|나|아)(?:요)?\??{_END}")
 # A log that is quoted: "이렇게 찍혀 있네요: …".
 _QUOTES = re.compile(rf"(?:네요|어요|습니다|니다|음|데요?|요)\s*[:：]\s*▒[\s▒]*{_END}")
-_WHATEVER_IS_ASKED = (_PROMISE, _QUOTES, _WARNS, _FINE, _GO_ON, _LOG_LINE, _HEARSAY)
+_WHATEVER_IS_ASKED = (_PROMISE, _QUOTES, _WARNS, _FINE, _GO_ON, _LOG_LINE, _HEARSAY, _MUSES)
 
 
 def tells(sentence: str) -> bool:
