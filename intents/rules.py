@@ -20,6 +20,7 @@ from intents.english import in_korean
 from intents.guard import is_attack, is_report
 from intents.lexicon import Kind
 from intents.merge import completed
+from intents.nodes import Numbers
 from intents.phrase import LONGEST, read_phrase, squeeze
 from intents.resolve import Slots, settle_nodes
 from intents.said import Said, read_said
@@ -33,6 +34,10 @@ _CANCEL = re.compile(
     r"^(?:아니(?:야|요|오)?[,.\s]*|(?:아|앗|어)?[,\s]*(?:잠깐|잠시)(?:만)?(?:요)?[,.!\s]*)?(?:그냥\s*)?(?:이거\s*|그거\s*|요청\s*)?"
     r"(?:취소|그만|됐어|됐습니다|관둬|안\s*할래|하지\s*마|하지\s*말|중단|철회|cancel|아니(?=요|오|야|[\s.!]*$))"
     r"\s*(?:요|오|야|세요|시오|자|해|둬|두자|할게요?|해\s*줘|해\s*주세요|하자|합니다|할래|부탁\s*(?:해요?|드립니다))?[\s.!~]*$"
+)
+_PID_ALONE = re.compile(
+    r"\s*(?:pid|세션|프로세스)?\s*(?:번호)?\s*[:=#은는]?\s*(\d{1,7})\s*번?\s*(?:입니다|이에요|예요|이요|요|이야|임)?[\s.!~]*",
+    re.ASCII,
 )
 _MOST_CHOICES = 8
 # Parameters whose answers sound like requests of their own ("DB 백업", "재기동").
@@ -311,9 +316,10 @@ def _filled(pending: Intent, reading: Said, utterance: Utterance) -> Intent | No
         ].items()
         if name in pending.missing or (name == "restart" and pending.action == "deploy")
     }
-    if "pid" in pending.missing and re.fullmatch(r"\d{1,7}", reading.live.strip(), re.ASCII):
-        added["pid"] = int(reading.live.strip())
-        intent = replace(intent, selector=pending.selector)
+    pid = _PID_ALONE.fullmatch(reading.live) if "pid" in pending.missing else None
+    if pid is not None:  # and no number of a server
+        added["pid"], slots = int(pid[1]), replace(slots, numbers=Numbers(), doubtful=frozenset())
+        intent, doubtful = replace(intent, selector=pending.selector), frozenset()
     intent = replace(intent, params={**pending.params, **added}, files=pending.files)
     changed = intent.selector != pending.selector or intent.sr != pending.sr
     dropped = "files" in pending.missing and bool(utterance.files)
