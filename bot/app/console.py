@@ -55,7 +55,7 @@ def open_console(
     jobs = ConsolePages(
         door=room.door,
         jobs=stores.jobs,
-        history=stores.history,
+        deployments=stores.deployments,
         directory=services.directory,
         outputs=stores.outputs,
         texts=services.texts,

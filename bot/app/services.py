@@ -32,6 +32,7 @@ from cmdb.approvals import SqlApprovalStore
 from cmdb.audit import ChainedAuditLog
 from cmdb.calendar import SqlCalendarStore
 from cmdb.codes import SqlOneTimeCodes
+from cmdb.deployments import SqlDeploymentStore
 from cmdb.dialogues import SqlDialogueStore
 from cmdb.guides import SqlGuideStore
 from cmdb.history import SqlHistoryStore
@@ -131,6 +132,7 @@ def _stores(foundation: Foundation) -> Stores:
         jobs=SqlJobStore(engine),
         approvals=SqlApprovalStore(engine),
         locks=SqlLockStore(engine),
+        deployments=SqlDeploymentStore(engine),
         history=SqlHistoryStore(engine),
         dialogues=SqlDialogueStore(engine),
         audit=foundation.audit,

@@ -281,8 +281,8 @@ class LockStore(Protocol):
         """The job that holds it."""
 
 
-class HistoryStore(Protocol):
-    """What has been deployed, and what is going on."""
+class DeploymentStore(Protocol):
+    """What has been deployed."""
 
     async def add_deployment(self, deployment: Deployment) -> None:
         """Record it; a second time is the same as once."""
@@ -292,6 +292,10 @@ class HistoryStore(Protocol):
 
     async def deployments(self, system_code: str) -> tuple[Deployment, ...]:
         """Deployments of a system, newest first."""
+
+
+class HistoryStore(Protocol):
+    """Jobs by who asked for them, by where, and by whether they are still going on."""
 
     async def reads_of(self, person_id: str, action: str, *, since: datetime) -> tuple[Job, ...]:
         """This person's ended jobs of an action that began since then, newest first."""

@@ -109,7 +109,7 @@ class Admission:
 
         The plan says what is new, changed or already there: of servers that are not so any more.
         """
-        history = await self._services.stores.history.deployments(job.plan.wire.lock or "")
+        history = await self._services.stores.deployments.deployments(job.plan.wire.lock or "")
         known = {past.job_id: past for past in history}
         paths, nodes = _touched(job, known.get(job.plan.deployment or ""))
         for past in history:

@@ -128,7 +128,7 @@ class RoomAdvice:
 
     async def _last_change(self, system: SystemEntry) -> str:
         texts, stores = self._services.texts, self._services.stores
-        deployments = await stores.history.deployments(system.code)
+        deployments = await stores.deployments.deployments(system.code)
         if not deployments:
             return texts.say("advice.no_change")
         latest = deployments[0]

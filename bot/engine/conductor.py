@@ -199,10 +199,10 @@ class Conductor:
 
     async def _remember(self, job: Job) -> None:
         if job.plan.deployment is not None:
-            await self._stores.history.mark_undone(job.plan.deployment)
+            await self._stores.deployments.mark_undone(job.plan.deployment)
         elif job.plan.backup_id is not None:
             kinds = {step.operation.kind for run in job.plan.wire.runs() for step in run.steps}
-            await self._stores.history.add_deployment(
+            await self._stores.deployments.add_deployment(
                 Deployment(
                     job_id=job.job_id,
                     backup_id=job.plan.backup_id,
@@ -243,7 +243,7 @@ class Conductor:
     async def announce(self, job_id: str) -> None:
         """The final report into the thread, and the last edit of card and progress."""
         job = await self._requests.load(job_id)
-        past = await past_of(job, jobs=self._stores.jobs, history=self._stores.history)
+        past = await past_of(job, jobs=self._stores.jobs, deployments=self._stores.deployments)
         report = final_report(
             job,
             texts=self._services.texts,

@@ -45,6 +45,7 @@ class Gathering:
     """Fetches what an action may look at."""
 
     def __init__(self, services: Services, knowledge: Knowledge, sourcing: Sourcing) -> None:
+        self._deployments = services.stores.deployments
         self._history = services.stores.history
         self._knowledge = knowledge
         self._sourcing = sourcing
@@ -73,7 +74,7 @@ class Gathering:
             sr=intent.sr,
             artifact=artifact,
             facts={},
-            history=await self._history.deployments(target.system.code) if target else (),
+            history=await self._deployments.deployments(target.system.code) if target else (),
             now=asking.at,
             guides=guides,
             seen=await self._seen(asking, action),

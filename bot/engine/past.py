@@ -6,11 +6,11 @@ Owns: reading it. Knows nothing of what a report says.
 from __future__ import annotations
 
 from bot.core.domain.job import Job
-from bot.core.ports import HistoryStore, JobStore
+from bot.core.ports import DeploymentStore, JobStore
 from bot.core.versions import Past
 
 
-async def past_of(job: Job, *, jobs: JobStore, history: HistoryStore) -> Past:
+async def past_of(job: Job, *, jobs: JobStore, deployments: DeploymentStore) -> Past:
     """The deployments of the job's system, and the one that it takes back.
 
     Raises:
@@ -20,4 +20,4 @@ async def past_of(job: Job, *, jobs: JobStore, history: HistoryStore) -> Past:
     if scope is None or not (job.plan.files or job.plan.deployment):
         return Past()
     undone = await jobs.load(job.plan.deployment) if job.plan.deployment else None
-    return Past(deployments=await history.deployments(scope), undone=undone)
+    return Past(deployments=await deployments.deployments(scope), undone=undone)

@@ -29,6 +29,7 @@ from bot.core.ports import (
     ApprovalStore,
     AuditSink,
     Clock,
+    DeploymentStore,
     DialogueStore,
     Directory,
     FileStore,
@@ -63,6 +64,7 @@ class Stores:
     jobs: JobStore
     approvals: ApprovalStore
     locks: LockStore
+    deployments: DeploymentStore
     history: HistoryStore
     dialogues: DialogueStore
     audit: AuditSink

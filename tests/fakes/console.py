@@ -189,7 +189,7 @@ class ConsoleServer:
         return ConsolePages(
             door=room.door,
             jobs=self.parts.jobs,
-            history=self.parts.jobs,
+            deployments=self.parts.jobs,
             directory=self.parts.directory,
             outputs=MemoryOutputs(),
             texts=load_texts("ko"),

@@ -260,6 +260,7 @@ class World:
                 jobs=self.jobs,
                 approvals=self.jobs,
                 locks=self.jobs,
+                deployments=self.jobs,
                 history=self.jobs,
                 dialogues=self.dialogues,
                 audit=self.audit,

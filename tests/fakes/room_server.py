@@ -148,7 +148,7 @@ class RoomServer:
         return ConsolePages(
             door=self.adapter.door,
             jobs=self.jobs,
-            history=self.jobs,
+            deployments=self.jobs,
             directory=self.directory,
             outputs=self.outputs,
             texts=load_texts("ko"),

@@ -36,7 +36,7 @@ __all__ = [
 
 
 class MemoryJobs:
-    """JobStore, ApprovalStore, LockStore and HistoryStore, as they share their jobs."""
+    """The stores of jobs, approvals, locks, deployments and history, as they share their jobs."""
 
     def __init__(self) -> None:
         self.jobs: dict[str, Job] = {}
@@ -126,7 +126,7 @@ class MemoryJobs:
     async def holder(self, scope: str) -> str | None:
         return self._held.get(scope)
 
-    # --- HistoryStore ---
+    # --- DeploymentStore ---
 
     async def add_deployment(self, deployment: Deployment) -> None:
         self.past.setdefault(deployment.job_id, deployment)
@@ -138,6 +138,8 @@ class MemoryJobs:
     async def deployments(self, system_code: str) -> tuple[Deployment, ...]:
         found = [one for one in self.past.values() if one.system_code == system_code]
         return tuple(sorted(found, key=lambda one: (one.ended_at, one.job_id), reverse=True))
+
+    # --- HistoryStore ---
 
     async def reads_of(self, person_id: str, action: str, *, since: datetime) -> tuple[Job, ...]:
         found = [

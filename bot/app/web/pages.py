@@ -27,7 +27,7 @@ from bot.core.domain.job import Job
 from bot.core.domain.people import Actor
 from bot.core.domain.report import Section
 from bot.core.policy import eligible
-from bot.core.ports import Clock, Directory, HistoryStore, JobStore
+from bot.core.ports import Clock, DeploymentStore, Directory, JobStore
 from bot.core.texts import Texts
 from bot.engine.past import past_of
 
@@ -51,7 +51,7 @@ class ConsolePages:
         *,
         door: Door,
         jobs: JobStore,
-        history: HistoryStore,
+        deployments: DeploymentStore,
         directory: Directory,
         outputs: OutputStore,
         texts: Texts,
@@ -61,7 +61,7 @@ class ConsolePages:
         self._door = door
         self.frame = Frame(door, texts)
         self._jobs = jobs
-        self._history = history
+        self._deployments = deployments
         self._directory = directory
         self._clock = clock
         self._assets = _load_assets()
@@ -106,7 +106,7 @@ class ConsolePages:
         if node and node not in {run.node_id for run in job.plan.wire.runs()}:
             raise RequestError(HTTPStatus.NOT_FOUND, "web_not_found")
         known = Known(
-            past=await past_of(job, jobs=self._jobs, history=self._history),
+            past=await past_of(job, jobs=self._jobs, deployments=self._deployments),
             people=eligible(job, await self._directory.people()),
             now=self._clock.now(),
             node=node,

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot.core.ports import (
     AgentStore,
     ApprovalStore,
+    DeploymentStore,
     DialogueStore,
     HistoryStore,
     JobStore,
@@ -24,6 +25,7 @@ from bot.core.ports import (
 from bot.core.room_ports import SignInStore
 from cmdb.agents import SqlAgentStore
 from cmdb.approvals import SqlApprovalStore
+from cmdb.deployments import SqlDeploymentStore
 from cmdb.dialogues import SqlDialogueStore
 from cmdb.engine import open_engine, upgrade
 from cmdb.history import SqlHistoryStore
@@ -47,6 +49,7 @@ class Stores:
     jobs: JobStore
     approvals: ApprovalStore
     locks: LockStore
+    deployments: DeploymentStore
     history: HistoryStore
     dialogues: DialogueStore
     agents: AgentStore
@@ -82,6 +85,7 @@ def sql_stores(engine: AsyncEngine) -> Stores:
         jobs=SqlJobStore(engine),
         approvals=SqlApprovalStore(engine),
         locks=SqlLockStore(engine),
+        deployments=SqlDeploymentStore(engine),
         history=SqlHistoryStore(engine),
         dialogues=SqlDialogueStore(engine),
         agents=SqlAgentStore(engine),
@@ -96,6 +100,7 @@ def memory_stores() -> Stores:
         jobs=jobs,
         approvals=jobs,
         locks=jobs,
+        deployments=jobs,
         history=jobs,
         dialogues=MemoryDialogues(),
         agents=MemoryAgents(),

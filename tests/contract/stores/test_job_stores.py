@@ -1,4 +1,4 @@
-"""JobStore, ApprovalStore, LockStore, HistoryStore: the same on every one."""
+"""JobStore, ApprovalStore, LockStore, DeploymentStore, HistoryStore: the same on every one."""
 
 from __future__ import annotations
 
@@ -339,16 +339,16 @@ async def test_nobody_holds_what_was_never_asked_for(stores) -> None:
 async def test_deployments_come_newest_first_and_once(stores) -> None:
     early, late = sample_deployment(JOB), sample_deployment(OTHER, minutes=5)
     for deployment in (early, late, early):
-        await stores.history.add_deployment(deployment)
-    assert await stores.history.deployments("MOEF-BUDGET") == (late, early)
-    assert await stores.history.deployments("MOIS-GOV24") == ()
+        await stores.deployments.add_deployment(deployment)
+    assert await stores.deployments.deployments("MOEF-BUDGET") == (late, early)
+    assert await stores.deployments.deployments("MOIS-GOV24") == ()
 
 
 async def test_an_undone_deployment_stays_undone_when_recorded_again(stores) -> None:
-    await stores.history.add_deployment(sample_deployment())
-    await stores.history.mark_undone(JOB)
-    await stores.history.add_deployment(sample_deployment())
-    (found,) = await stores.history.deployments("MOEF-BUDGET")
+    await stores.deployments.add_deployment(sample_deployment())
+    await stores.deployments.mark_undone(JOB)
+    await stores.deployments.add_deployment(sample_deployment())
+    (found,) = await stores.deployments.deployments("MOEF-BUDGET")
     assert found.undone
 
 
