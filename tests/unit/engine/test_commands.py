@@ -117,7 +117,7 @@ async def test_a_wrong_value_is_answered_with_those_that_there_are(world) -> Non
     report = await say(world, f"{LINE} path=/app")
     assert "`path` 값이 없습니다" in words_of(report)
     report = await say(world, "/sm manage_service 예산시스템 운영 WAS 1 operation=reboot")
-    assert presses(report)["상태 보기"] == (
+    assert presses(report)["상태 보기 · status"] == (
         "/sm manage_service 예산시스템 운영 WAS 1 operation=status"
     )
     assert not world.jobs.jobs
