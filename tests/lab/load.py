@@ -49,10 +49,6 @@ class LoadResult:
         """Requests without a good answer."""
         return self.non_2xx + self.connect + self.read + self.write + self.timeout
 
-    @property
-    def per_second(self) -> float:
-        return self.requests * 1e6 / max(self.duration_us, 1)
-
 
 class Load(Part):
     """As a context manager: load while inside, ``result`` after it (or after ``stop``).
