@@ -17,7 +17,7 @@ from bot.core.cards.wording import outcome_words, took
 from bot.core.domain.decision import Verdict
 from bot.core.domain.job import TERMINAL, JobState, StepRecord, StepState
 from bot.core.domain.plan import Novelty, Plan
-from bot.core.domain.report import Table
+from bot.core.domain.report import Checklist, Table
 from bot.core.errors import OperationError
 from bot.core.texts import load_texts
 from tests.fakes.planning import (
@@ -226,3 +226,24 @@ def test_every_code_of_the_agent_has_its_sentence() -> None:
         if not KO.has(f"steps.code.{code}") and not KO.has(f"reading.remark.{code}")
     }
     assert missing == set()
+
+
+def test_there_is_no_line_for_an_sr_that_nobody_gave() -> None:
+    job = job_of(deploy(), JobState.SUCCEEDED)
+    for report in (
+        plan_card(replace(job, sr=None), approvers=[LEADER], texts=KO, now=NOW),
+        final_report(replace(job, sr=None), texts=KO),
+    ):
+        assert "SR:" not in as_text(report)
+    assert "SR: " in as_text(final_report(replace(job, sr="SR-2026-0401"), texts=KO))
+
+
+def test_a_job_that_has_ended_waits_for_no_step() -> None:
+    job = job_of(deploy(), JobState.CANCELLED)
+    states = [
+        row.state
+        for part in progress_card(job, texts=KO, now=NOW).sections
+        if isinstance(part, Checklist)
+        for row in part.rows
+    ]
+    assert set(states) == {StepState.SKIPPED.value}

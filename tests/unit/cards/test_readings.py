@@ -397,3 +397,15 @@ def test_a_change_that_asks_no_health_page_claims_no_health() -> None:
     assert KO.say("cards.final.not_proved") not in said
     assert "2대 이상: moef-budget-prod-was01(주의)" in said
     assert report.tone is Tone.WARNING
+
+
+def test_what_is_remarked_of_every_node_is_said_once() -> None:
+    bare = Reading(
+        level="unknown",
+        facts=(Fact(name="watched_count", value=3, unit="count"),),
+        remarks=(Remark(code="baseline_missing", level="unknown"),),
+    )
+    said = as_text(looked(bare, bare))
+    assert said.count("아직 기준선이 없어") == 1
+    fine = Reading(level="normal", facts=bare.facts)
+    assert as_text(looked(bare, fine)).count("아직 기준선이 없어") == 1

@@ -73,6 +73,15 @@ def test_what_a_button_says_is_read_again(case: dict[str, Any]) -> None:
     assert all(answer is not None and answer != GRAMMAR.read(said("/sm")) for answer in answers)
 
 
+def test_a_button_says_in_words_what_it_stands_for() -> None:
+    which = GRAMMAR.read(said("/sm check_d 예산시스템"))
+    assert isinstance(which, Clarification)
+    assert which.choices[0].label == f"{TEXTS.say('action.check_disk_space')} · check_disk_space"
+    value = GRAMMAR.read(said("/sm manage_service 예산시스템 운영 WAS 1 operation=foo"))
+    assert isinstance(value, Clarification)
+    assert value.choices[-1].label == f"{TEXTS.say('command.choice.restart')} · restart"
+
+
 async def test_nobody_else_is_asked_about_a_command() -> None:
     class Asked:
         def __init__(self) -> None:
