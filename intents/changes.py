@@ -159,7 +159,9 @@ def _integrity(scene: Scene) -> Verdict | None:
         r"|(?:reset|init).{0,20}baseline"
     )
     found = re.search(pattern, scene.text)
-    if found is None or re.search(r"대비|비교|[랑과]다른|달라|바뀌|바뀐|승인", scene.text):
+    if found is None or re.search(
+        r"대비|비교|[랑과]다른|달라|바뀌|바뀐|승인(?!받|났|나서|됐|떨어)", scene.text
+    ):
         return None
     if re.match(r"(?:했|됐|되|한|하지(?:마|말)|방법|절차)", scene.text[found.end() :]):
         return None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from bot.core.domain.intent import Param
 from intents import times
 from intents.phrase import Phrase
-from intents.wishes import Wish, restart_wish
+from intents.wishes import DEPLOY, RESTART, ROLLBACK, Wish, restart_wish
 
 _SERVICES: Mapping[str, str] = {
     r"톰캣|tomcat|톰켓": "tomcat",
@@ -78,6 +78,13 @@ def details(action: str, reading: Reading) -> dict[str, Param]:
 _Found = dict[str, Param | None]
 
 
+# "재기동은 밤에 따로 할 거라 이번엔 하지 말아주세요": far behind its verb.
+_RESTARTED_APART = re.compile(
+    rf"(?:{RESTART})(?:은|는)(?:(?!{DEPLOY}|{ROLLBACK})[^.?!]){{0,24}}?"
+    r"(?:하지(?:는|도)?(?:마|말)|안해도|안하|(?:따로|별도로|나중에|이따|직접)[가-힣]{0,4}(?:할|하겠|합니다))"
+)
+
+
 def _deploy(reading: Reading) -> _Found:
     wish = restart_wish(reading.flat)
     ref = re.search(
@@ -91,6 +98,8 @@ def _deploy(reading: Reading) -> _Found:
     found: _Found = {"ref": ref[1] if ref else None}
     if wish in (Wish.WANTED, Wish.DENIED):
         found["restart"] = wish is Wish.WANTED
+    elif _RESTARTED_APART.search(reading.flat):
+        found["restart"] = False
     return found
 
 
@@ -175,7 +184,7 @@ def _cleaning(reading: Reading) -> _Found:
     span = rf"({times.SPAN}).{{0,14}}?"
     packed = re.search(span + r"압축", reading.masked)
     deleted = re.search(span + r"(?:삭제|지워|지우|제거)", _behind(packed, reading.masked))
-    older = r"(?:older than|over|past|beyond)\s*(\d{1,4})\s*days?"
+    older = r"(?:older than|over|past|beyond|after)\s*(\d{1,4})\s*days?"
     compress = re.search(r"(?:compress|gzip|archive)\b.{0,20}?" + older, reading.masked)
     delete = re.search(
         r"(?:delete|remove|purge|clear|clean\s*up)\b.{0,20}?" + older, reading.masked
@@ -207,8 +216,12 @@ def _cron(reading: Reading) -> _Found:
 
 
 def _healing(reading: Reading) -> _Found:
-    match = re.search(r"(\d{2})\s*(?:%|퍼센트|프로)", reading.masked)
-    return {"threshold": int(match[1]) if match else None}
+    match = re.search(
+        r"(\d{2})\s*(?:%|퍼센트|프로|퍼(?![가-힣]))"
+        r"|(?:임계(?:치|값|점)?|threshold|한계치)\s*(?:를|을|은|는|값)?\s*[:=]?\s*(?:to|at|of)?\s*(\d{2})(?!\d)",
+        reading.masked,
+    )
+    return {"threshold": int(match[1] or match[2]) if match else None}
 
 
 def _pipeline(reading: Reading) -> _Found:
@@ -281,12 +294,13 @@ def _schedule(reading: Reading) -> _Found:
 
 _TASK = re.compile(
     r"\b(j\d{6}-[a-z0-9]{6})\b|(?:작업|요청|잡|job|task)\s*(?:번호|id)?\s*[:#=]?\s*([a-z]{1,4}-?\d{2,}(?:-[a-z0-9]+)?)(?![a-z0-9-])"
+    r"|(?<![\w-])(?!sr|was|web|db|ora)([a-z]{1,4}-\d{2,}(?:-[a-z0-9]+)?)\s*번?\s*(?:은|는|을|를)?\s*(?:작업|요청|건|잡|job|task|취소|중단|멈춰|cancel)"
 )
 
 
 def _task(reading: Reading) -> _Found:
     job = _TASK.search(reading.masked)
-    return {"task": (job[1] or job[2]).upper() if job else None}
+    return {"task": (job[1] or job[2] or job[3]).upper() if job else None}
 
 
 _READERS: Mapping[str, Callable[[Reading], _Found]] = {

@@ -63,6 +63,7 @@ _TO_THE_ROOM = re.compile(
     r"(?:아시는|계신|있으신|하실|가실|드실|주실)\s*분(?:들)?[가-힣\s]*[?~!.\s]*$"
     r"|다들\s.{0,20}(?:보세요|하세요|하시나요|어때요|어떠세요|어떻습니까)[?~!.\s]*$"
 )
+_BOT = re.compile(r"(?<![가-힣])(?:봇|챗봇)(?:님|아|이|한테)?(?![가-힣])")
 _COMPLAINS = re.compile(
     r"(?:보입니다|깨집니다|안\s*됩니다|증상입니다|원하시네요|원하십니다|원하세요|원합니다"
     r"|유의\s*바랍니다|참고\s*바랍니다|참고하세요"
@@ -114,7 +115,12 @@ def is_attack(text: str) -> bool:
 
 def requests_in(text: str) -> str:
     """The text without sentences that report, announce or thank."""
-    return " \n ".join(part for part in sentences(text) if not is_report(part))
+    called = bool(_BOT.search(text))
+    return " \n ".join(
+        part
+        for part in sentences(text)
+        if not is_report(part) or (called and _TO_THE_ROOM.search(part) and not tells(part))
+    )
 
 
 def asks_something(text: str) -> bool:

@@ -6,6 +6,7 @@ which of them are excluded ("말고"). Must not decide which target is meant (``
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -70,6 +71,10 @@ _SPOKEN_NUMBER = re.compile("[일이삼사오육칠팔구]번")
 _EXCLUDES = re.compile(
     rf"(?:{_SUFFIX})?(?:은|는|이|가|을|를)?(?:말고|빼고|빼|제외|아니라|아니고|아니야|아닌|아님)"
 )
+_CORRECTS = re.compile(
+    rf"(?:{_SUFFIX})?(?:{_PARTICLE})?[\s.,…~-]*(?:(?:아+|앗|어+|음+|참)[\s,.]*)?"
+    r"(?:아니(?:지|다|야|요|에요|참)?|아냐|정정)[\s,.…~]+"
+)
 # Words behind an environment's name that make it something else: a team, a finished development.
 _NO_ENVIRONMENT = re.compile(
     "팀|자|담당|체제|사업|비용|중|하|되|된|한|했|해|완료|지원|계획|내용|요청|산출물|부서|사에|후에|결과|매뉴얼|인력"
@@ -104,7 +109,24 @@ def find_names(text: str, vocabulary: Vocabulary) -> list[Name]:
             found.append(name)
             at = name.to
     named = [name for name in found if not name.code or _is_in_its_place(text, name, found)]
-    return [replace(name, excluded=_is_left_out(flat, name)) for name in named]
+    corrected = _taken_back(text, named)
+    return [replace(name, excluded=name in corrected or _is_left_out(flat, name)) for name in named]
+
+
+def _taken_back(text: str, names: list[Name]) -> set[Name]:
+    """Names that the next one puts right: "농진청… 아니 산림청"."""
+    gone: set[Name] = set()
+    for at, (left, right) in enumerate(itertools.pairwise(names)):
+        if not _CORRECTS.fullmatch(text[left.end : right.start]):
+            continue
+        pair = {Kind.INSTITUTION, Kind.SYSTEM}
+        if left.kind is right.kind or {left.kind, right.kind} == pair:
+            gone.add(left)
+        before = names[at - 1] if at else None
+        whole = left.kind is Kind.SYSTEM and right.kind is Kind.INSTITUTION
+        if whole and before and before.kind is Kind.INSTITUTION:
+            gone.add(before)
+    return gone
 
 
 def _is_left_out(flat: Squeezed, name: Name) -> bool:

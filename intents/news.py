@@ -78,10 +78,26 @@ _LOG_LINE = re.compile(
 )
 # "배포하면 끊긴다며?": what others say.
 _HEARSAY = re.compile(rf"[가-힣]다(?:며|면서)(?:요)?\??{_END}|[가-힣](?:다|라)던데요?\??{_END}")
+# "한다고 하지 않았나?", "누가 하기로 했죠?", "하는 걸로 하죠 뭐": what others have agreed on.
+_AGREED = re.compile(
+    rf"[다라자냐]고\s*(?:하지\s*않으?셨?(?:았|었)?|안\s*했|안\s*하셨|했던|그러지\s*않았|들었던)[가-힣]{{0,4}}\??{_END}"
+    rf"|기로\s*(?:했|하셨|되어|돼|되었|됐|한\s*거)[가-힣\s]{{0,6}}\??{_END}"
+    rf"|(?:는|은)\s*(?:걸|것으|거)로\s*(?:하죠|하시죠|하지요|합시다|하자|했[가-힣]+|알고\s*있[가-힣]+|정했[가-힣]+|됐[가-힣]*)(?:\s*뭐)?\??{_END}"
+)
 _MUSES = re.compile(rf"야\s*(?:하|되)지\s*않(?:을까|나|아)(?:요)?\??{_END}")
 # A log that is quoted: "이렇게 찍혀 있네요: …".
 _QUOTES = re.compile(rf"(?:네요|어요|습니다|니다|음|데요?|요)\s*[:：]\s*▒[\s▒]*{_END}")
-_WHATEVER_IS_ASKED = (_PROMISE, _QUOTES, _WARNS, _FINE, _GO_ON, _LOG_LINE, _HEARSAY, _MUSES)
+_WHATEVER_IS_ASKED = (
+    _PROMISE,
+    _QUOTES,
+    _WARNS,
+    _FINE,
+    _GO_ON,
+    _LOG_LINE,
+    _HEARSAY,
+    _AGREED,
+    _MUSES,
+)
 
 
 def tells(sentence: str) -> bool:

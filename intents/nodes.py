@@ -46,13 +46,18 @@ _COUNTS = {"한": 1, "두": 2, "세": 3, "네": 4, "다섯": 5, "여섯": 6}
 _COUNT = re.compile(r"(한|두|세|네|다섯|여섯|\d{1,2})\s*대(?=\s|$|만|씩|다|모두|전부|를|의|에)")
 _NOT_THESE = re.compile(
     rf"(?:{_MARK})?\s*(?:서버|노드)?\s*(?:은|는|을|를|도|이(?!외)|가|만(?!\s*(?:말고|하지|아니)))?\s*"
-    r"(?:빼고|빼|뺀|제외|말고|놔|두고|그대로|건드리지|하지\s*(?:마|말)|냅|아니|아닌|이?외(?:에|의|\s|$))"
+    r"(?:,?\s*(?:아|앗|어)?\s*아니(?=\s*(?:was|web|db|와스|웹|디비)?\s*#?\d)|빼고|빼|뺀|제외|말고|놔|두고|그대로|건드리지|하지\s*(?:마|말)|냅|아니|아닌|이?외(?:에|의|\s|$))"
 )
 _OUT_OF = re.compile(rf"(?:{_MARK})?\s*(?:서버|노드)?\s*(?:들)?\s*(?:중|가운데)(?:에서|에|의)?\s")
 _ONLY = re.compile(rf"(?:{_MARK})?\s*(?:서버|노드)?\s*만(?![가-힣])")
 _NOT_ONLY = re.compile(rf"(?:{_MARK})?\s*(?:서버|노드)?\s*만\s*(?:말고|하지\s*(?:마|말)|아니)")
 _EITHER = re.compile(
     r"(?<![\d-])\d{1,2}\s*번?\s*(?:or|또는|이나|혹은|아니면)\s*(?:was|web|db|와스|웹|디비|서버|#)?\s*#?\d"
+)
+# "2번 빼고 나머지": who is left out says who the rest are.
+_THE_REST = re.compile(
+    r"(빼고|빼놓고|빼|제외하고(?:는)?|제외한|제외|말고(?:는)?|이?외(?:에|의)?|두고)\s*"
+    r"나머지(?!\s*(?:중|하나|한\s*대|[은는]?\s*(?:그대로|놔|두|냅|내일|나중|이따|건드리|하지)))"
 )
 _LONGEST_RANGE = 50
 _VAGUE = re.compile(
@@ -106,7 +111,7 @@ def find_numbers(text: str) -> Numbers:
     counted = _COUNT.search(text)
     count = _counted(counted.group(1)) if counted else None
     text = _spoken_as_digits(text)
-    vague = bool(_VAGUE.search(text))
+    vague = bool(_VAGUE.search(_THE_REST.sub(r"\1 ", text)))
     unread = any(each.search(text) for each in (_NO_NUMBER, _THIS_OR_SECOND, _SOME))
     unread = unread or bool(_ENDS_SOMEWHERE.search(text) and not _BEGINS.search(text))
     text = _COUNT.sub(" ", text)

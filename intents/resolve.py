@@ -18,6 +18,7 @@ from intents.names import Name, find_hosts, find_names, gap_is_empty
 from intents.near import find_near
 from intents.nodes import Numbers, find_numbers
 from intents.sr_numbers import with_numbers_spelled
+from intents.which_layer import asks_which_layer
 
 _SR = re.compile(r"(?<![a-z0-9-])sr[- ]?([0-9]{4})-([0-9]{1,6})(?![0-9a-z]|-[0-9a-z])", re.ASCII)
 _NOT_SR = re.compile(r"\s*(?:번|건)?\s*(?:은|는|이|가)?\s*(?:말고|빼고|제외|아니)")
@@ -254,6 +255,8 @@ def _layer(text: str, layers: list[Name]) -> tuple[Layer | None, bool]:
     ]
     if any(_is_joined(text, *pair) for pair in itertools.pairwise(layers)):
         return None, True  # "WAS/WEB 1번": nobody can tell whose number it is
+    if layers and not numbered and asks_which_layer(text):
+        return None, False  # "the web server or Tomcat?": neither is the target yet
     values = {name.value for name in numbered or layers}
     if len(values) == 1:
         return Layer(values.pop()), False

@@ -21,6 +21,7 @@ from intents.guard import is_attack, is_report
 from intents.lexicon import Kind
 from intents.merge import completed
 from intents.nodes import Numbers
+from intents.numerals import counted_in_digits
 from intents.phrase import LONGEST, read_phrase, squeeze
 from intents.resolve import Slots, settle_nodes
 from intents.said import Said, read_said
@@ -269,7 +270,7 @@ def _params(
         action,
         Reading(
             phrase=reading.phrase,
-            masked=reading.slots.masked,
+            masked=counted_in_digits(reading.slots.masked),
             told=reading.told,
             flat=squeeze(in_korean(reading.slots.masked)).text,
             now=utterance.now,

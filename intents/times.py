@@ -13,6 +13,8 @@ _AGO = {
     **{"오늘": 0, "today": 0, "금일": 0, "당일": 0},
 }
 _WEEKDAYS = "일월화수목금토"
+_WEEKS_AGO = {"이번": 0, "금": 0, "지난": 1, "저번": 1, "전": 1, "지지난": 2, "저저번": 2}
+_DAY_OF_A_WEEK = re.compile(r"(지지난|저저번|이번|금|지난|저번|전)\s*주\s*([월화수목금토일])요일")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _RECURS = re.compile(
@@ -56,6 +58,12 @@ SPAN = (
     rf"|(?<![가-힣])(?:{'|'.join(_WHOLE)})"
 )
 _SPAN_PARTS = re.compile(rf"(-?\d+|{'|'.join(_COUNTED)})\s*(주일|개월|일|주|달|년)")
+
+
+_SPELLED_SPAN = re.compile(
+    rf"(?<![가-힣])(?:{'|'.join(word for word in _WHOLE if word not in ('하루', '칠일', '십일'))}"
+    rf"|(?:{'|'.join(_COUNTED)})\s?(?:주일?|달)(?=\s*(?:치|간|동안|이내|새|분량|전부터|사이|$|\s|[^가-힣])))"
+)
 
 
 def with_digits(text: str) -> str:
@@ -163,6 +171,10 @@ def date_of(text: str, now: dt.datetime) -> str | None:
         month, number = int(day[1] or day[3]), int(day[2] or day[4])
         year = now.year if (month, number) <= (now.month, now.day) else now.year - 1
         return _iso(year, month, number)
+    weekday = _DAY_OF_A_WEEK.search(text)
+    if weekday:
+        monday = now.date() - dt.timedelta(days=now.weekday() + _WEEKS_AGO[weekday[1]] * 7)
+        return (monday + dt.timedelta(days="월화수목금토일".index(weekday[2]))).isoformat()
     for word, ago in _AGO.items():
         if word in text:
             return (now.date() - dt.timedelta(days=ago)).isoformat()
@@ -224,13 +236,8 @@ def days_of(text: str) -> int | None:
     english = re.search(r"(?:last|past)\s+(\d{1,3})\s*(day|week|month)s?", text)
     if english:
         return int(english[1]) * {"day": 1, "week": 7, "month": 30}[english[2]]
-    if re.search(r"사흘", text):
-        return 3
-    if re.search(r"이틀", text):
-        return 2
-    if re.search(r"일주일|한\s?주", text):
-        return 7
-    return None
+    spelled = _SPELLED_SPAN.search(text)
+    return span_days(spelled.group()) if spelled else None
 
 
 def hours_of(text: str) -> int | None:

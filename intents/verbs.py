@@ -12,6 +12,7 @@ import re
 from intents.changes import Scene, Verdict, changing
 from intents.rulebook import BOT, HEALTH, INTERNAL, MANAGING, READING
 from intents.times import recurs, with_digits
+from intents.which_layer import asks_which_layer
 from intents.wishes import DEPLOY, RESTART, ROLLBACK, Wish, is_refused, was_done, wish_for
 
 __all__ = ["Scene", "Verdict", "decide", "operation_for"]
@@ -93,6 +94,17 @@ def _later(inner: Verdict, text: str) -> bool:
 
 def _reading(scene: Scene) -> Verdict | None:
     text = scene.text
+    named = (action for action, pattern in READING if re.search(pattern, text))
+    first = _by_thing(scene) or next((Verdict(action=action) for action in named), None)
+    if first is not None or not re.search(HEALTH, text):
+        return first
+    internal = re.search(INTERNAL, text) or re.search(r"(?:was|와스)(?:내부)?상태|내부상태", text)
+    return Verdict(action="check_internal_was_status" if internal else "check_infra_health")
+
+
+def _by_thing(scene: Scene) -> Verdict | None:
+    """What a single thing that is named decides."""
+    text = scene.text
     if scene.mes and re.search(
         r"품질|qc|데이터|실적|작업|공정|생산|검사|디비|db에서|긁어|수율|불량", text
     ):
@@ -106,16 +118,10 @@ def _reading(scene: Scene) -> Verdict | None:
         text,
     ):
         return Verdict(action="config_integrity_check")
+    if asks_which_layer(text):
+        return Verdict(action="check_internal_was_status")
     if _asks_service(scene):
         return Verdict(action="manage_service", operation="status")
-    for action, pattern in READING:
-        if re.search(pattern, text):
-            return Verdict(action=action)
-    if re.search(HEALTH, text):
-        internal = re.search(INTERNAL, text) or re.search(
-            r"(?:was|와스)(?:내부)?상태|내부상태", text
-        )
-        return Verdict(action="check_internal_was_status" if internal else "check_infra_health")
     return None
 
 
