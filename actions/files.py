@@ -12,7 +12,8 @@ from pathlib import PurePosixPath
 from pydantic import ValidationError
 
 from actions.mapping import folders_of, laid_out, layouts
-from agent.wire.operations import Digests, FileSpec, FingerprintFiles, Result, Space
+from agent.wire.operations import FileSpec, FingerprintFiles
+from agent.wire.results import Digests, Result, Space
 from bot.core.domain.artifact import Artifact, ArtifactEntry
 from bot.core.domain.plan import FileChange, Handling, Novelty
 from bot.core.errors import OperationError, UserError

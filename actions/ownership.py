@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from actions.files import digests_of, to_send
 from actions.nodes import listed, note, wire_of
-from agent.wire.operations import Result
+from agent.wire.results import Result
 from bot.core.domain.estate import Node
 from bot.core.domain.plan import FileChange, Note
 

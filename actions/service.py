@@ -33,8 +33,9 @@ from actions.nodes import (
 from actions.outline import health_notes, helpers_of, order_note
 from actions.plans import plan_of, wire_plan
 from actions.rolling import Steps, bring_back, portions, run_of, undo_steps
-from agent.wire.operations import Operation, ServiceState, ServiceStatus
+from agent.wire.operations import Operation, ServiceStatus
 from agent.wire.plan import NodeRun, WirePlan
+from agent.wire.results import ServiceState
 from bot.core.domain.estate import Node
 from bot.core.domain.plan import Note, Plan, Risk
 from bot.core.errors import UserError

@@ -45,8 +45,9 @@ from agent.verdict import Verdict, failed_transport, internal, judge, outcome_of
 from agent.voice import Voice
 from agent.wire.checks import RunScript
 from agent.wire.messages import PlanOrder, StepCancel, StepOrder, StepOutcome, StepProgress
-from agent.wire.operations import Done, DrainDevice, Result, effect_of
+from agent.wire.operations import DrainDevice, effect_of
 from agent.wire.plan import Step, WirePlan
+from agent.wire.results import Done, Result
 
 __all__ = ["BlobSource", "Executor", "utc_now"]
 

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.wire.messages import PlanOrder, StepOutcome
-from agent.wire.operations import Result
+from agent.wire.results import Result
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS plan_order (

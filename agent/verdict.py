@@ -16,7 +16,7 @@ from agent.operations.context import OperationFailed, StepContext
 from agent.transports.output import plain
 from agent.transports.transport import TransportError
 from agent.wire.messages import StepOrder, StepOutcome
-from agent.wire.operations import Result
+from agent.wire.results import Result
 
 _LINES = 400  # of a step, for the page of its job; cards show few
 _log = structlog.get_logger("agent.executor")

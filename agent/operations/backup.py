@@ -29,7 +29,8 @@ from agent.operations.paths import look, refuse_unless_file
 from agent.operations.side_by_side import each
 from agent.operations.tree import copy_files, remove_tree, write_failure
 from agent.transports.transport import Files, Transport, TransportError
-from agent.wire.operations import BackupFiles, Digests, Done, RestoreBackup
+from agent.wire.operations import BackupFiles, RestoreBackup
+from agent.wire.results import Digests, Done
 from agent.wire.types import NodeId, RelativePath, Sha256, Slug, WireModel
 
 _MANIFEST = "manifest.json"

@@ -12,8 +12,9 @@ from collections.abc import AsyncIterator
 from agent.operations.context import OperationFailed, StepContext, Verified
 from agent.operations.upstream import LastMember, MemberMissing, set_member
 from agent.transports.transport import Output, Transport
-from agent.wire.operations import Done, DrainMember
+from agent.wire.operations import DrainMember
 from agent.wire.plan import BalancerSpec
+from agent.wire.results import Done
 
 _FILE_LIMIT = 1 << 20  # bytes
 _COMMAND_S = 30.0

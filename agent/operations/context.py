@@ -19,8 +19,8 @@ from agent.scripts import ScriptShelf
 from agent.transports.database import Database
 from agent.transports.transport import Transport, TransportError
 from agent.voice import Voice
-from agent.wire.operations import Result
 from agent.wire.plan import NodeTarget, ServiceLogin, WirePlan
+from agent.wire.results import Result
 
 COMMAND_TIMEOUT_S = 600.0  # of one command; the step's own time is usually shorter
 

@@ -22,7 +22,7 @@ from agent.operations.cron_block import (
 from agent.transports.transport import Transport
 from agent.wire.checks import CronPreview, PreviewCron, RegisterCron
 from agent.wire.crontab import is_schedule
-from agent.wire.operations import Done
+from agent.wire.results import Done
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,8 @@ from agent.devices import (
 )
 from agent.operations.context import OperationFailed, StepContext, Verified
 from agent.transports.output import clean
-from agent.wire.operations import Done, DrainDevice
+from agent.wire.operations import DrainDevice
+from agent.wire.results import Done
 
 _ANSWER_LIMIT = 4 << 20  # bytes
 _LINES = 20

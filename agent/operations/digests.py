@@ -16,7 +16,7 @@ from agent.operations.context import COMMAND_TIMEOUT_S, OperationFailed
 from agent.operations.paths import look, survey
 from agent.operations.side_by_side import each
 from agent.transports.transport import Entry, Transport, TransportError
-from agent.wire.operations import Digests
+from agent.wire.results import Digests
 
 # sshd hands the command to a shell as one argument, and Linux bounds that at 128 KiB.
 _BATCH_BYTES = 60_000

@@ -6,7 +6,8 @@ from agent.operations.context import StepContext
 from agent.operations.digests import describe
 from agent.operations.ownership import not_kept
 from agent.operations.paths import require_encodable
-from agent.wire.operations import Digests, FingerprintFiles
+from agent.wire.operations import FingerprintFiles
+from agent.wire.results import Digests
 
 
 async def fingerprint_files(context: StepContext, operation: FingerprintFiles) -> Digests:

@@ -14,7 +14,8 @@ from agent.operations.log import tail_since_mark
 from agent.operations.net import http_status, port_open
 from agent.operations.process import is_alive, living_pid
 from agent.transports.transport import Transport, TransportError
-from agent.wire.operations import AwaitHealth, Health, NodeProbe, ProbeNode, WatchNode
+from agent.wire.operations import AwaitHealth, ProbeNode, WatchNode
+from agent.wire.results import Health, NodeProbe
 
 _PAUSE_S = 0.5
 _WATCH_EVERY_S = 1.0

@@ -21,8 +21,8 @@ from agent.operations.side_by_side import each
 from agent.transports.output import plain
 from agent.transports.transport import Transport, TransportError
 from agent.wire.checks import CompareBaseline, RecordBaseline
-from agent.wire.operations import Done
 from agent.wire.readings import Column, Excerpt, Fact, Grid, Level, Reading, Remark, Row, worst
+from agent.wire.results import Done
 
 TEXT_LIMIT = 64 << 10  # bytes of a file whose changed lines are shown
 _LINES = 200  # of all differences together

@@ -18,7 +18,7 @@ from agent.operations.context import OperationFailed, StepContext
 from agent.operations.log import excerpt, is_failure, is_grave, latest_mark, log_file
 from agent.transports.output import plain
 from agent.transports.transport import Transport
-from agent.wire.operations import LogFindings, LogLost
+from agent.wire.results import LogFindings, LogLost
 
 _TRACE_S = 0.5  # until the frames of a stack trace stand below its first line
 _LINES = 20

@@ -14,8 +14,9 @@ from agent.operations.context import OperationFailed, StepContext
 from agent.operations.logfile import LogFile, Place, place_of, proof_of
 from agent.transports.output import plain
 from agent.transports.transport import Transport, TransportError
-from agent.wire.operations import LogFindings, LogMark, MarkLog, ScanLog
+from agent.wire.operations import MarkLog, ScanLog
 from agent.wire.plan import ServiceSpec
+from agent.wire.results import LogFindings, LogMark
 
 _TAIL_LIMIT = 64 << 10  # bytes
 _TAIL_LINES = 100

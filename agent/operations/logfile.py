@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from agent.operations.gzip_pieces import inflated
 from agent.transports.output import clean
 from agent.transports.transport import Transport, TransportError
-from agent.wire.operations import LogLost
+from agent.wire.results import LogLost
 
 _PIECE = 1 << 20  # bytes read at once
 _READ_LIMIT = 16 << 20  # bytes since the mark; a start that writes more is looked at so far

@@ -7,7 +7,8 @@ import time
 from agent.operations.context import OperationFailed, StepContext
 from agent.operations.tree import free_bytes, nearest, writable
 from agent.transports.transport import Files, Transport
-from agent.wire.operations import Preflight, Space
+from agent.wire.operations import Preflight
+from agent.wire.results import Space
 
 _CLOCK_S = 10.0
 _AT_SERVICE = {"stop_service", "start_service"}

@@ -42,7 +42,7 @@ from agent.operations import (
 from agent.operations.context import StepContext, Verified
 from agent.wire import checks
 from agent.wire import operations as wire
-from agent.wire.operations import Result
+from agent.wire.results import Result
 from agent.wire.types import WireModel
 
 O = TypeVar("O", bound=WireModel)  # noqa: E741  the operation's model

@@ -14,8 +14,9 @@ from agent.operations.log import tail_since_mark
 from agent.operations.net import POLL_S, port_open, wait_for_port
 from agent.operations.process import is_alive, is_running, listener_pid, living_pid
 from agent.transports.transport import Output, Transport, TransportError
-from agent.wire.operations import Done, ServiceState, ServiceStatus, StartService, StopService
+from agent.wire.operations import ServiceStatus, StartService, StopService
 from agent.wire.plan import ServiceSpec
+from agent.wire.results import Done, ServiceState
 
 _SCRIPTS = {"start": "bin/startup.sh", "stop": "bin/shutdown.sh"}
 _LINES = 100

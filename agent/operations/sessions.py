@@ -20,8 +20,8 @@ from agent.operations.proc_files import read_text, require_own_view
 from agent.operations.side_by_side import each
 from agent.transports.transport import Output, Transport, TransportError
 from agent.wire.checks import EndSession, ListSessions
-from agent.wire.operations import Done
 from agent.wire.readings import Column, Fact, Grid, Reading, Row
+from agent.wire.results import Done
 
 PROGRAMS = ("sshd", "sshd-session", "login")
 HELPER = "/usr/local/sbin/guardia-end-session"  # deploy/sbin; allowed by deploy/sudoers.d/opsagent

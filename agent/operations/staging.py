@@ -19,7 +19,8 @@ from agent.operations.side_by_side import each
 from agent.operations.transfer import Transfer
 from agent.operations.tree import nearest, writable, write_failure
 from agent.transports.transport import Entry, Transport, TransportError
-from agent.wire.operations import DiscardStaging, Done, FileSpec, ReplaceFiles, StageFiles
+from agent.wire.operations import DiscardStaging, FileSpec, ReplaceFiles, StageFiles
+from agent.wire.results import Done
 
 _NEW_FILE_MODE = 0o644
 _QUESTIONS = 8  # commands at once; sshd takes ten sessions on a connection

@@ -12,7 +12,8 @@ import re
 from agent.operations.context import StepContext
 from agent.operations.net import own_ports, port_open
 from agent.transports.transport import Transport, TransportError
-from agent.wire.operations import Settled, SettleTraffic
+from agent.wire.operations import SettleTraffic
+from agent.wire.results import Settled
 
 _TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
 _TABLE_LIMIT = 8 << 20  # bytes; 50,000 connections

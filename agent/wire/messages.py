@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from agent.wire.operations import Result
 from agent.wire.plan import SealedAccess, SignedGrant, WirePlan
+from agent.wire.results import Result
 from agent.wire.scripts import ScriptSpec
 from agent.wire.types import AgentName, Base64Text, JobId, Sha256, Slug, StepId, WireModel
 

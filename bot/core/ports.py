@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Protocol
 
 from agent.wire.messages import StepOutcome, StepOutput, StepProgress
-from agent.wire.operations import Operation, Result
+from agent.wire.operations import Operation
 from agent.wire.plan import SealedAccess, SignedGrant, WirePlan
+from agent.wire.results import Result
 from agent.wire.scripts import ScriptSpec
 from bot.core.domain.artifact import Artifact
 from bot.core.domain.audit import AuditEvent

@@ -11,7 +11,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from agent.wire.operations import BackupFiles, Digests
+from agent.wire.operations import BackupFiles
+from agent.wire.results import Digests
 from bot.core.domain.job import Deployment, Job, StepState
 from bot.core.domain.plan import Novelty
 

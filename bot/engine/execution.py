@@ -16,9 +16,9 @@ from typing import Any, TypeVar
 import structlog
 
 from agent.wire.messages import StepOutcome, StepOutput
-from agent.wire.operations import LogFindings, Result
 from agent.wire.plan import ApprovalRecord, Grant, Step
 from agent.wire.readings import Reading
+from agent.wire.results import LogFindings, Result
 from agent.wire.seal import sign_grant
 from bot.core.cards import progress_card
 from bot.core.cards.output import with_last_lines

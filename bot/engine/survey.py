@@ -13,8 +13,9 @@ from contextlib import aclosing
 from datetime import timedelta
 
 from agent.wire.messages import StepOutcome
-from agent.wire.operations import Operation, Result, effect_of
+from agent.wire.operations import Operation, effect_of
 from agent.wire.plan import Grant, NodeRun, SignedGrant, Step, WirePlan
+from agent.wire.results import Result
 from agent.wire.seal import sign_grant
 from bot.core.domain.audit import AuditKind
 from bot.core.domain.estate import Node, Target

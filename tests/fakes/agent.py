@@ -23,7 +23,7 @@ from agent.operations.context import StepContext
 from agent.transports.output import clean
 from agent.transports.transport import Entry, OnOutput, Output, Transport, TransportError
 from agent.wire.messages import PlanOrder, StepOrder
-from agent.wire.operations import FileSpec, Operation, Result
+from agent.wire.operations import FileSpec, Operation
 from agent.wire.plan import (
     ApprovalRecord,
     BalancerSpec,
@@ -36,6 +36,7 @@ from agent.wire.plan import (
     Step,
     WirePlan,
 )
+from agent.wire.results import Result
 from agent.wire.seal import seal_access, sign_grant
 
 NOW = datetime(2026, 4, 1, 9, 0, tzinfo=UTC)

@@ -14,8 +14,9 @@ from datetime import datetime, timedelta
 from nacl.signing import SigningKey
 
 from actions.catalog import action_of
-from agent.wire.operations import Digests, FingerprintFiles
+from agent.wire.operations import FingerprintFiles
 from agent.wire.plan import Step
+from agent.wire.results import Digests
 from bot.core.check_ports import OutputStore, ScriptBook
 from bot.core.domain.conversation import Click, Command, ConversationRef, Mention, ReceivedFile
 from bot.core.domain.estate import (

@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from agent.wire.operations import Digests, Result, ServiceState
 from agent.wire.plan import BalancerSpec, NodeTarget, ServiceSpec
+from agent.wire.results import Digests, Result, ServiceState
 from bot.core.domain.artifact import Artifact, ArtifactEntry
 from bot.core.domain.conversation import ConversationRef
 from bot.core.domain.decision import Approval, Stage, Verdict

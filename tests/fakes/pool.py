@@ -19,8 +19,8 @@ from agent.wire.messages import (
     StepOutput,
     StepProgress,
 )
-from agent.wire.operations import Done, Result
 from agent.wire.plan import Step
+from agent.wire.results import Done, Result
 from bot.core.ports import Delivery
 
 

@@ -14,7 +14,6 @@ from actions.logs import CollectTargetLogs
 from actions.resources import CheckDiskSpace, MonitorResources
 from actions.service import ManageService
 from actions.sessions import ListLogins
-from agent.wire.operations import Result
 from agent.wire.readings import (
     Column,
     Excerpt,
@@ -26,6 +25,7 @@ from agent.wire.readings import (
     Row,
     worst,
 )
+from agent.wire.results import Result
 from bot.core.domain.job import Job, JobState, StepRecord, StepState
 from bot.core.domain.plan import Plan
 from bot.core.ports import Action

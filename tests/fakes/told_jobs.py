@@ -10,19 +10,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from actions.deploy import Deploy
-from agent.wire.operations import (
-    BackupFiles,
-    Digests,
-    Health,
-    LogFindings,
-    Preflight,
-    Result,
-    ScanLog,
-    Settled,
-    SettleTraffic,
-    Space,
-)
+from agent.wire.operations import BackupFiles, Preflight, ScanLog, SettleTraffic
 from agent.wire.plan import Step
+from agent.wire.results import Digests, Health, LogFindings, Result, Settled, Space
 from bot.core.domain.estate import Rollout
 from bot.core.domain.job import Deployment, Job, JobState, StepRecord, StepState
 from bot.core.domain.plan import Novelty, Plan

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from agent.wire.operations import (
+from agent.wire.readings import Reading
+from agent.wire.results import (
     Digests,
     Done,
     Health,
@@ -19,7 +20,6 @@ from agent.wire.operations import (
     Settled,
     Space,
 )
-from agent.wire.readings import Reading
 from bot.core.cards.reading_lines import reading_lines
 from bot.core.cards.wording import masked_line, short, size_of
 from bot.core.domain.job import StepRecord

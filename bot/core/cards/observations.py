@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from agent.wire.operations import Health, LogFindings, Settled, Space
 from agent.wire.plan import Step
+from agent.wire.results import Health, LogFindings, Settled, Space
 from bot.core.cards.wording import listed, records_of
 from bot.core.domain.job import Job, StepRecord, StepState
 from bot.core.domain.report import Notice, Section, Table, Tone

@@ -10,7 +10,8 @@ import re
 from dataclasses import replace
 from datetime import datetime
 
-from agent.wire.operations import LogFindings, ReplaceFiles, RestoreBackup
+from agent.wire.operations import ReplaceFiles, RestoreBackup
+from agent.wire.results import LogFindings
 from bot.core.cards.answers import has_bad_readings
 from bot.core.cards.fleet import LARGE, checks_health, fate_counts, node_sections, version_rows
 from bot.core.cards.layers import layer_sections, layer_summary

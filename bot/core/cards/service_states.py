@@ -5,8 +5,8 @@ Owns: what counts as well, and the order: what is wrong comes first.
 
 from __future__ import annotations
 
-from agent.wire.operations import NodeProbe, Result, ServiceState
 from agent.wire.plan import NodeRun
+from agent.wire.results import NodeProbe, Result, ServiceState
 from bot.core.cards.wording import outcome_words, records_of
 from bot.core.domain.job import Job, StepRecord, StepState
 from bot.core.domain.report import Section, Table, Tone

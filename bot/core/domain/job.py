@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from agent.wire.operations import Result
+from agent.wire.results import Result
 from bot.core.domain.conversation import ConversationRef
 from bot.core.domain.decision import Approval, Stage
 from bot.core.domain.plan import Plan

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from agent.wire.operations import Health
+from agent.wire.results import Health
 from bot.core.domain.decision import Stage
 from bot.core.domain.job import TERMINAL, JobState, StepRecord, StepState
 from bot.core.domain.people import Role

@@ -13,7 +13,6 @@ from agent.transports.ssh import connect
 from agent.wire.messages import StepOutcome
 from agent.wire.operations import (
     BackupFiles,
-    Digests,
     FingerprintFiles,
     Operation,
     Preflight,
@@ -21,10 +20,10 @@ from agent.wire.operations import (
     ReplaceFiles,
     RestoreBackup,
     ServiceStatus,
-    Space,
     StageFiles,
 )
 from agent.wire.plan import NodeTarget, WirePlan
+from agent.wire.results import Digests, Space
 from tests.fakes.agent import (
     AGENT,
     JOB,

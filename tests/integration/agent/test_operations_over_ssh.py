@@ -21,6 +21,7 @@ from agent.operations.context import OperationFailed, StepContext
 from agent.transports.ssh import connect
 from agent.wire import operations as wire
 from agent.wire.plan import NodeAccess
+from agent.wire.results import LogFindings
 from tests.fakes.agent import JOB, FakeBlobs, FakeNode, a_context, a_step, digest, specs
 from tests.integration.agent.conftest import Sshd
 from tests.lab.ports import free_port
@@ -95,7 +96,7 @@ async def test_a_rotated_log_in_euc_kr_is_read_on(
     path.write_bytes("INFO 기동\nSEVERE 회전 후\n".encode("euc-kr") * 5)
     with pytest.raises(OperationFailed) as failed:
         await log.scan(replace(context, earlier={"m": marked}), wire.ScanLog(since="m"))
-    assert isinstance(failed.value.result, wire.LogFindings)
+    assert isinstance(failed.value.result, LogFindings)
     assert failed.value.result.suspicious == ("SEVERE 회전 전", *["SEVERE 회전 후"] * 5)
     assert failed.value.result.lost == ""
 

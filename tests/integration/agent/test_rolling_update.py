@@ -17,7 +17,6 @@ from agent.wire.operations import (
     BackupFiles,
     DrainMember,
     FingerprintFiles,
-    LogFindings,
     MarkLog,
     Operation,
     Preflight,
@@ -31,6 +30,7 @@ from agent.wire.operations import (
     StopService,
 )
 from agent.wire.plan import NodeAccess, NodeRun, Step, WirePlan
+from agent.wire.results import LogFindings
 from bot.app.demo.packages import application_files
 from tests.fakes.agent import AGENT, JOB, NOW, FakeBlobs, Site, a_plan, specs, step_order
 from tests.integration.demo.running import RunningEstate, ask, running_estate

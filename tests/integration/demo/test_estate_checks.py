@@ -8,8 +8,8 @@ from pathlib import Path
 from agent.operations import certificates, cron_health, filesystems, node_check, proc, resources
 from agent.operations import sessions as logins
 from agent.wire import checks
-from agent.wire.operations import Done
 from agent.wire.readings import Reading, Threshold
+from agent.wire.results import Done
 from tests.integration.demo.running import RunningEstate
 from tests.integration.operations.at_node import context_of
 

@@ -16,8 +16,8 @@ import pytest
 from agent.operations import sessions
 from agent.operations.context import OperationFailed, StepContext, Verified
 from agent.wire.checks import EndSession, ListSessions
-from agent.wire.operations import Done
 from agent.wire.readings import Row
+from agent.wire.results import Done
 from bot.core.domain.job import JobState
 from tests.fakes.logins import login_record
 from tests.integration.deploy.site import Site

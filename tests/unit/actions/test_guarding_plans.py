@@ -13,9 +13,9 @@ from actions.cron import CronHealthChecker, RegisterCronJob
 from actions.guarding import SecurityAudit, SslExpiryDetector
 from actions.integrity import ConfigIntegrityCheck
 from agent.wire.checks import CronPreview, ReadCertificates, RecordBaseline, RegisterCron
-from agent.wire.operations import Result
 from agent.wire.profile import CertificateSpec, CronJobSpec, NodeProfile, WatchedFile
 from agent.wire.readings import Column, Grid, Level, Reading, Row
+from agent.wire.results import Result
 from bot.core.domain.estate import Node
 from bot.core.domain.intent import Param
 from bot.core.domain.plan import Plan, Risk

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from actions.catalog import action_of
-from agent.wire.operations import Result
+from agent.wire.results import Result
 from bot.core.domain.artifact import Artifact, SourceRef
 from bot.core.domain.estate import Node, Rollout, Target
 from bot.core.domain.plan import Plan

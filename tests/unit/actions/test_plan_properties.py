@@ -17,7 +17,6 @@ from actions.service import ManageService
 from agent.wire.operations import (
     CHANGING,
     AwaitHealth,
-    Digests,
     MarkLog,
     ReplaceFiles,
     ScanLog,
@@ -25,6 +24,7 @@ from agent.wire.operations import (
     StopService,
     WatchNode,
 )
+from agent.wire.results import Digests
 from bot.core.domain.artifact import Artifact, ArtifactEntry
 from bot.core.domain.plan import Handling, Novelty, Plan, Risk
 from bot.core.errors import OperationError, UserError

@@ -8,8 +8,8 @@ import pytest
 
 from actions.sessions import KillSession
 from agent.wire.checks import EndSession, ListSessions
-from agent.wire.operations import Result
 from agent.wire.readings import Column, Grid, Reading, Row
+from agent.wire.results import Result
 from bot.core.domain.intent import Param
 from bot.core.domain.plan import Plan, Risk
 from bot.core.errors import UserError

@@ -20,7 +20,6 @@ from agent.wire.messages import StepCancel, StepOutcome, StepProgress
 from agent.wire.operations import (
     CHANGING,
     FingerprintFiles,
-    LogMark,
     MarkLog,
     Operation,
     ReplaceFiles,
@@ -30,6 +29,7 @@ from agent.wire.operations import (
     StopService,
 )
 from agent.wire.plan import NodeAccess, Step, WirePlan
+from agent.wire.results import LogMark
 from tests.fakes.agent import (
     AGENT,
     JOB,

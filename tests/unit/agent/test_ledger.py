@@ -9,7 +9,7 @@ import pytest
 
 from agent.ledger import Ledger, LedgerError
 from agent.wire.messages import StepOutcome
-from agent.wire.operations import LogMark
+from agent.wire.results import LogMark
 from tests.fakes.agent import JOB, NOW, Site, a_plan, a_target
 
 DIGEST = "a" * 64

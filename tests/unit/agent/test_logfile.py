@@ -14,7 +14,7 @@ from agent.operations import log
 from agent.operations.context import OperationFailed, StepContext
 from agent.operations.logfile import decode
 from agent.wire import operations as wire
-from agent.wire.operations import LogMark
+from agent.wire.results import LogFindings, LogMark, Result
 from tests.fakes.agent import FakeNode, LocalTransport, a_context, a_step, a_target
 
 SUCCESS = "서비스 기동 완료"
@@ -32,7 +32,7 @@ class Logged:
             update={"service": target.service.model_copy(update=service), "charset": "cp949"}
         )
         node = FakeNode(transport=LocalTransport(shell=shell))
-        self.marks: dict[str, wire.Result] = {}
+        self.marks: dict[str, Result] = {}
         made = a_context(target, node, steps=[a_step("m", wire.MarkLog())])
         self.context: StepContext = replace(made, earlier=self.marks)
 
@@ -54,7 +54,7 @@ class Logged:
             aside.unlink()
         self.path.touch()
 
-    async def found(self) -> wire.LogFindings:
+    async def found(self) -> LogFindings:
         return await log.scan(self.context, SCAN)
 
     async def failure(self) -> OperationFailed:
@@ -75,7 +75,7 @@ async def test_a_log_rotated_after_the_mark_is_read_on_in_both_files(
     logged.path.with_name("catalina.out.2").write_text("SEVERE of last week\n")
     logged.write("SEVERE after rotation, longer than what was there at the mark\n")
     found = (await logged.failure()).result
-    assert isinstance(found, wire.LogFindings)
+    assert isinstance(found, LogFindings)
     assert found.suspicious == (
         "OutOfMemoryError before rotation",
         "SEVERE after rotation, longer than what was there at the mark",
@@ -92,7 +92,7 @@ async def test_a_log_that_was_moved_away_is_read_from_the_new_beginning_and_says
     logged.write("SEVERE new\n" * 99)
     failed = await logged.failure()
     assert failed.values["count"] == "99"
-    assert isinstance(failed.result, wire.LogFindings)
+    assert isinstance(failed.result, LogFindings)
     assert failed.result.lost == "moved"
 
 
@@ -108,7 +108,7 @@ async def test_a_log_rotated_and_packed_after_the_mark_is_read_on_where_it_lies(
     logged.rotate("catalina.out.1", packed=True)
     logged.write("SEVERE after rotation\n")
     found = (await logged.failure()).result
-    assert isinstance(found, wire.LogFindings)
+    assert isinstance(found, LogFindings)
     assert found.suspicious == ("OutOfMemoryError before rotation", "SEVERE after rotation")
     assert found.lost == ""
 
@@ -122,7 +122,7 @@ async def test_a_log_copied_away_and_emptied_is_read_on_in_the_copy(tmp_path: Pa
     logged.path.write_bytes(b"")
     logged.write("INFO new\n" * 999)  # longer again than it was at the mark
     found = (await logged.failure()).result
-    assert isinstance(found, wire.LogFindings)
+    assert isinstance(found, LogFindings)
     assert found.suspicious == ("OutOfMemoryError before it was emptied",)
     assert found.lost == ""
 
@@ -142,7 +142,7 @@ async def test_a_log_that_only_grew_has_lost_nothing(tmp_path: Path) -> None:
     logged.write("SEVERE long ago\n" * 999)
     await logged.mark()
     logged.write("INFO new\n")
-    assert await logged.found() == wire.LogFindings(started=False, suspicious=())
+    assert await logged.found() == LogFindings(started=False, suspicious=())
 
 
 async def test_a_log_truncated_in_place_is_read_from_its_beginning(tmp_path: Path) -> None:

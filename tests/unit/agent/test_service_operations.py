@@ -14,6 +14,7 @@ from agent.operations.context import OperationFailed, StepContext, Verified
 from agent.transports.transport import Output, TransportError
 from agent.wire import operations as wire
 from agent.wire.plan import NodeTarget
+from agent.wire.results import LogFindings, LogMark
 from tests.fakes.agent import FakeNode, LocalTransport, a_context, a_step
 from tests.unit.agent.local_node import code, contents, fill, node, target
 
@@ -137,7 +138,7 @@ async def test_an_unhealthy_service_brings_the_log_along(
     context = a_context(
         at(target, web, node).target,
         node,
-        earlier={"m": wire.LogMark(size=7)},
+        earlier={"m": LogMark(size=7)},
         steps=[a_step("m", wire.MarkLog())],
     )
     with pytest.raises(OperationFailed) as failed:
@@ -257,18 +258,18 @@ async def test_scan(
     context = a_context(
         target.model_copy(update={"charset": "cp949"}),
         node,
-        earlier={"m": wire.LogMark(size=mark)},
+        earlier={"m": LogMark(size=mark)},
     )
     found = await findings(context)
     assert (found.started, found.suspicious) == (started, lines)
 
 
-async def findings(context: StepContext) -> wire.LogFindings:
+async def findings(context: StepContext) -> LogFindings:
     """What a scan found, whether it took it for a failed start or not."""
     try:
         return await log.scan(context, wire.ScanLog(since="m"))
     except OperationFailed as failed:
-        if not isinstance(failed.result, wire.LogFindings):
+        if not isinstance(failed.result, LogFindings):
             raise
         return failed.result
 

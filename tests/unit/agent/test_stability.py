@@ -19,6 +19,7 @@ from agent.operations.context import OperationFailed, StepContext
 from agent.transports.transport import Output, TransportError
 from agent.wire import operations as wire
 from agent.wire.plan import NodeTarget
+from agent.wire.results import Health, LogMark, Settled
 from tests.fakes.agent import FakeNode, LocalTransport, a_context, a_step, a_target
 
 
@@ -72,7 +73,7 @@ def at(root: Path, page: Page, *, shell: bool = True) -> StepContext:
     return a_context(
         target_at(root, page),
         FakeNode(transport=LocalTransport(shell=shell)),
-        earlier={"m": wire.LogMark(size=4)},
+        earlier={"m": LogMark(size=4)},
         steps=[a_step("m", wire.MarkLog())],
     )
 
@@ -94,7 +95,7 @@ async def test_health_that_comes_and_goes_is_called_flapping(tmp_path: Path, pag
     assert failed.value.code == "health_flapping"
     assert (failed.value.values["good"], failed.value.values["needed"]) == ("1", "2")
     assert failed.value.lines == ("connection pool exhausted",)
-    assert isinstance(failed.value.result, wire.Health)
+    assert isinstance(failed.value.result, Health)
     assert not failed.value.result.healthy
 
 
@@ -176,7 +177,7 @@ async def test_what_cures_is_told_of_a_grave_line_and_not_stopped_by_it(
 async def test_a_watch_says_when_the_log_was_taken_away_meanwhile(
     tmp_path: Path, page: Page
 ) -> None:
-    context = replace(at(tmp_path, page), earlier={"m": wire.LogMark(size=4, proof="0" * 64)})
+    context = replace(at(tmp_path, page), earlier={"m": LogMark(size=4, proof="0" * 64)})
     found = await health.watch(context, wire.WatchNode(path="/h", seconds=1, misses=3))
     assert (found.healthy, found.lost) == (True, "moved")
 
@@ -229,7 +230,7 @@ async def test_the_wait_ends_when_the_last_connection_has_ended(tmp_path: Path, 
 async def test_what_is_still_open_at_the_end_is_told(tmp_path: Path, page: Page) -> None:
     users = [await asyncio.open_connection("127.0.0.1", page.port) for _ in range(3)]
     found = await traffic.settle(at(tmp_path, page), wire.SettleTraffic(seconds=1))
-    assert found == wire.Settled(waited_s=1, still_open=3)
+    assert found == Settled(waited_s=1, still_open=3)
     for _, user in users:
         user.close()
 
@@ -247,7 +248,7 @@ async def test_where_nothing_can_be_counted_the_whole_time_is_waited(
     context = at(tmp_path, page)
     target = context.target.model_copy(update={"transfer": "ftp", "host_key": None})
     found = await traffic.settle(a_context(target, FakeNode()), wire.SettleTraffic(seconds=1))
-    assert found == wire.Settled(waited_s=1, still_open=None)
+    assert found == Settled(waited_s=1, still_open=None)
 
 
 async def test_a_node_whose_tables_are_hidden_is_not_counted(tmp_path: Path, page: Page) -> None:

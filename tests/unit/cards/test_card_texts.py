@@ -18,8 +18,8 @@ from actions.catalog import action_of
 from actions.deploy import Deploy
 from actions.rollback import Rollback
 from actions.service import ManageService
-from agent.wire.operations import Health, NodeProbe, ServiceState
 from agent.wire.plan import Step
+from agent.wire.results import Health, NodeProbe, ServiceState
 from bot.core.cards import (
     denial_report,
     final_report,

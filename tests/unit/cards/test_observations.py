@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from actions.deploy import Deploy
-from agent.wire.operations import Health, LogFindings, Result
+from agent.wire.results import Health, LogFindings, Result
 from bot.core.cards import final_report
 from bot.core.domain.job import JobState
 from bot.core.texts import load_texts

@@ -10,7 +10,6 @@ import pytest
 from actions.health import CheckInfraHealth
 from actions.resources import MonitorResources
 from actions.service import ManageService
-from agent.wire.operations import Done
 from agent.wire.readings import (
     Column,
     Excerpt,
@@ -22,6 +21,7 @@ from agent.wire.readings import (
     Row,
     Series,
 )
+from agent.wire.results import Done
 from bot.core.cards import final_report, job_log, plan_card, progress_card
 from bot.core.cards.values import fact_words, remark_words, value_words
 from bot.core.domain.job import Job, JobState, StepState

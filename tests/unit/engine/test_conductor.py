@@ -8,9 +8,9 @@ from datetime import timedelta
 
 import pytest
 
-from agent.wire.operations import LogFindings, Result
 from agent.wire.plan import Step
 from agent.wire.readings import Excerpt, Reading
+from agent.wire.results import LogFindings, Result
 from agent.wire.seal import open_grant
 from bot.core.domain.decision import Effect, Stage
 from bot.core.domain.job import Job, JobState, StepState

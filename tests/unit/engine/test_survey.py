@@ -6,13 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from agent.wire.operations import (
-    FingerprintFiles,
-    Operation,
-    ServiceState,
-    ServiceStatus,
-    StopService,
-)
+from agent.wire.operations import FingerprintFiles, Operation, ServiceStatus, StopService
+from agent.wire.results import ServiceState
 from agent.wire.seal import open_grant
 from bot.core.errors import GuardiaError
 from bot.engine.survey import Surveyor

@@ -20,7 +20,7 @@ from agent.wire.messages import (
     StepOutcome,
     Welcome,
 )
-from agent.wire.operations import Digests
+from agent.wire.results import Digests
 
 JOB = "J260401-ABC123"
 OUTCOME = StepOutcome(
