@@ -39,7 +39,7 @@ class Scene:
     sr: bool = False
 
 
-_ASKED = r"(?=줘|주|라|달|봐|요|놔|놓|$|▒)"
+_ASKED = r"(?=줘|주|줄(?:래|수있)|라|달|봐|요|놔|놓|$|▒)"
 _PUT = (
     r"올려|올리고|(?:밀어|쏴)(?:넣어)?(?=줘|주|라|봐|달|요)"
     r"|적용|교체|업데이트|덮어써|덮어|넣어|바꿔|갈아|깔아"
@@ -126,7 +126,7 @@ def _healing(scene: Scene) -> Verdict | None:
 def _cron(scene: Scene) -> Verdict | None:
     verbs = r"등록|추가|걸어|넣어|만들|생성|설정해|설정바|설정부|신규설정|잡아|add|create"
     found = re.search(
-        rf"(?:크론|cron)(?:탭|tab|잡|job)?.{{0,16}}(?:{verbs})|(?:add|create|register).{{0,6}}cron",
+        rf"(?:크론|cron)(?:탭|tab|잡|job)?(?:.{{0,16}}|(?:(?!상태|확인|점검|정상|보고).){{0,40}})(?:{verbs})|(?:add|create|register).{{0,6}}cron",
         scene.text,
     )
     if found is None or re.match(

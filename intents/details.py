@@ -92,7 +92,8 @@ def _deploy(reading: Reading) -> _Found:
         reading.masked,
     )
     ref = ref or re.search(
-        r"(?<![a-z0-9._-])(v\d[a-z0-9._-]{0,40}|release[/_-][a-z0-9._-]{1,40})\s*(?:tag|태그|브랜치|branch|버전)",
+        r"(?<![a-z0-9._/-])(v\d[a-z0-9._-]{0,40}|(?:release|feature|hotfix|bugfix)[/_-][a-z0-9._-]{1,40})"
+        r"\s*(?:tag|태그|브랜치|branch|버전)",
         reading.masked,
     )
     found: _Found = {"ref": ref[1] if ref else None}
@@ -165,7 +166,7 @@ def _database(reading: Reading) -> _Found:
 
 
 _PID = re.compile(
-    r"(?:pid|세션|프로세스)\s*(?:번호|pid)?\s*[:=#은는이가]?\s*(\d{1,7})(?!\d|\s*(?:번\s*기|호기|개|건))"
+    r"(?:pid|세션|프로세스|(?<![a-z])session)\s*(?:번호|pid|id)?\s*[:=#은는이가]?\s*(\d{1,7})(?!\d|\s*(?:번\s*기|호기|개|건))"
     r"|(?<!\d)(\d{2,7})\s*번?\s*(?:pid|세션|프로세스)(?!\s*(?:pid|번호)?\s*[:=#은는이가]?\s*\d)",
     re.ASCII,
 )
@@ -256,13 +257,15 @@ def _rule(reading: Reading) -> _Found:
     text = reading.masked
     role = next((role for pattern, role in _ROLES.items() if re.search(pattern, text)), None)
     stages = re.search(r"(\d)\s*단계", text)
-    quorum = re.search(r"(\d|두|세)\s*(?:명|인(?!증|터|프|사|트))", text)
+    quorum = re.search(r"(\d|(?<![가-힣])[한두세네])\s*(?:명|인(?!증|터|프|사|트))", text)
     action = next((verb for pattern, verb in _VERBS.items() if re.search(pattern, text)), None)
     return {
         "target_action": action,
         "approver_role": role,
         "stages": int(stages[1]) if stages else None,
-        "quorum": ({"두": 2, "세": 3}.get(quorum[1]) or int(quorum[1])) if quorum else None,
+        "quorum": ({"한": 1, "두": 2, "세": 3, "네": 4}.get(quorum[1]) or int(quorum[1]))
+        if quorum
+        else None,
     }
 
 

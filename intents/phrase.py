@@ -25,7 +25,9 @@ _MAIL = re.compile(
 )
 # Letters that nobody sees, and letters of other alphabets that look like Latin ones.
 _UNSEEN = frozenset("\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800")
-_LOOKALIKES = str.maketrans("аеорсухіјѕАВЕКМНОРСТХ", "aeopcyxijsABEKMHOPCTX")
+# NFKC makes other letters of "ㅋㅋ" and "ㄴㄴ" than are typed.
+_ALONE = {ord(unicodedata.normalize("NFKC", chr(at))): at for at in range(0x3131, 0x3164)}
+_LOOKALIKES = _ALONE | str.maketrans("аеорсухіјѕАВЕКМНОРСТХ", "aeopcyxijsABEKMHOPCTX")
 _ADDRESS = re.compile(r"<@[A-Z0-9]+>|@?\b(?:guardia|가디아)\b(?:야|님)?[,:]?", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<=[가-힣ㄱ-ㅎa-z)])[.]+(?=\s|$)|(?<=[?!])\s+|\n+")
 
@@ -40,8 +42,8 @@ PAST = syllables(20, but="있겠")  # ㅆ: "했", "봤", "지웠"
 WILL = syllables(8)  # ㄹ: "할", "볼", "지울"
 # People who chat leave the full stop out: "백업 받아놨어요 걱정마세요" is two sentences.
 _UNMARKED_END = re.compile(
-    rf"((?:니다|{PAST}(?:어요|음|죠|지요|구요|고요|거든요|답니다)|네요|군요|[가-힣](?:대|래|랍니|답니)요"
-    rf"|거[예에]요|것\s?같아요|{WILL}[게께]요)[ㅋㅎㅠㅜ~^,]*)\s+"
+    rf"((?:니다|{PAST}(?:어요|음|죠|지요|구요|고요|거든요|답니다)|네요|군요|[가-힣](?:대|래|랍니|답니)요|더라고요|더라구요"
+    rf"|거[예에]요|것\s?같아요|{WILL}[게께]요)[ㅋㅎㅠㅜ~^,]*(?:\s*[ㅋㅎㅠㅜ]{{2,}})?|[가-힣]\s*[ㅋㅎㅠㅜ]{{2,}})\s+"
 )
 
 

@@ -19,7 +19,7 @@ from intents.scenes import scene_of
 from intents.verbs import decide
 
 _JOINT = re.compile(
-    r"(?:하고(?:\s*나서)?|시키고|주고|받고|뜨고|떠\s*놓고|내리고|올리고|보고|[한린긴은]\s*(?:뒤|다음|후)에?|\s후에?"
+    r"(?:하고(?!\s*(?:나서부터|나니|부터|나서\s*(?:계속|자꾸|오류|에러|느|안|이상)))(?:\s*나서)?|시키고|주고|받고|뜨고|떠\s*놓고|내리고|올리고|보고|[한린긴은]\s*(?:뒤|다음|후)에?|\s후에?"
     r"|그리고(?:\s*나서)?|\band\s+then\b|\bthen\b)\s*,?\s+"
 )
 # One wish by nature: files are put in place and the service restarted with them.

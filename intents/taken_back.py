@@ -25,6 +25,7 @@ _BESIDES = (
     r"|다시|지금은?|아직|좀|더|그|방금\s*(?:거|건|말|요청)(?:은)?|미안\S*|죄송\S*|실수\S*|잘못\s*\S+|여기\S*|말고|상황|보고|보고요|생각해\s*보고"
     r"|i'?ll\s+do\s+it(?:\s+myself)?|sorry|actually|please|pls)"
 )
+_LONGEST_END = 120  # characters: so much of a message is looked at, whatever is in it
 _BETWEEN = r"[\s.,!~?…ㅋㅎㅠㅜ;^-]"
 _TAKEN_BACK = re.compile(
     rf"(?:[가-힣a-z][\s.,!~?…ㅋㅎㅠㅜ;^-]+)(?:(?:아+|앗|어+|음+|참|헉|근데){_BETWEEN}+)?"
@@ -41,6 +42,11 @@ _FORBIDS = re.compile(
     r"(?:\s?(?:주|줘)\S*(?:\s*\S{1,8}(?:다|요))?)?[\s!.~ㅠㅜㅋㅎ?^]*$"
     r"|(?:안|않아도)\s*\S{1,6}도\s*(?:된|돼|되)[가-힣\s]*[\s!.~ㅠㅜㅋㅎ?^]*$"
 )
+# "감사 걸려있어": why it is forbidden.
+_REASON = re.compile(
+    r"(?:(?:걸려|남아|돌고|쓰고|보고|하고)\s*있(?:어|어요|음|다고요?|단\s*말\S*)"
+    r"|(?:중|건|예정)(?:이야|이에요|임|입니다|이라고요?)|니까요?|거든요?|때문에요?)[\s!.~ㅠㅜㅋㅎ^]*$"
+)
 # What else is wanted, or which servers are left out of it, stands before the ban.
 _AND = re.compile(
     r"줘|주세요|주시|주십|부탁|바랍|[하주치리우끄받떠놓두보히]고[\s,]|하되|되,|지만|는데|뒤에|다음에|말고|\d\s*번|나머지|만\s"
@@ -49,10 +55,12 @@ _AND = re.compile(
 
 def is_taken_back(text: str) -> bool:
     """Whether the end of a message calls off what it asked for."""
-    return bool(_TAKEN_BACK.search(text) or _SAYS_NO.search(text))
+    end = text[-_LONGEST_END:]
+    return bool(_TAKEN_BACK.search(end) or _SAYS_NO.search(end))
 
 
 def only_forbids(live: str) -> bool:
     """Whether nothing but bans stands in a text that is without its news."""
     parts = sentences(live)
-    return bool(parts) and all(_FORBIDS.search(part) and not _AND.search(part) for part in parts)
+    bans = [part for part in parts if _FORBIDS.search(part) and not _AND.search(part)]
+    return bool(bans) and all(part in bans or _REASON.search(part) for part in parts)

@@ -98,6 +98,10 @@ def cron_of(text: str) -> str | None:
     literal = re.search(r"(?<![\w*/])((?:[0-9*/,-]+\s+){4}[0-9*/,-]+)(?![\w*/])", text)
     if literal and "*" in literal[1]:
         return " ".join(literal[1].split())
+    if re.search(
+        r"매\s?시간|매시\b|(?:한|(?<!\d)1)\s?시간\s?(?:마다|간격)|every\s?hour|hourly", text
+    ):
+        return "0 * * * *"
     every = re.search(
         r"(?<![시\d])(?<!시 )(\d{1,2})\s*(분|시간)\s*(?:마다|간격|에\s*한\s*번)", text
     )
@@ -106,8 +110,6 @@ def cron_of(text: str) -> str | None:
         if every[2] == "분":
             return f"*/{step} * * * *" if 1 <= step <= 59 else None
         return f"0 */{step} * * *" if 1 <= step <= 23 else None
-    if re.search(r"매\s?시간|매시\b|한\s?시간\s?(?:마다|간격)|every\s?hour|hourly", text):
-        return "0 * * * *"
     often = re.search(r"every\s?(\d{1,2})\s?(min|hour)", text)
     if often:
         return f"*/{int(often[1])} * * * *" if often[2] == "min" else f"0 */{int(often[1])} * * *"

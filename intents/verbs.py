@@ -23,16 +23,17 @@ _LATER = re.compile(
     r"|(?:오전|오후|새벽|밤|저녁|아침|\d{1,2})\s*\d{0,2}시(?:\d{1,2}분|반)?(?:에|쯤|부터"
     r"|정각)|퇴근후|업무(?:시간)?후|예약"
 )
+_AT_ONCE = re.compile(r"지금(?!말고|은|까지|부터|이?아니|시간)|당장(?!은)|즉시(?!말고)")
 # "there is work tomorrow, so …": the reason is tomorrow, the wish is now
 _REASON = re.compile(
     r"(?:내일|모레|다음주|주말에|오늘(?:밤|저녁|새벽|오후))[가-힣]{0,12}?(?:니까|니깐"
-    r"|어서|아서|라서|때문에|대비해서|전에)"
+    r"|어서|아서|라서|이라(?:미리|지금|먼저|일단)|때문에|대비해서|전에)"
 )
 # "what happens to those who are logged in when it is restarted?"
 _WHAT_IF = re.compile(
     r"(?:재기동|재시작|배포|반영|롤백|중지|중단|내리|끄|백업|삭제|정리|종료|지우|끊|죽이|올리|켜|멈추|멈춰)(?:을|를)?(?:하|시키|되|해|어|아)?"
     r"(?:놓으|두|버리|보)?(?:면|게되면)(?!.{0,12}(?:알려|보내|올려))"
-    r".{0,24}(?:나요|까요?|가요|돼요?|되죠|돼|지요?|니까|어요|해요)(?:[?.!~]|$)"
+    r".{0,24}(?:나요?|까요?|가요|돼요?|되죠|돼|지요?|니까|어요|해요|냐)(?:[?.!~]|$)"
 )
 # "if it is taken down, there will be trouble": what a change would do, and no wish for a look.
 _SUPPOSED = re.compile(
@@ -88,6 +89,7 @@ def _later(inner: Verdict, text: str) -> bool:
     return (
         changes
         and inner.operation != "status"
+        and not _AT_ONCE.search(text)
         and bool(_LATER.search(_REASON.sub("", with_digits(text))))
     )
 
