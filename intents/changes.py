@@ -58,8 +58,8 @@ _CLEAN = (
     r"|clean□*up|clear|purge|delete|gzip|compress"
 )
 _ALONE = r"자동(?:으로)?|auto(?:로)?|알아서|스스로"
-_BEYOND = (
-    r"(?:넘으면|over|오버|넘으시|초과(?:하면|시)|차면|찰때|이상이면|이상되면|넘을때|넘어가면"
+_BEYOND = (  # more than so much, and not older than so many days
+    r"(?<![일주달년월])(?:넘으면|over|오버|넘으시|초과(?:하면|시)|차면|찰때|이상이면|이상되면|넘을때|넘어가면"
     r"|(?:\d{2}|퍼|프로|%)넘)"
 )
 _CUT = (
