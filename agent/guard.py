@@ -57,8 +57,8 @@ class GuardPolicy(BaseModel):
 class Refusal:
     """No, and why. ``code`` is one of: digest_mismatch, signature_invalid, wrong_agent,
     wrong_job, expired, step_unknown, host_not_allowed, access_missing, access_outdated,
-    target_mismatch, page_not_registered, approval_missing, code_missing, stale_token. ``detail``
-    says what it was about."""
+    access_ahead, target_mismatch, page_not_registered, approval_missing, code_missing,
+    stale_token. ``detail`` says what it was about."""
 
     code: str
     detail: str = ""
@@ -206,9 +206,9 @@ def _check_issue(access: NodeAccess, newest: datetime | None, now: datetime) -> 
     issued = access.issued_at
     ahead = issued is not None and issued > now + CLOCK_DIFFERENCE
     outdated = newest is not None and (issued is None or issued < newest)
-    if ahead or outdated:
-        return Refusal(code="access_outdated", detail=access.target.node_id)
-    return None
+    if ahead:
+        return Refusal(code="access_ahead", detail=access.target.node_id)
+    return Refusal(code="access_outdated", detail=access.target.node_id) if outdated else None
 
 
 def _check_fence(grant: Grant, step: Step, fence: int) -> Refusal | None:

@@ -28,13 +28,13 @@ _BYPASS = re.compile(
     r"|\bno\s+approval\b|\balready\s+approved\b|\boverride\s+(?:the\s+)?(?:safety|policy|rules?|lock)"
     # more rights than one's own
     r"|\bact(?:ing)?\s+as\s+(?:an?\s+|the\s+)?(?:admin\w*|root|approver|manager|pm)\b|(?:너|넌|당신)\s*(?:는|은)?\s*(?:관리자|승인자)"
-    r"|(?:관리자|운영자|root|루트|admin|슈퍼\s*유저)\s*권한(?:으로|을\s*(?:줘|부여)|\s*부여)"
+    r"|(?:관리자|운영자|root|루트|admin|슈퍼\s*유저)\s*권한(?:으로(?!\s*(?:실행|구동|기동)(?:되|돼|중|됐|하는))|을\s*(?:줘|부여)|\s*부여)"
     r"|\bdan\s*(?:모드|mode)|(?:제한|필터|안전\s*장치|보안\s*검사)[을를은]?\s*(?:풀|해제|꺼|끄|무시)"
     # leaving no trace
-    r"|(?:감사|로그|기록|이력|흔적)\s*(?:기록|로그|이력)?[을를은에도]?\s*(?:남기지|남지|적지|저장하지)\s*(?:말|마|않|안)"
+    r"|(?:감사|로그|기록|이력|흔적)\s*(?:기록|로그|이력)?[을를은에도]?\s*(?:남기지|남지|적지|저장하지)\s*(?:말|마|않(?:게|도록|고|은\s*채)|안)"
     r"|기록(?:은|을)?\s*하지\s*(?:마|말)|감사\s*(?:기록|로그|이력)\S{0,3}\s.{0,20}(?:지워|삭제|없애|수정|고쳐)"
     # a conversation that somebody has made up
-    r"|^\s*(?:사용자|요청자|봇|챗봇|bot|user|human|ai)\s*[:：]"
+    r"|^\s*(?:봇|챗봇|bot|user|human|ai)\s*[:：]"
     # words that are to mean others from now on; templates that something might fill in
     r"|별칭\s*(?:을|를)?\s*(?:등록|추가|설정)|\{\{.*\}\}|\{%|\$\{|#\{|<%",
     re.MULTILINE,

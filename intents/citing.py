@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 _SHOWN = re.compile(
-    r"'''.*?(?:'''|\Z)|\"\"\".*?(?:\"\"\"|\Z)|~~[^\n]*?~~|<(del|s|strike|q|blockquote)>.*?(?:</\1>|\Z)",
+    r"'''.*?(?:'''|\Z)|\"\"\".*?(?:\"\"\"|\Z)|(?<![~\w])~~(?=[^\s~])[^\n~]*(?<=[^\s~])~~(?!~)|<(del|s|strike|q|blockquote)>.*?(?:</\1>|\Z)",
     re.DOTALL | re.IGNORECASE,
 )
 # "look over the text below": what stands below it is to be looked at.
@@ -22,7 +22,7 @@ _LETTER = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 _ABOUT_WORDS = re.compile(
-    r"^[^\n]*(?:이라는\s*(?:말|단어|문장|표현|문구)|라고\s*(?:말|얘기|이야기)하면\s*(?:안|어떻))[^\n]*$",
+    r"^[^\n]*(?:이라는\s*(?:말|단어|문장|표현|문구)(?![^\n]*(?:찾|검색|있는지|나오는지|있나))|라고\s*(?:말|얘기|이야기)하면\s*(?:안|어떻))[^\n]*$",
     re.MULTILINE,
 )
 # In the compatible form and in the one that they have after normalisation.

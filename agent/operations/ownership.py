@@ -8,7 +8,6 @@ ours is root.
 from __future__ import annotations
 
 import posixpath
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,9 +19,6 @@ from agent.transports.transport import Entry, Transport, TransportError
 _COMMAND_S = 10.0
 _NAME_MAX = 100
 _TOLD = 500  # files, of thousands that mostly are alike
-_USER = re.compile(r"\buid=(\d+)")
-_GROUPS = re.compile(r"\bgroups=(\S+)")
-_NUMBER = re.compile(r"(?:^|,)(\d+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,14 +33,12 @@ async def login_at(server: Transport) -> Login | None:
     """Who we are there; None: the server cannot be asked, or answers something else."""
     if not server.shell:
         return None
-    said = await _said(server, ["id"])
-    user, groups = _USER.search(said), _GROUPS.search(said)
-    if user is None or groups is None:
+    # Numbers alone: the words of a plain "id" are in the server's language.
+    user = (await _said(server, ["id", "-u"])).split()
+    groups = (await _said(server, ["id", "-G"])).split()
+    if len(user) != 1 or not groups or not all(map(str.isdecimal, user + groups)):
         return None
-    return Login(
-        user=int(user[1]),
-        groups=frozenset(int(number) for number in _NUMBER.findall(groups[1])),
-    )
+    return Login(user=int(user[0]), groups=frozenset(map(int, groups)))
 
 
 async def not_kept(

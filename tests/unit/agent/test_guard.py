@@ -326,7 +326,7 @@ def test_a_web_server_may_be_asked_for_the_page_of_a_was_of_the_plan(
         (1, 0, "ok"),
         (0, 1, "access_outdated"),
         (None, 0, "access_outdated"),
-        (24 * 60, None, "access_outdated"),
+        (24 * 60, None, "access_ahead"),
     ],
 )
 def test_a_record_opens_nothing_once_a_newer_one_has_been_used(

@@ -14,7 +14,7 @@ from agent.wire.operations import ReplaceFiles, StageFiles
 from agent.wire.plan import NodeTarget
 from tests.fakes.agent import FakeBlobs, FakeNode, LocalTransport, a_context, a_target, specs
 
-US = "uid=1001(deploy) gid=1001(deploy) groups=1001(deploy),27(www),2000(a b)\n"
+US = {"-u": "1001\n", "-G": "1001 27 2000\n"}  # what id says of us
 
 
 def entry(uid: int | None, gid: int | None) -> Entry:
@@ -30,7 +30,8 @@ class Told(LocalTransport):
         self.answer = self._answer
 
     def _answer(self, arguments: Sequence[str]) -> Output:
-        said = {"id": US, "stat": "tomcat:tomcat\n" if "%U:%G" in arguments else "tomcat\n"}
+        named = "tomcat:tomcat\n" if "%U:%G" in arguments else "tomcat\n"
+        said = {"id": US.get(arguments[1], ""), "stat": named}
         status = self.status if arguments[0] == "chgrp" else 0
         return Output(status=status, stdout=said.get(arguments[0], ""), stderr="")
 
@@ -56,13 +57,13 @@ async def test_asks_once_for_each_owner_however_many_files() -> None:
     server = Told()
     entries = {f"{number}.jsp": entry(33, 33) for number in range(3000)}
     assert 0 < len(await ownership.not_kept(server, "/app", entries)) < 3000
-    assert [arguments[0] for arguments in server.ran] == ["id", "stat"]
+    assert [arguments[0] for arguments in server.ran] == ["id", "id", "stat"]
 
 
 async def test_an_owner_without_a_name_is_told_by_number() -> None:
     server = Told()
     server.answer = lambda arguments: Output(
-        status=0, stdout=US if arguments[0] == "id" else "UNKNOWN:UNKNOWN\n", stderr=""
+        status=0, stdout=US.get(arguments[1], "UNKNOWN:UNKNOWN\n"), stderr=""
     )
     assert await ownership.not_kept(server, "/app", {"a": entry(33, 34)}) == {"a": "33:34"}
 
