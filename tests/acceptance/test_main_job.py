@@ -138,6 +138,7 @@ async def test_the_whole_digest_is_one_click_away_in_both_windows(
             row = card.locator("tr", has_text=path)
             await row.locator(f'.digest[title="{file.sha256}"]').wait_for()
             await row.get_by_text(file.novelty, exact=True).wait_for()
+            assert await row.locator(f'.digest[title="{file.sha256}"]').count() == 1, path
             await row.get_by_text(file.handling, exact=True).wait_for()
 
 

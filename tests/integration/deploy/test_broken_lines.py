@@ -76,6 +76,7 @@ async def test_a_server_that_says_nothing_is_known_before_the_plan(
     async with site.open():
         site.fleet.nodes[0].sshd.freeze()
         answer = await site.refused(application("2.0.0"))
+        assert not site.world.jobs.jobs
         require_told(answer, "was01", "서버에 접속할 수 없습니다", "변경된 것은 없습니다")
         require_discreet(site)
         tell("계획 전: 접속은 되지만 응답하지 않는 서버", site, answer)

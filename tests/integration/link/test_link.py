@@ -178,6 +178,7 @@ async def test_a_script_called_as_a_command_of_ours_is_not_known_and_audited(bot
     task = asyncio.create_task(link.run(ScriptedExecutor(), grace_s=1))
     await until(lambda: bot.hub.scripts(AGENT) == (SCRIPT,))
     await until(lambda: len(bot.audit.named("script_name_reserved")) == 2)
+    assert bot.hub.scripts(AGENT) == (SCRIPT,)
     link.stop()
     await within(task)
 
